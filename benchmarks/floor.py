@@ -1,0 +1,127 @@
+"""The floor of a case: the matrix products that its step cannot avoid, bare, on arrays that exist.
+
+A convolution counts as the one product of its gathered patches with its weights, a transposed
+convolution as the product that its overlap-add would follow; gathering and adding cost nothing here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Layer(NamedTuple):
+    """y = x @ w with x (rows, inputs) and w (inputs, outputs)."""
+
+    rows: int
+    inputs: int
+    outputs: int
+
+
+class Product(NamedTuple):
+    """One product of a layer: "forward" x @ w, "input" y @ w.T or "weight" x.T @ y."""
+
+    kind: str
+    layer: Layer
+
+
+def conv(n: int, c_in: int, c_out: int, size: int, k: int = 4) -> Layer:
+    """Return a Conv2d as a product; `size` is the width of its output."""
+    return Layer(n * size * size, c_in * k * k, c_out)
+
+
+def conv_transpose(n: int, c_in: int, c_out: int, size: int, k: int = 4) -> Layer:
+    """Return a ConvTranspose2d as a product; `size` is the width of its input."""
+    return Layer(n * size * size, c_in, c_out * k * k)
+
+
+def products(layers: list[Layer], *kinds: str) -> list[Product]:
+    """Return the products of each kind of all `layers`."""
+    return [Product(kind, layer) for kind in kinds for layer in layers]
+
+
+def training(layers: list[Layer]) -> list[Product]:
+    """Return the products of a training step: nobody asks for the first layer's input gradient."""
+    return products(layers, "forward", "weight") + products(layers[1:], "input")
+
+
+def decoder(model: str, n: int) -> list[Product]:
+    """Case 9, and the second half of cases 1 and 2."""
+    return products(DECODERS[model](n), "forward")
+
+
+def mlp_decoder(n: int) -> list[Layer]:
+    return [Layer(n, 20, 400), Layer(n, 400, 784)]
+
+
+def conv_decoder(n: int) -> list[Layer]:
+    upconvolutions = [conv_transpose(n, 64, 32, 7), conv_transpose(n, 32, 1, 14)]
+    return [Layer(n, 20, 256), Layer(n, 256, 3136), *upconvolutions]
+
+
+DECODERS = {"mlp": mlp_decoder, "conv": conv_decoder}
+
+
+def mlp_vae(n: int) -> list[Product]:
+    """Case 1; the two heads are one product."""
+    return training([Layer(n, 784, 400), Layer(n, 400, 40), *mlp_decoder(n)])
+
+
+def conv_vae(n: int) -> list[Product]:
+    """Case 2; the two heads are one product."""
+    convolutions = [conv(n, 1, 32, 14), conv(n, 32, 64, 7)]
+    encoder = [*convolutions, Layer(n, 3136, 256), Layer(n, 256, 40)]
+    return training(encoder + conv_decoder(n))
+
+
+def dcgan(n: int, channels: int) -> list[Product]:
+    """Cases 3 and 4: the generator runs forward once, the discriminator on real, fake and fake."""
+    generator = [
+        Layer(n, 100, 256 * 16),
+        conv_transpose(n, 256, 128, 4),
+        conv_transpose(n, 128, 64, 8),
+        conv_transpose(n, 64, channels, 16),
+    ]
+    discriminator = [
+        conv(n, channels, 64, 16),
+        conv(n, 64, 128, 8),
+        conv(n, 128, 256, 4),
+        Layer(n, 256 * 16, 1),
+    ]
+    discriminator_step = training(discriminator) + training(discriminator)
+    return discriminator_step + training(generator) + products(discriminator, "forward", "input")
+
+
+def flops(work: list[Product]) -> int:
+    """Return the floating point operations of `work`: each multiplication and each addition."""
+    return sum(2 * layer.rows * layer.inputs * layer.outputs for _, layer in work)
+
+
+def floor_step(work: list[Product]) -> Callable[[], None]:
+    """Return a step that computes `work` in float32, every product into an array that exists."""
+    rng = np.random.default_rng(0)
+    calls = []
+    for layer in dict.fromkeys(layer for _, layer in work):
+        x, w, y = (
+            rng.standard_normal(shape, np.float32)
+            for shape in (
+                (layer.rows, layer.inputs),
+                (layer.inputs, layer.outputs),
+                (layer.rows, layer.outputs),
+            )
+        )
+        # Results go elsewhere than operands: a step that fed on itself would reach infinity.
+        of_kind = {
+            "forward": (x, w, np.empty_like(y)),
+            "input": (y, w.T, np.empty_like(x)),
+            "weight": (x.T, y, np.empty_like(w)),
+        }
+        calls += [of_kind[kind] for kind, wanted in work if wanted == layer]
+
+    def step() -> None:
+        for a, b, out in calls:
+            np.matmul(a, b, out=out)
+
+    return step

@@ -1,0 +1,54 @@
+"""minigrad and PyTorch behind one handle: the namespaces, and the few calls in which they differ."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from typing import Any
+
+
+class Framework:
+    """`nn`, `F` and the tensor functions of one framework on one device.
+
+    `name` is "minigrad", "pytorch" or "pytorch channels_last". Raises ModuleNotFoundError where the
+    framework is not installed.
+    """
+
+    def __init__(self, name: str, device: str = "cpu") -> None:
+        module = "minigrad" if name == "minigrad" else "torch"
+        self.name, self.device = name, device
+        self.root: Any = importlib.import_module(module)
+        self.nn: Any = importlib.import_module(f"{module}.nn")
+        self.F: Any = importlib.import_module(f"{module}.nn.functional")
+        self.optim: Any = importlib.import_module(f"{module}.optim")
+        self.no_grad = self.root.no_grad
+        self.version: str = self.root.__version__
+        self.channels_last = {}
+        if name == "pytorch channels_last":
+            self.channels_last = {"memory_format": self.root.channels_last}
+        if module == "torch":
+            self.root.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+
+    def tensor(self, array: Any) -> Any:
+        """Return `array` (NumPy, float32) as a tensor on the device, in the contestant's memory order."""
+        order = self.channels_last if array.ndim == 4 else {}
+        return self.root.tensor(array).to(self.device, **order)
+
+    def place(self, module: Any) -> Any:
+        """Return `module` with its parameters on the device, in the contestant's memory order."""
+        return module.to(self.device, **self.channels_last)
+
+    def randn(self, *shape: int) -> Any:
+        """Return Gaussian noise of `shape`, made on the device."""
+        return self.root.randn(*shape, device=self.device)
+
+    def adam(self, parameters: Any, **options: Any) -> Any:
+        """Return Adam in the framework's fastest form: for PyTorch the fused one."""
+        if self.name.startswith("pytorch"):
+            options["fused"] = True
+        return self.optim.Adam(parameters, **options)
+
+    def synchronize(self) -> None:
+        """Wait until the device has done all that was asked of it."""
+        if self.device == "cuda":
+            self.root.cuda.synchronize()

@@ -1,0 +1,171 @@
+"""The models and steps that are compared, each written once: `nn`, `F`, ... are either framework's.
+
+Nothing here knows which framework it runs in, so that both visibly do the same work. A builder takes
+a `Framework` and returns the step to be timed, a function of no arguments. No step fetches its loss.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from .frameworks import Framework
+
+Step = Callable[[], Any]
+
+
+def vae(nn: Any, body: Any, features: int, decoder: Any, latent: int = 20) -> Any:
+    """Return a VAE: `forward` gives mu and logvar of q(z|x), `decoder` the logits of p(x|z)."""
+
+    class VAE(nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.body, self.decoder = body, decoder
+            self.mu, self.logvar = nn.Linear(features, latent), nn.Linear(features, latent)
+
+        def forward(self, x: Any) -> tuple[Any, Any]:
+            h = self.body(x)
+            return self.mu(h), self.logvar(h)
+
+    return VAE()
+
+
+def mlp_vae(nn: Any) -> Any:
+    """784-400-20, ReLU: the architecture of PyTorch's own VAE example."""
+    body = nn.Sequential(nn.Linear(784, 400), nn.ReLU())
+    decoder = nn.Sequential(nn.Linear(20, 400), nn.ReLU(), nn.Linear(400, 784))
+    return vae(nn, body, 400, decoder)
+
+
+def conv_vae(nn: Any) -> Any:
+    """4×4 convolutions of stride 2 to 32 and 64 channels, 256 hidden units, 20 latents; (N, 1, 28, 28)."""
+    body = nn.Sequential(
+        nn.Conv2d(1, 32, 4, 2, 1), nn.ReLU(),
+        nn.Conv2d(32, 64, 4, 2, 1), nn.ReLU(),
+        nn.Flatten(), nn.Linear(3136, 256), nn.ReLU(),
+    )  # fmt: skip
+    decoder = nn.Sequential(
+        nn.Linear(20, 256), nn.ReLU(),
+        nn.Linear(256, 3136), nn.ReLU(), nn.Unflatten(1, (64, 7, 7)),
+        nn.ConvTranspose2d(64, 32, 4, 2, 1), nn.ReLU(),
+        nn.ConvTranspose2d(32, 1, 4, 2, 1),
+    )  # fmt: skip
+    return vae(nn, body, 256, decoder)
+
+
+def dcgan(nn: Any, channels: int) -> tuple[Any, Any]:
+    """Generator (N, 100, 1, 1) -> (N, channels, 32, 32), and the discriminator that mirrors it."""
+    generator = nn.Sequential(
+        nn.ConvTranspose2d(100, 256, 4, 1, 0, bias=False), nn.BatchNorm2d(256), nn.ReLU(),
+        nn.ConvTranspose2d(256, 128, 4, 2, 1, bias=False), nn.BatchNorm2d(128), nn.ReLU(),
+        nn.ConvTranspose2d(128, 64, 4, 2, 1, bias=False), nn.BatchNorm2d(64), nn.ReLU(),
+        nn.ConvTranspose2d(64, channels, 4, 2, 1), nn.Tanh(),
+    )  # fmt: skip
+    discriminator = nn.Sequential(
+        nn.Conv2d(channels, 64, 4, 2, 1), nn.LeakyReLU(0.2),
+        nn.Conv2d(64, 128, 4, 2, 1, bias=False), nn.BatchNorm2d(128), nn.LeakyReLU(0.2),
+        nn.Conv2d(128, 256, 4, 2, 1, bias=False), nn.BatchNorm2d(256), nn.LeakyReLU(0.2),
+        nn.Conv2d(256, 1, 4, 1, 0),
+    )  # fmt: skip
+    return generator, discriminator
+
+
+def batches(fw: Framework, *shape: int) -> Iterator[Any]:
+    """Yield four batches of numbers in [0, 1), over and over."""
+    rng = np.random.default_rng(0)
+    return itertools.cycle([fw.tensor(rng.random(shape, np.float32)) for _ in range(4)])
+
+
+def vae_step(fw: Framework, model: Any, *shape: int) -> Step:
+    """Forward, backward, Adam: the negative ELBO in nats, summed over pixels, averaged over the batch."""
+    model = fw.place(model)
+    optimizer = fw.adam(model.parameters(), lr=1e-3)
+    data = batches(fw, *shape)
+
+    def step() -> Any:
+        x = next(data)
+        optimizer.zero_grad()
+        mu, logvar = model(x)
+        z = mu + (0.5 * logvar).exp() * fw.randn(*mu.shape)
+        logits = model.decoder(z)
+        rec = fw.F.binary_cross_entropy_with_logits(logits, x, reduction="sum")
+        kl = -0.5 * (1 + logvar - mu * mu - logvar.exp()).sum()
+        loss = (rec + kl) / len(x)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return step
+
+
+def mlp_vae_step(fw: Framework, batch: int) -> Step:
+    """Case 1."""
+    return vae_step(fw, mlp_vae(fw.nn), batch, 784)
+
+
+def conv_vae_step(fw: Framework, batch: int) -> Step:
+    """Case 2."""
+    return vae_step(fw, conv_vae(fw.nn), batch, 1, 28, 28)
+
+
+def dcgan_step(fw: Framework, batch: int, channels: int) -> Step:
+    """Cases 3, 4 and 7: a discriminator step and a generator step (Radford et al. 2016, sections 3 and 4)."""
+    generator, discriminator = (fw.place(net) for net in dcgan(fw.nn, channels))
+    optimizer_g = fw.adam(generator.parameters(), lr=2e-4, betas=(0.5, 0.999))
+    optimizer_d = fw.adam(discriminator.parameters(), lr=2e-4, betas=(0.5, 0.999))
+    data = batches(fw, batch, channels, 32, 32)
+    ones, zeros = fw.tensor(np.ones((batch, 1, 1, 1), "f4")), fw.tensor(np.zeros((batch, 1, 1, 1), "f4"))
+    bce = fw.F.binary_cross_entropy_with_logits
+
+    def train_discriminator(yes: bool) -> None:
+        for parameter in discriminator.parameters():
+            parameter.requires_grad = yes
+
+    def step() -> None:
+        fake = generator(fw.randn(batch, 100, 1, 1))
+        optimizer_d.zero_grad()
+        bce(discriminator(next(data)), ones).backward()
+        bce(discriminator(fake.detach()), zeros).backward()
+        optimizer_d.step()
+
+        train_discriminator(False)
+        optimizer_g.zero_grad()
+        bce(discriminator(fake), ones).backward()
+        optimizer_g.step()
+        train_discriminator(True)
+
+    return step
+
+
+def chain(fw: Framework, ops: int) -> Step:
+    """Forward of cases 5 and 6: `ops` operations on 4 numbers, `ops` nodes on the tape."""
+    x = fw.tensor(np.ones(4, np.float32))
+    x.requires_grad = True
+
+    def forward() -> Any:
+        y = x
+        for _ in range(ops // 2):
+            y = y * 1.0001 + 0.1
+        return y.sum()
+
+    return forward
+
+
+def chain_step(fw: Framework, ops: int) -> Step:
+    """Cases 5 and 6: the chain forward and backward."""
+    forward = chain(fw, ops)
+    return lambda: forward().backward()
+
+
+def decoder_step(fw: Framework, model: str, batch: int) -> Step:
+    """Case 9: `batch` images from the decoder of a VAE, drawn from the prior under `no_grad`."""
+    decoder = fw.place({"mlp": mlp_vae, "conv": conv_vae}[model](fw.nn)).decoder.eval()
+
+    def step() -> Any:
+        with fw.no_grad():
+            return decoder(fw.randn(batch, 20)).sigmoid()
+
+    return step
