@@ -1,0 +1,42 @@
+# `make demo` and `make test` do all the set-up themselves: Python 3.11 to 3.13 and make are enough.
+
+VENV ?= .venv
+PYTHON ?=
+DEMO_ARGS ?= --dataset glyphs --out runs/demo
+# Test processes; each computes with one thread (tests/conftest.py).
+JOBS ?= auto --maxprocesses 4
+PYTEST_ARGS ?= -n $(JOBS) --dist worksteal --cov
+
+export VENV PYTHON
+RUN = "$(VENV)/bin/python" -m
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint types bench clean venv-demos venv-test
+
+help:  ## say what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
+
+demo: venv-demos  ## train a VAE on drawn digits; pictures and numbers in runs/demo (minutes)
+	$(RUN) demos.vae $(DEMO_ARGS)
+
+test: venv-test  ## run the whole test suite, with coverage
+	$(RUN) pytest $(PYTEST_ARGS)
+
+check: lint types  ## lint, types and the fast tests: seconds, before every commit
+	$(RUN) pytest -q -x -m "not slow" --hypothesis-profile=quick -n $(JOBS) --dist worksteal
+
+lint: venv-test  ## ruff
+	$(RUN) ruff check .
+
+types: venv-test  ## mypy --strict
+	$(RUN) mypy
+
+bench: venv-test  ## minigrad beside PyTorch (where installed), NumPy and the bare matrix products
+	$(RUN) benchmarks $(BENCH_ARGS)
+
+clean:  ## remove what tools left behind, the default virtual environment too; runs/ stays
+	rm -rf .venv build dist *.egg-info .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+venv-demos venv-test: venv-%:
+	@.ci/venv $*

@@ -1,0 +1,63 @@
+"""What every test shares: one thread, fixed seeds, hypothesis' profiles, the real data."""
+
+import os
+
+# Before anything imports NumPy: the test processes share the cores, so each has one thread.
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
+os.environ["MPLBACKEND"] = "Agg"  # pictures go to files; no test opens a window
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Every profile draws the same examples each time: a red test is red for the next person too.
+_same_each_time = settings(
+    derandomize=True,
+    database=None,
+    deadline=None,  # a shared machine's clock is no verdict
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile("default", _same_each_time, max_examples=50)
+settings.register_profile("quick", _same_each_time, max_examples=8)  # make check
+settings.register_profile("thorough", _same_each_time, max_examples=1000)
+settings.load_profile("default")
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    """Each test starts from the same random numbers, whichever ran before it."""
+    import minigrad
+
+    if hasattr(minigrad, "manual_seed"):
+        minigrad.manual_seed(0)
+
+
+@pytest.fixture
+def data_dir() -> Callable[[str], Path]:
+    """data_dir("mnist") is the folder of that real data set; skips the test where there is none."""
+
+    def find(name: str) -> Path:
+        chosen = os.environ.get("MINIGRAD_DATA")
+        home = Path(chosen) if chosen else ROOT.parent / "shared" / "data"
+        folder = home / name
+        if not folder.is_dir():
+            pytest.skip(f"no {name} in {home}: set MINIGRAD_DATA to the folder that holds {name}/")
+        return folder
+
+    return find
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("cuda") is not None:
+        from minigrad.backend import device
+
+        try:
+            device("cuda")
+        except RuntimeError as why:
+            pytest.skip(f"no CUDA device: {why}")
