@@ -61,7 +61,8 @@ def test_output_inside_a_string_is_not_a_comment() -> None:
 
 def test_shell_blocks_are_split_into_commands() -> None:
     text = "$ A=1 make test && cd x  # why\nmake output\n$ python -m m \\\n  --n 2\n"
-    assert commands(Block("console", text, 1)) == [["make", "test"], ["cd", "x"], ["python", "-m", "m", "--n", "2"]]
+    found = [" ".join(c) for c in commands(Block("console", text, 1))]
+    assert found == ["make test", "cd x", "python -m m --n 2"]
 
 
 @pytest.mark.parametrize(
