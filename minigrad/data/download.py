@@ -1,0 +1,130 @@
+"""Downloads a file from the first mirror that has it, checks it, and puts it in place whole."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import os
+import queue
+import sys
+import tarfile
+import tempfile
+import threading
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import IO, Any, Final
+
+TIMEOUT: Final = 5.0  # seconds without a byte after which a mirror is given up
+BLOCK: Final = 1 << 16
+
+
+class DownloadError(Exception):
+    """No mirror gave the file; `failures` has a line for each with its URL and the reason."""
+
+    def __init__(self, failures: list[str]) -> None:
+        super().__init__("; ".join(failures))
+        self.failures = failures
+
+
+def fetch(urls: Sequence[str], target: Path, sha256: str) -> None:
+    """Downloads `target` from the first of the URLs that gives a file with this SHA-256.
+
+    Raises DownloadError; `target` is then as it was before.
+    """
+    failures = []
+    for url in urls:
+        try:
+            with _open(url) as response, atomic(target) as file:
+                _copy(response, file, target.name, sha256)
+            return
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            failures.append(f"{url}: {error or type(error).__name__}")
+    raise DownloadError(failures)
+
+
+def unpack(archive: Path, members: set[str]) -> None:
+    """Unpacks the members of a .tar.gz with these file names beside it, and removes the archive.
+
+    A member's folder is ignored, so that no path in the archive leads anywhere else.
+    """
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            name = PurePosixPath(member.name).name
+            source = tar.extractfile(member) if member.isfile() and name in members else None
+            if source is not None:
+                with atomic(archive.with_name(name)) as file:
+                    while block := source.read(BLOCK):
+                        file.write(block)
+    archive.unlink()
+
+
+@contextmanager
+def atomic(target: Path) -> Iterator[IO[bytes]]:
+    """A temporary file beside `target` that takes its place if, and only if, the block succeeds."""
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, target)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def _open(url: str) -> Any:
+    """An open response, or TimeoutError after TIMEOUT seconds."""
+    # NOTE: urlopen's own timeout covers neither the look-up of the name nor the sum over a host's
+    # addresses; a dead network then takes minutes to fail. So the wait is limited from outside.
+    request = urllib.request.Request(url, headers={"User-Agent": "minigrad"})
+    answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    given_up = threading.Event()
+
+    def ask() -> None:
+        try:
+            response = urllib.request.urlopen(request, timeout=TIMEOUT)
+            if given_up.is_set():
+                response.close()
+            answers.put(response)
+        except Exception as error:
+            answers.put(error)
+
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        answer = answers.get(timeout=TIMEOUT)
+    except queue.Empty:
+        given_up.set()
+        raise TimeoutError(f"no answer within {TIMEOUT:g} seconds") from None
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+def _copy(response: Any, file: IO[bytes], name: str, sha256: str) -> None:
+    """Copies a response to a file; raises ValueError if what came has another SHA-256."""
+    total = int(response.headers.get("Content-Length") or 0)
+    digest, size = hashlib.sha256(), 0
+    with _progress(name, total) as advance:
+        while block := response.read(BLOCK):
+            file.write(block)
+            digest.update(block)
+            size += len(block)
+            advance(len(block))
+    if digest.hexdigest() != sha256:
+        length = f"{size:,} bytes" + (f" of {total:,}" if size != total else "")
+        raise ValueError(f"wrong SHA-256: got {digest.hexdigest()} ({length}), expected {sha256}")
+
+
+@contextmanager
+def _progress(name: str, total: int) -> Iterator[Callable[[int], object]]:
+    """A progress bar on stderr; without tqdm, a line."""
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        print(f"downloading {name} ({total:,} bytes)", file=sys.stderr)
+        yield lambda _: None
+        return
+    with tqdm(total=total or None, desc=name, unit="B", unit_scale=True) as bar:
+        yield bar.update
