@@ -1,0 +1,326 @@
+"""The tape: nodes, the backward walk, grad() and no_grad().
+
+A computation leaves behind a graph of nodes, each knowing the nodes that its operands came from. Every
+node is stamped by one clock when it is made, so that a node's stamp is larger than those of all that it
+was made from: walking in order of falling stamps is a topological order, and needs no sorting pass and no
+recursion. Changes in place are stamped by the same clock (`mutated`), so that an array which was saved for
+backward and then changed is recognised by comparing two numbers.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from heapq import heappop, heappush
+from typing import Any, TypeVar
+
+from .backend import Array, DType, Shape, device_of, exclusive, quiet
+from .clock import mutated, tick
+from .modes import mode, set_grad_enabled
+
+V = TypeVar("V", bound="Variable")
+
+class Variable:
+    """An array and its place on the tape: what the engine needs to know of a Tensor."""
+
+    __slots__ = ("__weakref__", "data", "node")
+
+    data: Array
+    node: "Node | None"
+
+    def __init__(self, data: Array, node: "Node | None" = None) -> None:
+        self.data = data
+        self.node = node
+
+
+_tensor: type[Variable] = Variable
+
+
+def makes_results(cls: type[V]) -> type[V]:
+    """Class decorator: the results of ops and the gradients are of this class (it is Tensor)."""
+    global _tensor
+    _tensor = cls
+    return cls
+
+
+def result(data: Array, node: "Node | None" = None) -> Any:
+    """A tensor with `data`, made by `node`."""
+    return _tensor(data, node)
+
+
+class Node(ABC):
+    """One recorded operation. `parents` are the nodes of the operands that need a gradient."""
+
+    __slots__ = ("dtype", "extras", "name", "parents", "saved", "shape", "stamp")
+
+    parents: "tuple[Node, ...]"
+    saved: tuple[Any, ...] | None  # None once freed
+    extras: dict[str, Any] | None  # hooks, the retained gradient, the line of code: rarely there
+
+    @abstractmethod
+    def gradients(self, g: Any, differentiable: bool, on_path: "set[Node] | None") -> list[Any]:
+        """What reaches each parent when `g` reaches this node; None for parents that are not `on_path`.
+
+        `g` is an array, and so are the results; if they are to be differentiable, all are tensors.
+        """
+
+    def free(self) -> None:
+        self.saved = None
+        self.parents = ()
+
+    def __repr__(self) -> str:
+        return f"<{self.name} {list(self.shape)}>"
+
+
+class Leaf(Node):
+    """Where the gradient of a tensor that was made by the user accumulates."""
+
+    __slots__ = ("grad",)
+
+    def __init__(self, shape: Shape, dtype: DType) -> None:
+        self.name = "leaf"
+        self.shape = shape
+        self.dtype = dtype
+        self.parents = ()
+        self.saved = ()
+        self.extras = None
+        self.stamp = tick()
+        self.grad: Any = None
+
+    def gradients(self, g: Any, differentiable: bool, on_path: "set[Node] | None") -> list[Any]:
+        return []
+
+    def free(self) -> None:
+        """A leaf belongs to its tensor, not to the graph."""
+
+
+# ---- the walk ------------------------------------------------------------------------------------
+
+
+@quiet
+def walk(
+    roots: Sequence[tuple[Node, Any]],
+    *,
+    retain_graph: bool,
+    differentiable: bool,
+    wanted: set[Node] | None = None,
+) -> dict[Node, Any]:
+    """Carry gradients from `roots` back through the tape, each node once, freeing it on the way.
+
+    Without `wanted`, gradients accumulate in the leaves. With it nothing accumulates: only the paths that
+    lead to the wanted nodes are walked, and the gradients that reach them are returned.
+    """
+    on_path = None if wanted is None else _leading_to(wanted, [node for node, _ in roots])
+    found: dict[Node, Any] = {}
+    pending: dict[int, tuple[Node, Any]] = {}  # by stamp: a node and the sum of what has reached it
+    stamps: list[int] = []  # a heap: the youngest node comes first
+
+    def contribute(node: Node, part: Any) -> None:
+        stamp = node.stamp
+        if stamp in pending:
+            part = _sum(pending.pop(stamp)[1], part, differentiable)
+        else:
+            heappush(stamps, -stamp)
+        pending[stamp] = (node, part)
+
+    for node, part in roots:
+        if on_path is None or node in on_path:
+            contribute(node, part)
+    del part
+    while stamps:
+        node, g = pending.pop(-heappop(stamps))
+        if node.extras is not None:
+            g = _run_hooks(node, g)
+        if wanted is not None:
+            if node in wanted:
+                found[node] = g
+        elif isinstance(node, Leaf):
+            if not (differentiable or exclusive(g)):
+                g = g.copy()
+            _accumulate(node, g)
+        if node.saved is None:
+            raise RuntimeError(_FREED.format(node.name))
+        parts = node.gradients(g, differentiable, on_path)
+        for parent in reversed(node.parents):
+            part = parts.pop()
+            if part is not None:
+                if mode.anomaly:
+                    _complain_of_nan(node, part)
+                contribute(parent, part)
+        if not retain_graph:
+            node.free()
+    return found
+
+
+_FREED = (
+    "backward: the graph behind '{}' has been freed by an earlier backward() or grad(); "
+    "pass retain_graph=True to the earlier call to go through it a second time"
+)
+
+
+def _leading_to(wanted: set[Node], roots: Sequence[Node]) -> set[Node]:
+    """The nodes between `roots` and `wanted`, both included."""
+    seen = set(roots)
+    stack = list(seen)
+    while stack:
+        node = stack.pop()
+        if node.saved is None:
+            raise RuntimeError(_FREED.format(node.name))
+        new = [p for p in node.parents if p not in seen]
+        seen.update(new)
+        stack.extend(new)
+    leading = wanted & seen
+    for node in sorted(seen, key=lambda n: n.stamp):
+        if not leading.isdisjoint(node.parents):
+            leading.add(node)
+    return leading
+
+
+def _sum(total: Any, part: Any, differentiable: bool) -> Any:
+    """total + part, in total's memory where that is nobody else's."""
+    if not differentiable and exclusive(total):
+        total += part
+        return total
+    return total + part
+
+
+def _accumulate(leaf: Leaf, g: Any) -> None:
+    if isinstance(g, Variable):
+        leaf.grad = g if leaf.grad is None else leaf.grad + g
+    elif leaf.grad is None:
+        leaf.grad = result(device_of(g).asarray(g))
+    else:
+        leaf.grad.data += g
+        mutated(leaf.grad.data)
+
+
+def _run_hooks(node: Node, g: Any) -> Any:
+    """Show the gradient to each hook of the node; a hook may return another one."""
+    tensor = g if isinstance(g, Variable) else result(g)
+    for hook in list((node.extras or {}).get("hooks", {}).values()):
+        replaced = hook(tensor)
+        tensor = tensor if replaced is None else replaced
+    return tensor if isinstance(g, Variable) else tensor.data
+
+
+def _complain_of_nan(node: Node, part: Any) -> None:
+    array = part.data if isinstance(part, Variable) else part
+    if not (array == array).all():
+        where = (node.extras or {}).get("line", "no line: it ran before detect_anomaly() was on")
+        raise RuntimeError(
+            f"detect_anomaly: the gradient of '{node.name}' has a NaN. The operation was recorded at\n  {where}"
+        )
+
+
+# ---- what users call -----------------------------------------------------------------------------
+
+
+def extras_of(node: Node) -> dict[str, Any]:
+    if node.extras is None:
+        node.extras = {}
+    return node.extras
+
+
+def add_hook(node: Node, hook: Callable[[Any], Any]) -> Callable[[], None]:
+    """Have `hook` see the gradient of the node's output; the function returned removes it."""
+    hooks = extras_of(node).setdefault("hooks", {})
+    key = tick()
+    hooks[key] = hook
+
+    def remove() -> None:
+        hooks.pop(key, None)
+
+    return remove
+
+
+def backward(
+    tensors: Sequence[Any],
+    grad_tensors: Sequence[Any] | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+) -> None:
+    """Add the gradients of the sum of `tensors` to the `.grad` of the leaves they were made from.
+
+    With create_graph the gradients are themselves on the tape. NOTE: a leaf then refers to its gradient, and
+    that to the leaf: set .grad to None when done, or use grad(), which keeps nothing.
+    """
+    retain = create_graph if retain_graph is None else retain_graph
+    with set_grad_enabled(create_graph):
+        walk(
+            _roots("backward", tensors, grad_tensors, create_graph),
+            retain_graph=retain,
+            differentiable=create_graph,
+        )
+
+
+def grad(
+    outputs: Any,
+    inputs: Any,
+    grad_outputs: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool = False,
+) -> tuple[Any, ...]:
+    """The gradients of the sum of `outputs` with respect to each of `inputs`, and nothing else.
+
+    Only the paths that lead to the inputs are walked. RuntimeError for an input that requires no gradient or
+    has no part in the outputs, where with allow_unused None is returned.
+    """
+    outputs, inputs = _listed(outputs), _listed(inputs)
+    cotangents = None if grad_outputs is None else _listed(grad_outputs)
+    for i, x in enumerate(inputs):
+        if x.node is None:
+            raise RuntimeError(
+                f"grad: input {i} (shape {list(x.shape)}) requires no gradient; use requires_grad_()"
+            )
+    retain = create_graph if retain_graph is None else retain_graph
+    with set_grad_enabled(create_graph):
+        roots = _roots("grad", outputs, cotangents, create_graph)
+        found = walk(
+            roots, retain_graph=retain, differentiable=create_graph, wanted={x.node for x in inputs}
+        )
+    unused = [i for i, x in enumerate(inputs) if x.node not in found]
+    if unused and not allow_unused:
+        raise RuntimeError(
+            f"grad: inputs {unused} have no part in the outputs; allow_unused=True gives None for them"
+        )
+    return tuple(
+        [None if x.node not in found else _as_result(found[x.node], create_graph) for x in inputs]
+    )
+
+
+def _as_result(g: Any, differentiable: bool) -> Any:
+    return g if differentiable else result(device_of(g).asarray(g).copy())
+
+
+def _listed(x: Any) -> list[Any]:
+    return [x] if isinstance(x, Variable) else list(x)
+
+
+def _roots(
+    name: str, tensors: Sequence[Any], cotangents: Sequence[Any] | None, differentiable: bool
+) -> list[tuple[Node, Any]]:
+    given = [None] * len(tensors) if cotangents is None else cotangents
+    if len(given) != len(tensors):
+        raise ValueError(f"{name}: {len(tensors)} tensors but {len(given)} gradients")
+    roots = []
+    for x, g in zip(tensors, given, strict=True):
+        if x.node is None:
+            raise RuntimeError(
+                f"{name}: this tensor (shape {list(x.shape)}) is not on the tape: nothing that it was made from "
+                "requires a gradient, or it was made under no_grad()"
+            )
+        if g is None and math.prod(x.shape) != 1:
+            raise RuntimeError(
+                f"{name}: a gradient can be left out only for a single number, not for shape {list(x.shape)}; "
+                "reduce the tensor (.sum() or .mean()) or pass the gradient"
+            )
+        if g is None:
+            g = result(device_of(x.data).xp.ones(x.shape, x.dtype))
+        elif not isinstance(g, Variable):
+            g = result(device_of(x.data).asarray(g, x.dtype))
+        if g.data.shape != x.shape or g.data.dtype != x.dtype:
+            raise ValueError(
+                f"{name}: the gradient must be {x.dtype}{list(x.shape)} as its tensor, got {g.data.dtype}{list(g.data.shape)}"
+            )
+        roots.append((x.node, g if differentiable else g.data))
+    return roots

@@ -1,0 +1,22 @@
+"""Where arrays live: one Device per kind, and the only code that says "numpy" or "cupy" for device data."""
+
+from .base import Array, Device, DType, Shape
+from .devices import cpu, device, device_of, on_same_device, xp_of
+from .memory import exclusive, overlaps_itself, storage
+from .numeric import quiet
+
+__all__ = [
+    "Array",
+    "DType",
+    "Device",
+    "Shape",
+    "cpu",
+    "device",
+    "device_of",
+    "exclusive",
+    "on_same_device",
+    "overlaps_itself",
+    "quiet",
+    "storage",
+    "xp_of",
+]

@@ -1,0 +1,101 @@
+"""The interface that every device offers, and what is written once for all of them."""
+
+from abc import ABC, abstractmethod
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+
+Array: TypeAlias = Any  # a numpy.ndarray or a cupy.ndarray
+DType: TypeAlias = np.dtype[Any]
+Shape: TypeAlias = tuple[int, ...]
+
+
+class Geometry(Protocol):
+    """How a kernel moves over an image."""
+
+    stride: tuple[int, int]
+    padding: tuple[int, int]
+    dilation: tuple[int, int]
+
+
+class Device(ABC):
+    """A place for arrays: the array module, one door up, one door down, and random numbers."""
+
+    name: str
+    xp: Any
+
+    @abstractmethod
+    def asarray(self, data: object, dtype: DType | None = None) -> Array:
+        """Bring data to this device (the only way up); no copy if it is here already in that dtype."""
+
+    @abstractmethod
+    def to_numpy(self, array: Array) -> np.ndarray[Any, Any]:
+        """Bring an array to the host (the only way down); waits for the device."""
+
+    @abstractmethod
+    def generator(self, seed: int) -> Any:
+        """A generator of random numbers on this device (see `RandomGenerator`)."""
+
+    # ---- the heavy primitives, in NumPy; other devices have kernels of their own for them --------
+
+    def gather_patches(
+        self, image: Array, kernel: tuple[int, int], how: Geometry, out_size: tuple[int, int]
+    ) -> Array:
+        """The patches of an image (N, H, W, C) that a kernel meets: (N, OH, OW, KH, KW, C), contiguous."""
+        n, _, _, c = image.shape
+        (sh, sw), (dh, dw) = how.stride, how.dilation
+        padded = self._padded(image, how.padding)
+        s0, s1, s2, s3 = padded.strides
+        return self.xp.ascontiguousarray(
+            self.xp.lib.stride_tricks.as_strided(
+                padded,
+                (n, *out_size, *kernel, c),
+                (s0, s1 * sh, s2 * sw, s1 * dh, s2 * dw, s3),
+            )
+        )
+
+    def scatter_patches(self, patches: Array, how: Geometry, size: tuple[int, int]) -> Array:
+        """The adjoint: patches (N, OH, OW, KH, KW, C) added into an image (N, H, W, C), C-contiguous."""
+        n, oh, ow, kh, kw, c = patches.shape
+        (sh, sw), (ph, pw), (dh, dw) = how.stride, how.padding, how.dilation
+        image = self.xp.zeros((n, size[0] + 2 * ph, size[1] + 2 * pw, c), patches.dtype)
+        for i in range(kh):
+            for j in range(kw):
+                top, left = i * dh, j * dw
+                image[:, top : top + oh * sh : sh, left : left + ow * sw : sw] += patches[
+                    :, :, :, i, j
+                ]
+        return self.xp.ascontiguousarray(image[:, ph : ph + size[0], pw : pw + size[1]])
+
+    def _padded(self, image: Array, padding: tuple[int, int]) -> Array:
+        ph, pw = padding
+        if not (ph or pw):
+            return image
+        n, h, w, c = image.shape
+        padded = self.xp.zeros((n, h + 2 * ph, w + 2 * pw, c), image.dtype)
+        padded[:, ph : ph + h, pw : pw + w] = image
+        return padded
+
+    def batch_norm_statistics(self, rows: Array) -> tuple[Array, Array]:
+        """Mean and biased variance of each column of rows (M, C)."""
+        mean = rows.mean(axis=0)
+        return mean, self.xp.square(rows - mean).mean(axis=0)
+
+    def batch_norm_gradient(
+        self, g: Array, rows: Array, mean: Array, rstd: Array, weight: Array | None
+    ) -> tuple[Array, Array, Array]:
+        """Gradients for rows (M, C), weight and bias of a batch norm in training mode."""
+        xhat = (rows - mean) * rstd
+        g_bias = g.sum(axis=0)
+        g_weight = (g * xhat).sum(axis=0)
+        xhat *= g_weight * (1 / len(rows))
+        xhat += g_bias * (1 / len(rows))
+        g_rows = g - xhat
+        g_rows *= rstd if weight is None else rstd * weight
+        return g_rows, g_weight, g_bias
+
+    def __repr__(self) -> str:
+        return f"device({self.name!r})"
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,45 @@
+"""Finding a device by its name or by an array that lives on it."""
+
+from typing import Any
+
+import numpy as np
+
+from .base import Array, Device
+from .cpu import CPU
+
+cpu = CPU()
+_by_array_type: dict[type, Device] = {np.ndarray: cpu}
+
+
+def device(name: "str | Device" = "cpu") -> Device:
+    """The device of that name ("cpu" or "cuda"). RuntimeError says why where it cannot be used."""
+    if isinstance(name, Device):
+        return name
+    if name == "cpu":
+        return cpu
+    if name in ("cuda", "cuda:0"):
+        from .cuda import cuda  # CuPy is imported only when a cuda device is asked for
+
+        found = cuda()
+        _by_array_type[found.xp.ndarray] = found
+        return found
+    raise ValueError(f"device: unknown name {name!r}; expected 'cpu' or 'cuda'")
+
+
+def device_of(array: Array) -> Device:
+    """The device that an array lives on; Python and NumPy scalars count as the CPU's."""
+    return _by_array_type.get(type(array), cpu)
+
+
+def xp_of(*operands: Any) -> Any:
+    """The array module (numpy or cupy) of the first device array among the operands."""
+    for x in operands:
+        found = _by_array_type.get(type(x))
+        if found is not None and found is not cpu:
+            return found.xp
+    return np
+
+
+def on_same_device(*operands: Any) -> bool:
+    """Whether all arrays among the operands live on one device."""
+    return len({d for d in (_by_array_type.get(type(x)) for x in operands) if d is not None}) <= 1

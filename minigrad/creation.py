@@ -1,0 +1,182 @@
+"""Making tensors. Python's floats become float32, its ints int64, its bools bool; arrays keep their dtype."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from . import random
+from .backend import Device, DType, Shape, cpu
+from .backend import device as find_device
+from .ops.shape import shape_of
+from .tensor import Tensor
+
+float32, float64, int64, bool_ = (np.dtype(t) for t in (np.float32, np.float64, np.int64, np.bool_))
+_device_argument = str | Device | None
+
+
+def _place(device: _device_argument) -> Device:
+    return cpu if device is None else find_device(device)
+
+
+def _finished(array: Any, requires_grad: bool) -> Tensor:
+    out = Tensor(array)
+    return out.requires_grad_() if requires_grad else out
+
+
+def tensor(
+    data: Any, *, dtype: Any = None, device: _device_argument = None, requires_grad: bool = False
+) -> Tensor:
+    """A tensor with a copy of `data`: a number, nested lists, an array, or a tensor."""
+    if isinstance(data, Tensor):
+        device = data.device if device is None else device
+        data = data.data
+    place = _place(device)
+    if not hasattr(data, "dtype"):
+        data = _from_python(data)
+    array = place.asarray(data, None if dtype is None else np.dtype(dtype))
+    return _finished(array.copy() if array is data else array, requires_grad)
+
+
+def _from_python(data: Any) -> "np.ndarray[Any, Any]":
+    if isinstance(data, Sequence) and any(isinstance(x, Tensor) for x in data):
+        data = [x.tolist() if isinstance(x, Tensor) else x for x in data]
+    try:
+        array = np.asarray(data)
+    except ValueError as error:
+        raise ValueError(f"tensor: {error}") from None
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"tensor: cannot make a tensor of {type(data).__name__} {data!r:.60}")
+    holds_numpy = isinstance(data, list | tuple) and any(hasattr(x, "dtype") for x in data)
+    return array.astype(np.float32) if array.dtype == np.float64 and not holds_numpy else array
+
+
+def as_tensor(data: Any, *, dtype: Any = None, device: _device_argument = None) -> Tensor:
+    """As `tensor`, without a copy where none is needed."""
+    if isinstance(data, Tensor):
+        return data.to(device=device, dtype=dtype)
+    array = data if hasattr(data, "dtype") else _from_python(data)
+    return Tensor(_place(device).asarray(array, None if dtype is None else np.dtype(dtype)))
+
+
+def from_numpy(array: "np.ndarray[Any, Any]") -> Tensor:
+    """A tensor that shares the array's memory."""
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"from_numpy: needs a numpy.ndarray, got {type(array).__name__}")
+    return Tensor(array)
+
+
+def from_dlpack(source: Any) -> Tensor:
+    """A tensor that shares the memory of another library's array (PyTorch's, CuPy's, ...)."""
+    kind, _ = source.__dlpack_device__()
+    place = find_device("cpu" if kind == 1 else "cuda")
+    return Tensor(place.xp.from_dlpack(source))
+
+
+def full(
+    size: Any,
+    fill_value: Any,
+    *,
+    dtype: Any = None,
+    device: _device_argument = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """A tensor of one value; its dtype is that of the value unless given."""
+    kind = np.dtype(dtype) if dtype is not None else _from_python(fill_value).dtype
+    return _finished(_place(device).xp.full(shape_of((size,)), fill_value, kind), requires_grad)
+
+
+def _size_and(args: tuple[Any, ...]) -> Shape:
+    return shape_of(args if len(args) != 1 or isinstance(args[0], Sequence) else (list(args),))
+
+
+def zeros(
+    *size: Any, dtype: Any = float32, device: _device_argument = None, requires_grad: bool = False
+) -> Tensor:
+    """A tensor of zeros."""
+    return _finished(_place(device).xp.zeros(_size_and(size), dtype), requires_grad)
+
+
+def ones(
+    *size: Any, dtype: Any = float32, device: _device_argument = None, requires_grad: bool = False
+) -> Tensor:
+    """A tensor of ones."""
+    return _finished(_place(device).xp.ones(_size_and(size), dtype), requires_grad)
+
+
+def empty(
+    *size: Any, dtype: Any = float32, device: _device_argument = None, requires_grad: bool = False
+) -> Tensor:
+    """A tensor whose elements are not set."""
+    return _finished(_place(device).xp.empty(_size_and(size), dtype), requires_grad)
+
+
+def zeros_like(x: Any, *, dtype: Any = None) -> Tensor:
+    """Zeros of the shape, dtype and device of x."""
+    return zeros(x.shape, dtype=dtype or x.dtype, device=x.device)
+
+
+def ones_like(x: Any, *, dtype: Any = None) -> Tensor:
+    """Ones of the shape, dtype and device of x."""
+    return ones(x.shape, dtype=dtype or x.dtype, device=x.device)
+
+
+def full_like(x: Any, fill_value: Any, *, dtype: Any = None) -> Tensor:
+    """One value in the shape, dtype and device of x."""
+    return full(x.shape, fill_value, dtype=dtype or x.dtype, device=x.device)
+
+
+def arange(*limits: Any, dtype: Any = None, device: _device_argument = None) -> Tensor:
+    """start, start + step, ... below end: `arange(end)`, `arange(start, end)` or `arange(start, end, step)`."""
+    kind = dtype or (float32 if any(isinstance(n, float) for n in limits) else int64)
+    return Tensor(_place(device).xp.arange(*limits, dtype=kind))
+
+
+def linspace(
+    start: float, end: float, steps: int, *, dtype: Any = float32, device: _device_argument = None
+) -> Tensor:
+    """`steps` numbers from start to end, both included."""
+    return Tensor(_place(device).xp.linspace(start, end, steps, dtype=dtype))
+
+
+def eye(
+    n: int, m: int | None = None, *, dtype: Any = float32, device: _device_argument = None
+) -> Tensor:
+    """Ones on the diagonal, zeros elsewhere."""
+    return Tensor(_place(device).xp.eye(n, m, dtype=dtype))
+
+
+def rand(
+    *size: Any, dtype: DType = float32, device: _device_argument = None, requires_grad: bool = False
+) -> Tensor:
+    """Uniform random numbers from [0, 1)."""
+    return _finished(
+        random.uniform(_size_and(size), np.dtype(dtype), _place(device)), requires_grad
+    )
+
+
+def randn(
+    *size: Any, dtype: DType = float32, device: _device_argument = None, requires_grad: bool = False
+) -> Tensor:
+    """Random numbers from the standard normal distribution."""
+    return _finished(random.normal(_size_and(size), np.dtype(dtype), _place(device)), requires_grad)
+
+
+def rand_like(x: Any) -> Tensor:
+    """Uniform random numbers from [0, 1), in the shape, dtype and device of x."""
+    return rand(x.shape, dtype=x.dtype, device=x.device)
+
+
+def randn_like(x: Any) -> Tensor:
+    """Standard normal random numbers in the shape, dtype and device of x."""
+    return randn(x.shape, dtype=x.dtype, device=x.device)
+
+
+def randint(low: int, high: int, size: Any, *, device: _device_argument = None) -> Tensor:
+    """Random integers from low to high - 1."""
+    return Tensor(random.stream(_place(device)).integers(low, high, shape_of((size,))))
+
+
+def randperm(n: int, *, device: _device_argument = None) -> Tensor:
+    """The integers from 0 to n - 1 in random order."""
+    return Tensor(random.stream(_place(device)).permutation(n))

@@ -1,0 +1,70 @@
+"""Comparisons: booleans, never on the tape."""
+
+from typing import Any
+
+from ..op import not_differentiable
+
+
+@not_differentiable
+def eq(xp: Any, x: Any, y: Any) -> Any:
+    return xp.equal(x, y)
+
+
+@not_differentiable
+def ne(xp: Any, x: Any, y: Any) -> Any:
+    return xp.not_equal(x, y)
+
+
+@not_differentiable
+def lt(xp: Any, x: Any, y: Any) -> Any:
+    return xp.less(x, y)
+
+
+@not_differentiable
+def le(xp: Any, x: Any, y: Any) -> Any:
+    return xp.less_equal(x, y)
+
+
+@not_differentiable
+def gt(xp: Any, x: Any, y: Any) -> Any:
+    return xp.greater(x, y)
+
+
+@not_differentiable
+def ge(xp: Any, x: Any, y: Any) -> Any:
+    return xp.greater_equal(x, y)
+
+
+@not_differentiable
+def logical_and(xp: Any, x: Any, y: Any) -> Any:
+    return xp.logical_and(x, y)
+
+
+@not_differentiable
+def logical_or(xp: Any, x: Any, y: Any) -> Any:
+    return xp.logical_or(x, y)
+
+
+@not_differentiable
+def logical_not(xp: Any, x: Any) -> Any:
+    return xp.logical_not(x)
+
+
+@not_differentiable
+def isfinite(xp: Any, x: Any) -> Any:
+    return xp.isfinite(x)
+
+
+@not_differentiable
+def isnan(xp: Any, x: Any) -> Any:
+    return xp.isnan(x)
+
+
+@not_differentiable
+def any(xp: Any, x: Any) -> Any:
+    return xp.any(x)
+
+
+@not_differentiable
+def all(xp: Any, x: Any) -> Any:
+    return xp.all(x)

@@ -1,0 +1,269 @@
+"""Convolution: three maps, each of them the gradient of the other two.
+
+conv2d, conv_transpose2d and the weight gradient are one trilinear form seen from its three sides:
+
+    <conv2d(x, w), y>  =  <x, conv_transpose2d(y, w)>  =  <w, conv2d_weight(x, y)>
+
+so each one's gradient rules name the other two, and nothing else is needed for derivatives of any order.
+
+Images are (N, C, H, W) in the API and channels-last in memory: an output is made as rows of channels, and
+shown as a transposed view. A product's rows are the patches that the kernel meets, gathered into
+(N * OH * OW, KH * KW * C).
+"""
+
+from typing import Any, NamedTuple
+
+from ..backend import device_of
+from ..op import op
+
+Pair = tuple[int, int]
+
+
+class Geometry(NamedTuple):
+    """How a kernel moves over an image."""
+
+    stride: Pair
+    padding: Pair
+    dilation: Pair
+    groups: int
+
+
+@op
+def conv2d_(xp: Any, x: Any, weight: Any, bias: Any, *, how: Geometry) -> Any:
+    (n, _, *size), (out_channels, _, *kernel) = x.shape, weight.shape
+    out_size = [
+        conv_size(*args)
+        for args in zip(size, kernel, how.stride, how.padding, how.dilation, strict=True)
+    ]
+    patches = device_of(x).gather_patches(_last(x), tuple(kernel), how, tuple(out_size))
+    parts = [
+        xp.matmul(rows, _matrix(w).T)
+        for rows, w in zip(
+            _rows_by_group(patches, how.groups), _by_group(weight, how.groups), strict=True
+        )
+    ]
+    out = parts[0] if how.groups == 1 else xp.concatenate(parts, axis=1)
+    if bias is not None:
+        out += bias
+    return _first(out.reshape(n, *out_size, out_channels))
+
+
+@op
+def conv_transpose2d_(xp: Any, x: Any, weight: Any, bias: Any, *, how: Geometry, size: Pair) -> Any:
+    (n, _, *small), (_, out_channels, *kernel) = x.shape, weight.shape
+    rows = _last(x).reshape(-1, x.shape[1])
+    each = x.shape[1] // how.groups
+    parts = [
+        xp.matmul(rows[:, i * each : (i + 1) * each], _matrix(w)).reshape(
+            n, *small, *kernel, out_channels
+        )
+        for i, w in enumerate(_by_group(weight, how.groups))
+    ]
+    patches = parts[0] if how.groups == 1 else xp.concatenate(parts, axis=-1)
+    out = device_of(x).scatter_patches(patches, how, size)
+    if bias is not None:
+        out += bias
+    return _first(out)
+
+
+@op
+def conv2d_weight_(xp: Any, x: Any, y: Any, *, how: Geometry, kernel: Pair) -> Any:
+    (_, channels, *_), (_, out_channels, *out_size) = x.shape, y.shape
+    patches = device_of(x).gather_patches(_last(x), kernel, how, tuple(out_size))
+    rows, each = _last(y).reshape(-1, out_channels), out_channels // how.groups
+    parts = [
+        xp.matmul(rows[:, i * each : (i + 1) * each].T, group)
+        for i, group in enumerate(_rows_by_group(patches, how.groups))
+    ]
+    matrix = parts[0] if how.groups == 1 else xp.concatenate(parts, axis=0)
+    return _first(matrix.reshape(out_channels, *kernel, channels // how.groups))
+
+
+@conv2d_.gradient("x")
+def _(g: Any, weight: Any, x_shape: Any, how: Geometry) -> Any:
+    return conv_transpose2d_(g, weight, None, how=how, size=x_shape[2:])
+
+
+@conv2d_.gradient("weight")
+def _(g: Any, x: Any, weight_shape: Any, how: Geometry) -> Any:
+    return conv2d_weight_(x, g, how=how, kernel=weight_shape[2:])
+
+
+@conv_transpose2d_.gradient("x")
+def _(g: Any, weight: Any, how: Geometry) -> Any:
+    return conv2d_(g, weight, None, how=how)
+
+
+@conv_transpose2d_.gradient("weight")
+def _(g: Any, x: Any, weight_shape: Any, how: Geometry) -> Any:
+    return conv2d_weight_(g, x, how=how, kernel=weight_shape[2:])
+
+
+@conv2d_weight_.gradient("x")
+def _(g: Any, y: Any, x_shape: Any, how: Geometry) -> Any:
+    return conv_transpose2d_(y, g, None, how=how, size=x_shape[2:])
+
+
+@conv2d_weight_.gradient("y")
+def _(g: Any, x: Any, how: Geometry) -> Any:
+    return conv2d_(x, g, None, how=how)
+
+
+@conv2d_.gradient("bias")
+@conv_transpose2d_.gradient("bias")
+def _(g: Any) -> Any:
+    return g.sum((0, 2, 3))
+
+
+# ---- layout --------------------------------------------------------------------------------------
+
+
+def _last(x: Any) -> Any:
+    """(N, C, H, W) as (N, H, W, C): contiguous for every image that a convolution made."""
+    return x.transpose(0, 2, 3, 1)
+
+
+def _first(x: Any) -> Any:
+    """(N, H, W, C) as (N, C, H, W)."""
+    return x.transpose(0, 3, 1, 2)
+
+
+def _matrix(weight: Any) -> Any:
+    """A kernel (O, C, KH, KW) as a matrix (O, KH * KW * C), whose columns are in the order of a patch."""
+    return _last(weight).reshape(weight.shape[0], -1)
+
+
+def _by_group(weight: Any, groups: int) -> list[Any]:
+    each = weight.shape[0] // groups
+    return [weight[i * each : (i + 1) * each] for i in range(groups)]
+
+
+def _rows_by_group(patches: Any, groups: int) -> list[Any]:
+    """Patches (N, OH, OW, KH, KW, C) as the rows of one matrix for each group of channels."""
+    *_, kh, kw, channels = patches.shape
+    each = channels // groups
+    return [
+        patches[..., i * each : (i + 1) * each].reshape(-1, kh * kw * each) for i in range(groups)
+    ]
+
+
+# ---- the functions that users call ---------------------------------------------------------------
+
+
+def conv_size(size: int, kernel: int, stride: int, padding: int, dilation: int) -> int:
+    """How many places a kernel has along an axis."""
+    return (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
+
+
+def conv_transpose_size(size: int, kernel: int, stride: int, padding: int, dilation: int) -> int:
+    """The smallest size from which a convolution makes `size`."""
+    return (size - 1) * stride - 2 * padding + dilation * (kernel - 1) + 1
+
+
+def _pair(name: str, what: str, value: int | tuple[int, ...], least: int) -> Pair:
+    pair = (value, value) if isinstance(value, int) else tuple(value)
+    if len(pair) != 2 or any(not isinstance(v, int) or v < least for v in pair):
+        raise ValueError(
+            f"{name}: {what} must be an int or a pair of ints, at least {least}; got {value!r}"
+        )
+    return pair
+
+
+def _geometry(name: str, stride: Any, padding: Any, dilation: Any, groups: int) -> Geometry:
+    if not isinstance(groups, int) or groups < 1:
+        raise ValueError(f"{name}: groups must be a positive int, got {groups!r}")
+    return Geometry(
+        _pair(name, "stride", stride, 1),
+        _pair(name, "padding", padding, 0),
+        _pair(name, "dilation", dilation, 1),
+        groups,
+    )
+
+
+def _check_dimensions(name: str, x: Any, weight: Any) -> None:
+    if x.ndim != 4 or weight.ndim != 4:
+        raise ValueError(
+            f"{name}: expected x (N, C, H, W) and weight with 4 dimensions, got {list(x.shape)} and {list(weight.shape)}"
+        )
+
+
+def _check(name: str, x: Any, weight: Any, bias: Any, channels: int, out_channels: int) -> None:
+    if x.shape[1] != channels:
+        raise ValueError(
+            f"{name}: weight of shape {list(weight.shape)} needs x with {channels} channels, got {list(x.shape)}"
+        )
+    if bias is not None and tuple(bias.shape) != (out_channels,):
+        raise ValueError(f"{name}: bias has shape {list(bias.shape)}, expected [{out_channels}]")
+    if x.dtype != weight.dtype:
+        raise TypeError(
+            f"{name}: x is {x.dtype} and weight {weight.dtype}; use .to(dtype) on one of them"
+        )
+
+
+def conv2d(
+    x: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Any:
+    """2-D cross-correlation of x (N, C, H, W) with weight (O, C/groups, KH, KW), plus bias (O).
+
+    Gives (N, O, OH, OW) with OH = (H + 2 padding - dilation (KH - 1) - 1) // stride + 1.
+    ValueError if a shape or a setting does not fit.
+    """
+    how = _geometry("conv2d", stride, padding, dilation, groups)
+    _check_dimensions("conv2d", x, weight)
+    _check("conv2d", x, weight, bias, weight.shape[1] * groups, weight.shape[0])
+    if weight.shape[0] % groups:
+        raise ValueError(
+            f"conv2d: {weight.shape[0]} output channels cannot be split into {groups} groups"
+        )
+    if any(
+        conv_size(*args) < 1 for args in zip(x.shape[2:], weight.shape[2:], *how[:3], strict=True)
+    ):
+        raise ValueError(
+            f"conv2d: a kernel of {list(weight.shape[2:])} with dilation {how.dilation} is larger than "
+            f"the image of {list(x.shape[2:])} with padding {how.padding}"
+        )
+    return conv2d_(x, weight, bias, how=how)
+
+
+def conv_transpose2d(
+    x: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: int = 1,
+    dilation: Any = 1,
+) -> Any:
+    """The adjoint of conv2d: x (N, C, H, W), weight (C, O/groups, KH, KW), bias (O).
+
+    Gives (N, O, OH, OW) with OH = (H - 1) stride - 2 padding + dilation (KH - 1) + output_padding + 1: of the
+    sizes from which conv2d makes H, output_padding chooses one. It must be smaller than stride or dilation.
+    ValueError if a shape or a setting does not fit.
+    """
+    name = "conv_transpose2d"
+    how = _geometry(name, stride, padding, dilation, groups)
+    extra = _pair(name, "output_padding", output_padding, 0)
+    if any(e >= max(s, d) for e, s, d in zip(extra, how.stride, how.dilation, strict=True)):
+        raise ValueError(
+            f"{name}: output_padding {extra} must be smaller than stride {how.stride} or dilation {how.dilation}"
+        )
+    _check_dimensions(name, x, weight)
+    if weight.shape[0] % groups:
+        raise ValueError(
+            f"{name}: {weight.shape[0]} input channels cannot be split into {groups} groups"
+        )
+    _check(name, x, weight, bias, weight.shape[0], weight.shape[1] * groups)
+    sizes = zip(x.shape[2:], weight.shape[2:], *how[:3], strict=True)
+    size = tuple([conv_transpose_size(*args) + e for args, e in zip(sizes, extra, strict=True)])
+    if min(size) < 1:
+        raise ValueError(
+            f"{name}: padding {how.padding} leaves nothing of the output: its size would be {list(size)}"
+        )
+    return conv_transpose2d_(x, weight, bias, how=how, size=size)

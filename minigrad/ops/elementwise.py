@@ -1,0 +1,265 @@
+"""Functions of single elements; operands broadcast as in NumPy.
+
+Where a function has a kink, the gradient there is PyTorch's choice: relu and abs 0, leaky_relu the
+slope, clip 1 at its ends, maximum and minimum half for each operand of a tie.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from ..backend import quiet
+from ..op import elementwise
+
+# ---- arithmetic ----------------------------------------------------------------------------------
+
+
+@elementwise
+def add(xp: Any, x: Any, y: Any) -> Any:
+    return xp.add(x, y)
+
+
+add.gradient("x")(lambda g: g)
+add.gradient("y")(lambda g: g)
+
+
+@elementwise
+def subtract(xp: Any, x: Any, y: Any) -> Any:
+    return xp.subtract(x, y)
+
+
+subtract.gradient("x")(lambda g: g)
+subtract.gradient("y")(lambda g: -g)
+
+
+@elementwise
+def multiply(xp: Any, x: Any, y: Any) -> Any:
+    return xp.multiply(x, y)
+
+
+multiply.gradient("x")(lambda g, y: g * y)
+multiply.gradient("y")(lambda g, x: g * x)
+
+
+@elementwise
+def divide(xp: Any, x: Any, y: Any) -> Any:
+    return xp.true_divide(x, y)
+
+
+divide.gradient("x")(lambda g, y: g / y)
+divide.gradient("y")(lambda g, y, out: -g * out / y)
+
+
+@elementwise
+def negative(xp: Any, x: Any) -> Any:
+    return xp.negative(x)
+
+
+negative.gradient("x")(lambda g: -g)
+
+
+@elementwise
+def power(xp: Any, x: Any, y: Any) -> Any:
+    """x to the power y; the gradient for y is 0 where x is 0 and y is not negative."""
+    return x**y  # and not xp.power: the operator knows squares and square roots
+
+
+@power.gradient("x")
+def _(g: Any, x: Any, y: Any) -> Any:
+    if isinstance(y, int | float):
+        return g * 0 if y == 0 else g * (y * x ** (y - 1))
+    return g * where(y == 0, 0, y * x ** where(y == 0, 1, y - 1))
+
+
+@power.gradient("y")
+def _(g: Any, x: Any, y: Any, out: Any) -> Any:
+    no_slope = (x == 0) & (y >= 0)
+    return g * where(no_slope, 0, out * log(where(no_slope, 1, x)))
+
+
+# ---- exponentials and roots ----------------------------------------------------------------------
+
+
+@elementwise
+def exp(xp: Any, x: Any) -> Any:
+    return xp.exp(x)
+
+
+exp.gradient("x")(lambda g, out: g * out)
+
+
+@elementwise
+def expm1(xp: Any, x: Any) -> Any:
+    return xp.expm1(x)
+
+
+expm1.gradient("x")(lambda g, out: g * (out + 1))
+
+
+@elementwise
+def log(xp: Any, x: Any) -> Any:
+    return xp.log(x)
+
+
+log.gradient("x")(lambda g, x: g / x)
+
+
+@elementwise
+def log1p(xp: Any, x: Any) -> Any:
+    return xp.log1p(x)
+
+
+log1p.gradient("x")(lambda g, x: g / (x + 1))
+
+
+@elementwise
+def sqrt(xp: Any, x: Any) -> Any:
+    return xp.sqrt(x)
+
+
+sqrt.gradient("x")(lambda g, out: g / (out * 2))
+
+
+@elementwise
+def abs_(xp: Any, x: Any) -> Any:
+    return xp.abs(x)
+
+
+abs_.gradient("x")(lambda g, x: g * sign(x))
+
+
+@elementwise
+def sign(xp: Any, x: Any) -> Any:
+    return xp.sign(x)
+
+
+sign.gradient("x")(lambda g: g * 0)
+
+
+@elementwise
+def sin(xp: Any, x: Any) -> Any:
+    return xp.sin(x)
+
+
+sin.gradient("x")(lambda g, x: g * cos(x))
+
+
+@elementwise
+def cos(xp: Any, x: Any) -> Any:
+    return xp.cos(x)
+
+
+cos.gradient("x")(lambda g, x: -g * sin(x))
+
+# ---- activations ---------------------------------------------------------------------------------
+
+
+@elementwise
+def tanh(xp: Any, x: Any) -> Any:
+    return xp.tanh(x)
+
+
+tanh.gradient("x")(lambda g, out: g * (1 - out * out))
+
+
+def _largest_exponent(x: Any) -> float:
+    return 709.0 if getattr(x, "dtype", np.float64) == np.float64 else 88.0
+
+
+@elementwise
+@quiet
+def sigmoid(xp: Any, x: Any) -> Any:
+    """1 / (1 + exp(-x)): accurate to the last digits on both sides, where tanh(x / 2) is not on the left."""
+    y = xp.negative(xp.maximum(x, -_largest_exponent(x)))
+    y = xp.exp(y)
+    y += 1
+    return xp.reciprocal(y)
+
+
+sigmoid.gradient("x")(lambda g, out: g * (out * (1 - out)))
+
+
+@elementwise
+@quiet
+def softplus(xp: Any, x: Any) -> Any:
+    """log(1 + exp(x)) as max(x, 0) + log1p(exp(-|x|)): exact where PyTorch switches to x above 20."""
+    y = xp.abs(x)
+    y = xp.log1p(xp.exp(xp.negative(y)))
+    y += xp.maximum(x, 0)
+    return y
+
+
+softplus.gradient("x")(lambda g, x: g * sigmoid(x))
+
+
+@elementwise
+def relu(xp: Any, x: Any) -> Any:
+    return xp.maximum(x, 0)
+
+
+relu.gradient("x")(lambda g, out: g * (out > 0))
+
+
+@elementwise
+def leaky_relu(xp: Any, x: Any, *, negative_slope: float = 0.01) -> Any:
+    """x where x > 0, else negative_slope * x."""
+    return xp.where(x > 0, x, x * negative_slope)
+
+
+@leaky_relu.gradient("x")
+def _(g: Any, x: Any, negative_slope: float) -> Any:
+    return where(x > 0, g, g * negative_slope)
+
+
+# ---- choices -------------------------------------------------------------------------------------
+
+
+@elementwise
+def maximum(xp: Any, x: Any, y: Any) -> Any:
+    return xp.maximum(x, y)
+
+
+@elementwise
+def minimum(xp: Any, x: Any, y: Any) -> Any:
+    return xp.minimum(x, y)
+
+
+def _share(g: Any, wins: Any, ties: Any) -> Any:
+    """g where an operand was chosen, half of it where both were equal."""
+    return where(ties, g * 0.5, where(wins, g, 0))
+
+
+maximum.gradient("x")(lambda g, x, y: _share(g, x > y, x == y))
+maximum.gradient("y")(lambda g, x, y: _share(g, y > x, x == y))
+minimum.gradient("x")(lambda g, x, y: _share(g, x < y, x == y))
+minimum.gradient("y")(lambda g, x, y: _share(g, y < x, x == y))
+
+
+@elementwise
+def clip(xp: Any, x: Any, *, min: Any = None, max: Any = None) -> Any:
+    """x kept between two numbers, either of which may be None."""
+    if min is not None:
+        x = xp.maximum(x, min)
+    if max is not None:
+        x = xp.minimum(x, max)
+    return x
+
+
+@clip.gradient("x")
+def _(g: Any, x: Any, min: Any, max: Any) -> Any:
+    inside = True if min is None else x >= min
+    return where(inside if max is None else (x <= max) & inside, g, 0)
+
+
+@elementwise
+def select(xp: Any, x: Any, y: Any, condition: Any) -> Any:
+    return xp.where(condition, x, y)
+
+
+select.gradient("x")(lambda g, condition: where(condition, g, 0))
+select.gradient("y")(lambda g, condition: where(condition, 0, g))
+
+
+def where(condition: Any, x: Any, y: Any) -> Any:
+    """x where `condition` holds, else y; no gradient crosses the condition, or reaches what was not chosen."""
+    return select(x, y, condition)

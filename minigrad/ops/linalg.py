@@ -1,0 +1,87 @@
+"""Matrix products."""
+
+import math
+from typing import Any
+
+from ..op import op, sum_to
+from .shape import reshape, transpose
+
+
+@op
+def matmul_(xp: Any, x: Any, y: Any) -> Any:
+    return xp.matmul(x, y)
+
+
+@matmul_.gradient("x")
+def _(g: Any, y: Any, x_shape: Any) -> Any:
+    return _fit(matmul_(g, transpose(y, -1, -2)), x_shape)
+
+
+@matmul_.gradient("y")
+def _(g: Any, x: Any, y_shape: Any) -> Any:
+    return _fit(matmul_(transpose(x, -1, -2), g), y_shape)
+
+
+def _fit(g: Any, shape: Any) -> Any:
+    return g if g.shape == shape else sum_to(g, shape=shape)
+
+
+def matmul(x: Any, y: Any) -> Any:
+    """The product of two matrices, of batches of them (which broadcast), or with vectors, as in NumPy."""
+    if x.ndim == 0 or y.ndim == 0 or x.shape[-1] != y.shape[-2 if y.ndim > 1 else 0]:
+        raise ValueError(
+            f"matmul: shapes {list(x.shape)} and {list(y.shape)} do not fit: the inner sizes differ"
+        )
+    if x.dtype != y.dtype:
+        raise TypeError(
+            f"matmul: operands have dtypes {x.dtype} and {y.dtype}; use .to(dtype) on one of them"
+        )
+    if x.ndim == 2 and y.ndim == 2:
+        return matmul_(x, y)
+    a = reshape(x, (1, *x.shape)) if x.ndim == 1 else x
+    b = reshape(y, (*y.shape, 1)) if y.ndim == 1 else y
+    if b.ndim == 2:  # one matrix for the whole batch: one product, and one for its gradient
+        out = reshape(
+            matmul_(reshape(a, (math.prod(a.shape[:-1]), a.shape[-1])), b),
+            (*a.shape[:-1], b.shape[-1]),
+        )
+    else:
+        out = matmul_(a, b)
+    shape = [
+        *out.shape[:-2],
+        *([out.shape[-2]] if x.ndim > 1 else []),
+        *([out.shape[-1]] if y.ndim > 1 else []),
+    ]
+    return out if out.ndim == len(shape) else reshape(out, tuple(shape))
+
+
+@op
+def linear_(xp: Any, x: Any, weight: Any, bias: Any) -> Any:
+    out = xp.matmul(x, weight.T)
+    if bias is not None:
+        out += bias
+    return out
+
+
+linear_.gradient("x")(lambda g, weight: matmul_(g, weight))
+linear_.gradient("weight")(lambda g, x: matmul_(transpose(g, 0, 1), x))
+linear_.gradient("bias")(lambda g: g.sum(0))
+
+
+def linear(x: Any, weight: Any, bias: Any = None) -> Any:
+    """x @ weight.T + bias, for x of shape (..., in), weight (out, in), bias (out) or None."""
+    if x.ndim == 0 or weight.ndim != 2 or x.shape[-1] != weight.shape[1]:
+        raise ValueError(
+            f"linear: x of shape {list(x.shape)} does not fit weight of shape {list(weight.shape)}: "
+            f"the last size of x must be {weight.shape[-1]}"
+        )
+    if bias is not None and tuple(bias.shape) != (weight.shape[0],):
+        raise ValueError(f"linear: bias has shape {list(bias.shape)}, expected [{weight.shape[0]}]")
+    if x.dtype != weight.dtype:
+        raise TypeError(
+            f"linear: x is {x.dtype} and weight {weight.dtype}; use .to(dtype) on one of them"
+        )
+    if x.ndim == 2:
+        return linear_(x, weight, bias)
+    rows = reshape(x, (math.prod(x.shape[:-1]), x.shape[-1]))
+    return reshape(linear_(rows, weight, bias), (*x.shape[:-1], weight.shape[0]))

@@ -1,0 +1,21 @@
+"""What losses are made of: the ops that need care with large numbers."""
+
+from typing import Any
+
+from ..backend import quiet
+from ..op import elementwise
+from .elementwise import sigmoid
+
+
+@elementwise
+@quiet
+def bce_with_logits(xp: Any, x: Any, target: Any) -> Any:
+    """-target log(sigmoid(x)) - (1 - target) log(1 - sigmoid(x)), as max(x, 0) - x target + log1p(exp(-|x|))."""
+    out = xp.log1p(xp.exp(-xp.abs(x)))
+    out += xp.maximum(x, 0)
+    out -= x * target
+    return out
+
+
+bce_with_logits.gradient("x")(lambda g, x, target: g * (sigmoid(x) - target))
+bce_with_logits.gradient("target")(lambda g, x: -g * x)

@@ -1,0 +1,113 @@
+"""Batch normalization (Ioffe and Szegedy, 2015)."""
+
+import math
+from typing import Any
+
+from ..autograd import Variable
+from ..backend import device_of
+from ..clock import mutated
+from ..op import op
+from .reduce import mean as mean_over
+from .reduce import var
+from .shape import reshape
+
+
+@op
+def batch_norm_(
+    xp: Any, x: Any, weight: Any, bias: Any, *, mean: Any, rstd: Any, eps: float
+) -> Any:
+    """x normalised by statistics of its own, scaled and shifted; `mean` and `rstd` are functions of x."""
+    scale = rstd if weight is None else rstd * weight
+    shift = -mean * scale if bias is None else bias - mean * scale
+    out = _rows(x) * scale
+    out += shift
+    return _like(out, x)
+
+
+@batch_norm_.gradient("x", "weight", "bias")
+def _(g: Any, x: Any, weight: Any, mean: Any, rstd: Any, eps: float) -> Any:
+    if isinstance(g, Variable):
+        return _differentiable_gradient(g, x, weight, eps)
+    rows, g_weight, g_bias = device_of(x).batch_norm_gradient(
+        _rows(g), _rows(x), mean, rstd, weight
+    )
+    return _like(rows, x), g_weight, g_bias
+
+
+def _differentiable_gradient(g: Any, x: Any, weight: Any, eps: float) -> tuple[Any, Any, Any]:
+    """The same, in ops, and with the statistics as the functions of x that they are."""
+    others = tuple([i for i in range(x.ndim) if i != 1])
+    mean, rstd = mean_over(x, others, True), (var(x, others, True, correction=0) + eps) ** -0.5
+    xhat = (x - mean) * rstd
+    g_bias, g_weight = g.sum(others), (g * xhat).sum(others)
+    m = math.prod(x.shape) // x.shape[1]
+    g_x = (g - (_column(g_bias, x) + xhat * _column(g_weight, x)) * (1 / m)) * rstd
+    return (g_x if weight is None else g_x * _column(weight, x)), g_weight, g_bias
+
+
+def _rows(x: Any) -> Any:
+    """(N, C) or (N, C, ...) as a matrix with a column for each channel: a view where memory is channels-last."""
+    return x.transpose(0, *range(2, x.ndim), 1).reshape(-1, x.shape[1])
+
+
+def _like(rows: Any, x: Any) -> Any:
+    """The matrix `_rows(x)` in the shape of x, channels-last in memory."""
+    last = x.ndim - 1
+    return rows.reshape(x.shape[0], *x.shape[2:], x.shape[1]).transpose(0, last, *range(1, last))
+
+
+def _column(v: Any, x: Any) -> Any:
+    return reshape(v, (1, -1) + (1,) * (x.ndim - 2))
+
+
+def batch_norm(
+    x: Any,
+    running_mean: Any,
+    running_var: Any,
+    weight: Any = None,
+    bias: Any = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Any:
+    """Each channel of x (N, C) or (N, C, ...) with mean 0 and variance 1, then times weight plus bias.
+
+    In training the batch's own mean and biased variance are used, and the running ones moved towards its mean
+    and unbiased variance: running = (1 - momentum) running + momentum batch. In evaluation the running
+    ones are used, as constants. ValueError if a training batch has one value per channel.
+    """
+    if x.ndim < 2:
+        raise ValueError(f"batch_norm: expected x (N, C) or (N, C, ...), got {list(x.shape)}")
+    for name, v in (
+        ("weight", weight),
+        ("bias", bias),
+        ("running_mean", running_mean),
+        ("running_var", running_var),
+    ):
+        if v is not None and tuple(v.shape) != (x.shape[1],):
+            raise ValueError(
+                f"batch_norm: {name} has shape {list(v.shape)}, expected [{x.shape[1]}] for x {list(x.shape)}"
+            )
+    if not training and running_mean is not None and running_var is not None:
+        scale = (running_var + eps) ** -0.5
+        scale = scale if weight is None else scale * weight
+        shift = -running_mean * scale if bias is None else bias - running_mean * scale
+        return x * _column(scale, x) + _column(shift, x)
+    m = math.prod([n for i, n in enumerate(x.shape) if i != 1])
+    if m <= 1:
+        raise ValueError(
+            f"batch_norm: more than one value per channel is needed in training, got x {list(x.shape)}"
+        )
+    array = x.data if isinstance(x, Variable) else x
+    mean, variance = device_of(array).batch_norm_statistics(_rows(array))
+    if running_mean is not None and running_var is not None:
+        _move(running_mean, mean, momentum)
+        _move(running_var, variance * (m / (m - 1)), momentum)
+    return batch_norm_(x, weight, bias, mean=mean, rstd=(variance + eps) ** -0.5, eps=eps)
+
+
+def _move(running: Any, batch: Any, momentum: float) -> None:
+    """running = (1 - momentum) running + momentum batch, in place."""
+    running.data *= 1 - momentum
+    running.data += momentum * batch
+    mutated(running.data)

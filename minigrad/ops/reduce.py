@@ -1,0 +1,264 @@
+"""Sums, means and extremes over any axes.
+
+`dim` is an int, several, or None for all; NumPy's spelling `axis`, `keepdims` is accepted too.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..backend import Shape, quiet
+from ..op import expand, not_differentiable, op
+from .elementwise import exp, where
+from .shape import gather, reshape
+
+Dim = int | tuple[int, ...] | list[int] | None
+
+
+def axes(name: str, ndim: int, dim: Dim) -> tuple[int, ...]:
+    """`dim` as sorted non-negative numbers; IndexError or ValueError if it names no axes of such a tensor."""
+    if dim is None:
+        return tuple(range(ndim))
+    given = (dim,) if isinstance(dim, int | np.integer) else tuple(dim)
+    for d in given:
+        if not -max(ndim, 1) <= d < max(ndim, 1):
+            raise IndexError(f"{name}: dim {d} is out of range for a tensor with {ndim} dimensions")
+    found = sorted({d % ndim for d in given}) if ndim else []
+    if ndim and len(found) != len(given):
+        raise ValueError(f"{name}: dim {given} names an axis twice")
+    return tuple(found)
+
+
+def _spread(g: Any, shape: Shape, dim: tuple[int, ...]) -> Any:
+    """A reduction's result, put back over the axes that it was reduced over."""
+    return expand(reshape(g, _kept(shape, dim)), shape=shape)
+
+
+def _kept(shape: Shape, dim: tuple[int, ...]) -> Shape:
+    return tuple([1 if i in dim else n for i, n in enumerate(shape)])
+
+
+def _size(shape: Shape, dim: tuple[int, ...]) -> int:
+    return math.prod([shape[i] for i in dim])
+
+
+# ---- the ops: `dim` is a tuple of axes here ------------------------------------------------------
+
+
+@op
+def sum_(xp: Any, x: Any, *, dim: Any, keepdim: bool) -> Any:
+    return x.sum(axis=dim, keepdims=keepdim)
+
+
+@sum_.gradient("x")
+def _(g: Any, x_shape: Any, dim: Any) -> Any:
+    return _spread(g, x_shape, dim)
+
+
+@op
+def mean_(xp: Any, x: Any, *, dim: Any, keepdim: bool) -> Any:
+    return x.sum(axis=dim, keepdims=keepdim) * (1 / _size(x.shape, dim) if x.size else math.nan)
+
+
+@mean_.gradient("x")
+def _(g: Any, x_shape: Any, dim: Any) -> Any:
+    return _spread(g * (1 / (_size(x_shape, dim) or 1)), x_shape, dim)
+
+
+@op
+def amax_(xp: Any, x: Any, *, dim: Any, keepdim: bool) -> Any:
+    return x.max(axis=dim, keepdims=keepdim)
+
+
+@op
+def amin_(xp: Any, x: Any, *, dim: Any, keepdim: bool) -> Any:
+    return x.min(axis=dim, keepdims=keepdim)
+
+
+@amax_.gradient("x")
+@amin_.gradient("x")
+def _(g: Any, x: Any, out: Any, x_shape: Any, dim: Any) -> Any:
+    """Ties share the gradient equally."""
+    ties = x == _spread(out, x_shape, dim)
+    number = ties.sum(dim)
+    return where(ties, _spread(g / number.astype(g.dtype), x_shape, dim), 0)
+
+
+@op
+@quiet
+def logsumexp_(xp: Any, x: Any, *, dim: Any, keepdim: bool) -> Any:
+    top = x.max(axis=dim, keepdims=True)
+    shift = xp.where(xp.isfinite(top), top, 0)  # where all are -inf, so is the result, and not NaN
+    total = xp.exp(x - shift).sum(axis=dim, keepdims=True)
+    out = xp.where(total > 0, xp.log(xp.where(total > 0, total, 1)) + shift, top)
+    return out if keepdim else out.reshape(_without(x.shape, dim))
+
+
+def _without(shape: Shape, dim: tuple[int, ...]) -> Shape:
+    return tuple([n for i, n in enumerate(shape) if i not in dim])
+
+
+@logsumexp_.gradient("x")
+def _(g: Any, x: Any, out: Any, x_shape: Any, dim: Any) -> Any:
+    return _spread(g, x_shape, dim) * exp(x - _spread(out, x_shape, dim))
+
+
+@op
+@quiet
+def softmax_(xp: Any, x: Any, *, dim: Any) -> Any:
+    y = xp.exp(x - x.max(axis=dim, keepdims=True))
+    y /= y.sum(axis=dim, keepdims=True)
+    return y
+
+
+@softmax_.gradient("x")
+def _(g: Any, out: Any, dim: Any) -> Any:
+    return out * (g - sum_(g * out, dim=dim, keepdim=True))
+
+
+@op
+@quiet
+def log_softmax_(xp: Any, x: Any, *, dim: Any) -> Any:
+    y = x - x.max(axis=dim, keepdims=True)
+    y -= xp.log(xp.exp(y).sum(axis=dim, keepdims=True))
+    return y
+
+
+@log_softmax_.gradient("x")
+def _(g: Any, out: Any, dim: Any) -> Any:
+    return g - exp(out) * sum_(g, dim=dim, keepdim=True)
+
+
+# ---- the functions that users call ---------------------------------------------------------------
+
+
+def _arguments(
+    name: str, x: Any, dim: Dim, keepdim: bool, numpy_spelling: dict[str, Any]
+) -> dict[str, Any]:
+    dim = numpy_spelling.pop("axis", dim)
+    keepdim = numpy_spelling.pop("keepdims", keepdim)
+    if numpy_spelling:
+        raise TypeError(f"{name}: unexpected arguments {sorted(numpy_spelling)}")
+    return {"dim": axes(name, x.ndim, dim), "keepdim": bool(keepdim)}
+
+
+def sum(x: Any, dim: Dim = None, keepdim: bool = False, **numpy_spelling: Any) -> Any:
+    """The sum over `dim`."""
+    return sum_(x, **_arguments("sum", x, dim, keepdim, numpy_spelling))
+
+
+def mean(x: Any, dim: Dim = None, keepdim: bool = False, **numpy_spelling: Any) -> Any:
+    """The mean over `dim`; TypeError for integers, as in PyTorch."""
+    if x.dtype.kind != "f":
+        raise TypeError(f"mean: needs a floating dtype, got {x.dtype}; use .float() first")
+    return mean_(x, **_arguments("mean", x, dim, keepdim, numpy_spelling))
+
+
+def var(
+    x: Any, dim: Dim = None, keepdim: bool = False, *, correction: float = 1, **numpy_spelling: Any
+) -> Any:
+    """The variance over `dim`: the sum of squared deviations over n - correction."""
+    how = _arguments("var", x, dim, keepdim, numpy_spelling)
+    deviations = x - mean(x, how["dim"], keepdim=True)
+    n = _size(x.shape, how["dim"]) - correction
+    return sum_(deviations * deviations, **how) * (1 / n if n > 0 else math.nan)
+
+
+def std(
+    x: Any, dim: Dim = None, keepdim: bool = False, *, correction: float = 1, **numpy_spelling: Any
+) -> Any:
+    """The square root of `var`."""
+    return var(x, dim, keepdim, correction=correction, **numpy_spelling) ** 0.5
+
+
+def amax(x: Any, dim: Dim = None, keepdim: bool = False, **numpy_spelling: Any) -> Any:
+    """The largest values over `dim`; ties share the gradient equally."""
+    return amax_(x, **_arguments("amax", x, dim, keepdim, numpy_spelling))
+
+
+def amin(x: Any, dim: Dim = None, keepdim: bool = False, **numpy_spelling: Any) -> Any:
+    """The smallest values over `dim`; ties share the gradient equally."""
+    return amin_(x, **_arguments("amin", x, dim, keepdim, numpy_spelling))
+
+
+class ValuesAndIndices(NamedTuple):
+    """What max(dim) and min(dim) return."""
+
+    values: Any
+    indices: Any
+
+
+def max(x: Any, dim: int | None = None, keepdim: bool = False, **numpy_spelling: Any) -> Any:
+    """Without `dim` the largest value (ties share its gradient); with it, (values, indices), where of
+    equal values the first is taken and gets all of the gradient."""
+    return _extreme("max", amax_, x, dim, keepdim, numpy_spelling)
+
+
+def min(x: Any, dim: int | None = None, keepdim: bool = False, **numpy_spelling: Any) -> Any:
+    """The smallest, as `max` is the largest."""
+    return _extreme("min", amin_, x, dim, keepdim, numpy_spelling)
+
+
+def _extreme(
+    name: str, over_all: Any, x: Any, dim: int | None, keepdim: bool, spelling: dict[str, Any]
+) -> Any:
+    how = _arguments(name, x, dim, keepdim, spelling)
+    if dim is None and len(how["dim"]) == x.ndim:
+        return over_all(x, **how)
+    if len(how["dim"]) != 1:
+        raise ValueError(f"{name}: takes one dim, got {how['dim']}; amax and amin take several")
+    (d,) = how["dim"]
+    indices = (argmax if name == "max" else argmin)(x, d, keepdim=True)
+    values = gather(x, d, indices)
+    if not keepdim:
+        values, indices = (
+            reshape(values, _without(x.shape, (d,))),
+            reshape(indices, _without(x.shape, (d,))),
+        )
+    return ValuesAndIndices(values, indices)
+
+
+@not_differentiable
+def _argmax(xp: Any, x: Any, *, dim: Any) -> Any:
+    return xp.expand_dims(xp.argmax(x, axis=dim), dim)
+
+
+@not_differentiable
+def _argmin(xp: Any, x: Any, *, dim: Any) -> Any:
+    return xp.expand_dims(xp.argmin(x, axis=dim), dim)
+
+
+def argmax(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
+    """Where the largest value is: its place along `dim`, or in the flattened tensor; of equal ones the first."""
+    return _place("argmax", _argmax, x, dim, keepdim)
+
+
+def argmin(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
+    """Where the smallest value is, as `argmax`."""
+    return _place("argmin", _argmin, x, dim, keepdim)
+
+
+def _place(name: str, over_one: Any, x: Any, dim: int | None, keepdim: bool) -> Any:
+    if dim is None:
+        return reshape(
+            over_one(reshape(x, (math.prod(x.shape),)), dim=0), (1,) * x.ndim if keepdim else ()
+        )
+    (d,) = axes(name, x.ndim, dim)
+    places = over_one(x, dim=d)
+    return places if keepdim else reshape(places, _without(x.shape, (d,)))
+
+
+def logsumexp(x: Any, dim: Dim, keepdim: bool = False, **numpy_spelling: Any) -> Any:
+    """log(sum(exp(x))) over `dim`, without overflow."""
+    return logsumexp_(x, **_arguments("logsumexp", x, dim, keepdim, numpy_spelling))
+
+
+def softmax(x: Any, dim: Dim, **numpy_spelling: Any) -> Any:
+    """exp(x) over its sum along `dim`."""
+    return softmax_(x, dim=_arguments("softmax", x, dim, True, numpy_spelling)["dim"])
+
+
+def log_softmax(x: Any, dim: Dim, **numpy_spelling: Any) -> Any:
+    """The logarithm of `softmax`, without underflow."""
+    return log_softmax_(x, dim=_arguments("log_softmax", x, dim, True, numpy_spelling)["dim"])

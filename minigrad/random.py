@@ -1,0 +1,44 @@
+"""One stream of random numbers for each device, started by `manual_seed`."""
+
+from typing import Any
+
+import numpy as np
+
+from .backend import Array, Device, DType, Shape, device
+
+_seed = 0
+_streams: dict[Device, Any] = {}
+
+
+def manual_seed(seed: int) -> None:
+    """Start the random numbers of every device anew."""
+    global _seed
+    if not isinstance(seed, int | np.integer) or seed < 0:
+        raise ValueError(f"manual_seed: needs a non-negative int, got {seed!r}")
+    _seed = int(seed)
+    _streams.clear()
+
+
+def stream(place: Device) -> Any:
+    """The generator of a device."""
+    if place not in _streams:
+        _streams[place] = place.generator(_seed)
+    return _streams[place]
+
+
+def normal(shape: Shape, dtype: DType, place: Device) -> Array:
+    return stream(place).normal(shape, dtype)
+
+
+def uniform(shape: Shape, dtype: DType, place: Device) -> Array:
+    return stream(place).uniform(shape, dtype)
+
+
+def get_rng_state(place: str | Device = "cpu") -> "np.ndarray[Any, Any]":
+    """The state of a device's random numbers, as an array of 64-bit words that set_rng_state takes."""
+    return stream(device(place)).get_state()
+
+
+def set_rng_state(state: "np.ndarray[Any, Any]", place: str | Device = "cpu") -> None:
+    """Go on from a state that get_rng_state gave."""
+    stream(device(place)).set_state(state)

@@ -1,0 +1,330 @@
+"""Tensor: an array plus its place on the tape."""
+
+import builtins
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import autograd, ops, random
+from .autograd import Leaf, makes_results
+from .backend import Array, Device, DType, Shape, device_of
+from .backend import device as find_device
+from .clock import mutated
+from .methods import Methods
+from .modes import mode
+from .op import cast
+
+if TYPE_CHECKING:
+    from typing import Self
+
+
+@makes_results
+class Tensor(Methods):
+    """An n-dimensional array that remembers how it was made. Make one with `minigrad.tensor`."""
+
+    __slots__ = ()
+    __hash__ = object.__hash__
+
+    # ---- what it is ------------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> Shape:
+        return tuple(self.data.shape)
+
+    @property
+    def dtype(self) -> DType:
+        return self.data.dtype
+
+    @property
+    def device(self) -> Device:
+        return device_of(self.data)
+
+    @property
+    def ndim(self) -> int:
+        return int(self.data.ndim)
+
+    def dim(self) -> int:
+        return self.ndim
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or one of its lengths."""
+        return self.shape if dim is None else self.shape[dim]
+
+    def numel(self) -> int:
+        return int(self.data.size)
+
+    def element_size(self) -> int:
+        return int(self.data.itemsize)
+
+    def __len__(self) -> int:
+        if not self.ndim:
+            raise TypeError("len: a tensor without axes has no length")
+        return int(self.data.shape[0])
+
+    def __iter__(self) -> "Iterator[Tensor]":
+        return (self[i] for i in range(len(self)))
+
+    def __repr__(self) -> str:
+        text = np.array2string(
+            self.numpy(force=True), separator=", ", prefix="tensor(", precision=4
+        )
+        notes = [] if self.dtype in (np.float32, np.int64, np.bool_) else [f"dtype={self.dtype}"]
+        if self.device.name != "cpu":
+            notes.append(f"device='{self.device}'")
+        if self.node is not None:
+            notes.append("requires_grad=True" if self.is_leaf else f"grad_fn=<{self.node.name}>")
+        return f"tensor({', '.join([text, *notes])})"
+
+    def __bool__(self) -> builtins.bool:
+        if self.numel() != 1:
+            raise ValueError(
+                f"bool: a tensor of shape {list(self.shape)} is neither true nor false; use .any() or .all()"
+            )
+        return bool(self.item())
+
+    def __float__(self) -> builtins.float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self.dtype.kind not in "iub":
+            raise TypeError(f"index: only an integer tensor can be an index, got {self.dtype}")
+        return int(self.item())
+
+    # ---- its place on the tape -------------------------------------------------------------------
+
+    @property
+    def requires_grad(self) -> builtins.bool:
+        return self.node is not None
+
+    @requires_grad.setter
+    def requires_grad(self, value: builtins.bool) -> None:
+        self.requires_grad_(value)
+
+    def requires_grad_(self, requires_grad: builtins.bool = True) -> "Self":
+        """Have gradients accumulate in `.grad` from now on, or no longer."""
+        if self.node is not None and not isinstance(self.node, Leaf):
+            if not requires_grad:
+                raise RuntimeError(
+                    f"requires_grad_: the result of '{self.node.name}' is on the tape; use .detach()"
+                )
+        elif not requires_grad:
+            self.node = None
+        elif self.node is None:
+            if self.dtype.kind != "f":
+                raise TypeError(
+                    f"requires_grad_: only floating tensors have gradients, this one is {self.dtype}"
+                )
+            self.node = Leaf(self.shape, self.dtype)
+        return self
+
+    @property
+    def is_leaf(self) -> builtins.bool:
+        return self.node is None or isinstance(self.node, Leaf)
+
+    @property
+    def grad_fn(self) -> "autograd.Node | None":
+        """The node that made this tensor, or None for a leaf."""
+        return None if self.is_leaf else self.node
+
+    @property
+    def grad(self) -> "Tensor | None":
+        """What backward() has added up for this leaf, or kept after retain_grad()."""
+        if isinstance(self.node, Leaf):
+            return self.node.grad
+        return None if self.node is None else (self.node.extras or {}).get("grad")
+
+    @grad.setter
+    def grad(self, value: "Tensor | None") -> None:
+        if not isinstance(self.node, Leaf):
+            if value is not None:
+                raise RuntimeError("grad: only a leaf that requires a gradient has a .grad to set")
+            return
+        if value is not None and (value.shape, value.dtype) != (self.shape, self.dtype):
+            raise ValueError(
+                f"grad: needs shape {list(self.shape)} and {self.dtype}, got {list(value.shape)} and {value.dtype}"
+            )
+        self.node.grad = value
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of an interior tensor in `.grad` at the next backward()."""
+        if self.node is not None and not isinstance(self.node, Leaf):
+            extras = autograd.extras_of(self.node)
+            self.register_hook(lambda g: extras.__setitem__("grad", g))
+
+    def register_hook(self, hook: "Callable[[Tensor], Tensor | None]") -> Callable[[], None]:
+        """Call `hook` with the gradient when it is known; what it returns, if anything, replaces it.
+
+        Returns a function that removes the hook.
+        """
+        if self.node is None:
+            raise RuntimeError("register_hook: this tensor requires no gradient")
+        return autograd.add_hook(self.node, hook)
+
+    def backward(
+        self,
+        gradient: "Tensor | None" = None,
+        retain_graph: builtins.bool | None = None,
+        create_graph: builtins.bool = False,
+    ) -> None:
+        """Add the gradient of this tensor to the `.grad` of every leaf that it was made from.
+
+        `gradient` is the cotangent, of this tensor's shape; it may be left out for a single number.
+        """
+        autograd.backward([self], [gradient], retain_graph, create_graph)
+
+    def detach(self) -> "Tensor":
+        """The same memory, off the tape."""
+        return Tensor(self.data)
+
+    def clone(self) -> "Tensor":
+        """A copy that is on the tape."""
+        return ops.clone(self)
+
+    # ---- to and from other places ----------------------------------------------------------------
+
+    def item(self) -> Any:
+        """The one element as a Python number; waits for the device."""
+        if self.numel() != 1:
+            raise ValueError(
+                f"item: a tensor of shape {list(self.shape)} has {self.numel()} elements, needs 1"
+            )
+        return self.device.to_numpy(self.data).item()
+
+    def tolist(self) -> Any:
+        return self.device.to_numpy(self.data).tolist()
+
+    def numpy(self, *, force: builtins.bool = False) -> "np.ndarray[Any, Any]":
+        """The elements as a NumPy array, which shares memory if they are on the CPU.
+
+        RuntimeError for a tensor on the tape, TypeError for one on a GPU, unless `force`.
+        """
+        if not force and self.node is not None:
+            raise RuntimeError(
+                "numpy: this tensor is on the tape; use .detach().numpy(), or numpy(force=True)"
+            )
+        if not force and self.device.name != "cpu":
+            raise TypeError(
+                f"numpy: this tensor is on {self.device}; use .cpu().numpy(), or numpy(force=True)"
+            )
+        return self.device.to_numpy(self.data)
+
+    def __array__(
+        self, dtype: Any = None, copy: builtins.bool | None = None
+    ) -> "np.ndarray[Any, Any]":
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
+
+    def __dlpack__(self, **how: Any) -> Any:
+        if self.node is not None:
+            raise BufferError("__dlpack__: this tensor is on the tape; use .detach()")
+        return self.data.__dlpack__(**how)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self.data.__dlpack_device__()
+
+    def to(self, *args: Any, device: Any = None, dtype: Any = None) -> "Tensor":
+        """This tensor on another device or in another dtype; itself if nothing changes."""
+        for arg in args:
+            if isinstance(arg, Tensor):
+                device, dtype = arg.device, arg.dtype
+            elif isinstance(arg, Device) or (
+                isinstance(arg, str) and arg.startswith(("cpu", "cuda"))
+            ):
+                device = arg
+            else:
+                dtype = arg
+        out: Any = self
+        if dtype is not None and np.dtype(dtype) != self.dtype:
+            out = cast(out, dtype=np.dtype(dtype))
+        if device is not None and (target := find_device(device)) is not self.device:
+            out = ops.move_to(out, device=target)
+        return out
+
+    def astype(self, dtype: Any) -> "Tensor":
+        return self.to(dtype=dtype)
+
+    def float(self) -> "Tensor":
+        return self.to(dtype=np.float32)
+
+    def double(self) -> "Tensor":
+        return self.to(dtype=np.float64)
+
+    def long(self) -> "Tensor":
+        return self.to(dtype=np.int64)
+
+    def bool(self) -> "Tensor":
+        return self.to(dtype=np.bool_)
+
+    def cpu(self) -> "Tensor":
+        return self.to(device="cpu")
+
+    def cuda(self) -> "Tensor":
+        return self.to(device="cuda")
+
+    def contiguous(self) -> "Tensor":
+        """This tensor with its elements in C order in memory; itself if they are."""
+        return self if self.data.flags.c_contiguous else ops.clone(self, order="C")
+
+    # ---- changes in place (never recorded) -------------------------------------------------------
+
+    def _writable(self, name: str) -> Array:
+        if self.node is not None and mode.recording:
+            raise RuntimeError(
+                f"{name}: this tensor is on the tape, and cannot be changed in place; "
+                "use minigrad.where or concat to make a new one, or minigrad.no_grad() to change a parameter"
+            )
+        mutated(self.data)
+        return self.data
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        array = self._writable("__setitem__")
+        if isinstance(value, Tensor):
+            if value.node is not None and mode.recording:
+                raise RuntimeError(
+                    "__setitem__: the value is on the tape, and assignments are not recorded; use .detach()"
+                )
+            value = value.data
+        array[ops.plain_key(key)] = value
+
+    def copy_(self, source: Any) -> "Self":
+        """Take over the elements of `source`, which is broadcast, in this tensor's dtype."""
+        self._writable("copy_")[...] = self.device.asarray(
+            source.data if isinstance(source, Tensor) else source
+        )
+        return self
+
+    def fill_(self, value: Any) -> "Self":
+        self._writable("fill_")[...] = value
+        return self
+
+    def zero_(self) -> "Self":
+        return self.fill_(0)
+
+    def add_(self, other: Any, *, alpha: Any = 1) -> "Self":
+        array = self._writable("add_")
+        array += alpha * (other.data if isinstance(other, Tensor) else other)
+        return self
+
+    def mul_(self, other: Any) -> "Self":
+        array = self._writable("mul_")
+        array *= other.data if isinstance(other, Tensor) else other
+        return self
+
+    def clamp_(self, min: Any = None, max: Any = None) -> "Self":
+        self._writable("clamp_")[...] = ops.clip(self.data, min=min, max=max)
+        return self
+
+    def normal_(self, mean: Any = 0.0, std: Any = 1.0) -> "Self":
+        self._writable("normal_")[...] = (
+            random.normal(self.shape, self.dtype, self.device) * std + mean
+        )
+        return self
+
+    def uniform_(self, a: Any = 0.0, b: Any = 1.0) -> "Self":
+        self._writable("uniform_")[...] = (
+            random.uniform(self.shape, self.dtype, self.device) * (b - a) + a
+        )
+        return self
