@@ -11,7 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, register_random, settings
+
+import minigrad
+from minigrad.backend import device
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -29,13 +32,22 @@ settings.register_profile("thorough", _same_each_time, max_examples=1000)
 settings.load_profile("default")
 
 
+class _RandomNumbers:
+    """minigrad's random numbers as hypothesis wants them: it starts them anew for each example."""
+
+    seed = staticmethod(minigrad.manual_seed)
+    getstate = staticmethod(minigrad.get_rng_state)
+    setstate = staticmethod(minigrad.set_rng_state)
+
+
+_random_numbers = _RandomNumbers()
+register_random(_random_numbers)
+
+
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
     """Each test starts from the same random numbers, whichever ran before it."""
-    import minigrad
-
-    if hasattr(minigrad, "manual_seed"):
-        minigrad.manual_seed(0)
+    minigrad.manual_seed(0)
 
 
 @pytest.fixture
@@ -55,8 +67,6 @@ def data_dir() -> Callable[[str], Path]:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("cuda") is not None:
-        from minigrad.backend import device
-
         try:
             device("cuda")
         except RuntimeError as why:
