@@ -15,7 +15,7 @@ PACKAGES = ("minigrad", "models", "demos")
 # Imports go one way: a file may import what stands on its own row or above it.
 LAYERS = (
     {"minigrad.backend"},
-    {"minigrad.clock", "minigrad.autograd"},
+    {"minigrad.clock", "minigrad.modes", "minigrad.autograd"},
     {"minigrad.op"},
     {f"minigrad.{name}" for name in ("ops", "random", "methods", "tensor", "creation")},
     {"minigrad"},  # everything else in the library: nn, optim, data, gradcheck, ...
