@@ -1,7 +1,7 @@
 """The floor of a case: the matrix products that its step cannot avoid, bare, on arrays that exist.
 
 A convolution counts as the one product of its gathered patches with its weights, a transposed
-convolution as the product that its overlap-add would follow; gathering and adding cost nothing here.
+convolution as the product that its overlap-add would follow; gathering and adding are left out.
 """
 
 from __future__ import annotations
@@ -47,48 +47,48 @@ def training(layers: list[Layer]) -> list[Product]:
     return products(layers, "forward", "weight") + products(layers[1:], "input")
 
 
-def decoder(model: str, n: int) -> list[Product]:
+def decoder(model: str, batch: int) -> list[Product]:
     """Case 9, and the second half of cases 1 and 2."""
-    return products(DECODERS[model](n), "forward")
+    return products(DECODERS[model](batch), "forward")
 
 
-def mlp_decoder(n: int) -> list[Layer]:
-    return [Layer(n, 20, 400), Layer(n, 400, 784)]
+def mlp_decoder(batch: int) -> list[Layer]:
+    return [Layer(batch, 20, 400), Layer(batch, 400, 784)]
 
 
-def conv_decoder(n: int) -> list[Layer]:
-    upconvolutions = [conv_transpose(n, 64, 32, 7), conv_transpose(n, 32, 1, 14)]
-    return [Layer(n, 20, 256), Layer(n, 256, 3136), *upconvolutions]
+def conv_decoder(batch: int) -> list[Layer]:
+    upconvolutions = [conv_transpose(batch, 64, 32, 7), conv_transpose(batch, 32, 1, 14)]
+    return [Layer(batch, 20, 256), Layer(batch, 256, 3136), *upconvolutions]
 
 
 DECODERS = {"mlp": mlp_decoder, "conv": conv_decoder}
 
 
-def mlp_vae(n: int) -> list[Product]:
+def mlp_vae(batch: int) -> list[Product]:
     """Case 1; the two heads are one product."""
-    return training([Layer(n, 784, 400), Layer(n, 400, 40), *mlp_decoder(n)])
+    return training([Layer(batch, 784, 400), Layer(batch, 400, 40), *mlp_decoder(batch)])
 
 
-def conv_vae(n: int) -> list[Product]:
+def conv_vae(batch: int) -> list[Product]:
     """Case 2; the two heads are one product."""
-    convolutions = [conv(n, 1, 32, 14), conv(n, 32, 64, 7)]
-    encoder = [*convolutions, Layer(n, 3136, 256), Layer(n, 256, 40)]
-    return training(encoder + conv_decoder(n))
+    convolutions = [conv(batch, 1, 32, 14), conv(batch, 32, 64, 7)]
+    encoder = [*convolutions, Layer(batch, 3136, 256), Layer(batch, 256, 40)]
+    return training(encoder + conv_decoder(batch))
 
 
-def dcgan(n: int, channels: int) -> list[Product]:
+def dcgan(batch: int, channels: int) -> list[Product]:
     """Cases 3 and 4: the generator runs forward once, the discriminator on real, fake and fake."""
     generator = [
-        Layer(n, 100, 256 * 16),
-        conv_transpose(n, 256, 128, 4),
-        conv_transpose(n, 128, 64, 8),
-        conv_transpose(n, 64, channels, 16),
+        Layer(batch, 100, 256 * 16),
+        conv_transpose(batch, 256, 128, 4),
+        conv_transpose(batch, 128, 64, 8),
+        conv_transpose(batch, 64, channels, 16),
     ]
     discriminator = [
-        conv(n, channels, 64, 16),
-        conv(n, 64, 128, 8),
-        conv(n, 128, 256, 4),
-        Layer(n, 256 * 16, 1),
+        conv(batch, channels, 64, 16),
+        conv(batch, 64, 128, 8),
+        conv(batch, 128, 256, 4),
+        Layer(batch, 256 * 16, 1),
     ]
     discriminator_step = training(discriminator) + training(discriminator)
     return discriminator_step + training(generator) + products(discriminator, "forward", "input")

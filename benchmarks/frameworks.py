@@ -1,4 +1,4 @@
-"""minigrad and PyTorch behind one handle: the namespaces, and the few calls in which they differ."""
+"""minigrad and PyTorch behind one handle: the namespaces, and the few calls that differ."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Framework:
             self.root.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
 
     def tensor(self, array: Any) -> Any:
-        """Return `array` (NumPy, float32) as a tensor on the device, in the contestant's memory order."""
+        """Return NumPy's `array` as a tensor on the device, in the contestant's memory order."""
         order = self.channels_last if array.ndim == 4 else {}
         return self.root.tensor(array).to(self.device, **order)
 

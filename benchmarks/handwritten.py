@@ -21,7 +21,7 @@ SIZES = {"encoder": (400, 784), "heads": (40, 400), "hidden": (400, 20), "output
 class Adam:
     """Adam (Kingma and Ba 2015, algorithm 1) on flat buffers, `block` numbers at a time."""
 
-    def __init__(self, size: int, lr: float = 1e-3, block: int = 16384) -> None:
+    def __init__(self, size: int, lr: float = 1e-3, block: int = 65536) -> None:
         self.lr, self.beta1, self.beta2, self.eps = lr, 0.9, 0.999, 1e-8
         self.steps, self.size, self.block = 0, size, block
         self.m, self.v = np.zeros(size, np.float32), np.zeros(size, np.float32)
@@ -54,7 +54,7 @@ class Adam:
 
 
 class VAE:
-    """784-400-20 with ReLU; `weights[name]` is (out, in) and `biases[name]` (out,), as in PyTorch."""
+    """784-400-20 with ReLU; `weights[name]` is (out, in), `biases[name]` (out,), as in PyTorch."""
 
     def __init__(self, batch: int, seed: int = 0) -> None:
         self.batch = batch
@@ -70,8 +70,10 @@ class VAE:
         shapes = {"h": 400, "heads": 40, "std": 20, "z": 20, "h2": 400, "logits": 784}
         self.buffers = {n: np.empty((batch, width), np.float32) for n, width in shapes.items()}
         self.grads = {n: np.empty_like(b) for n, b in self.buffers.items()}
+        self.ones = np.ones(batch, np.float32)
         self.masks = {n: np.empty((batch, 400), np.bool_) for n in ("h", "h2")}
-        self.work, self.small = np.empty((batch, 784), np.float32), np.empty((batch, 20), np.float32)
+        self.work = np.empty((batch, 784), np.float32)
+        self.small = np.empty((batch, 20), np.float32)
 
     @staticmethod
     def _views(flat: Array) -> tuple[dict[str, Array], dict[str, Array]]:
@@ -83,8 +85,10 @@ class VAE:
         return weights, biases
 
     def step(self, x: Array, noise: Array) -> np.float32:
-        """Train on `x` (batch, 784) with `noise` (batch, 20); return the negative ELBO in nats, averaged
-        over the batch."""
+        """Train on `x` (batch, 784) with `noise` (batch, 20).
+
+        Returns the negative ELBO in nats, averaged over the batch.
+        """
         loss = self._forward(x, noise)
         self._backward(x, noise)
         self.adam.step(self.parameters, self.gradient)
@@ -115,9 +119,10 @@ class VAE:
         return np.float32((self._bce_with_logits(logits, x) + kl) / self.batch)
 
     def _bce_with_logits(self, logits: Array, x: Array) -> np.float32:
-        """Return sum(softplus(-a) + (1 - x)·a), a the logits; leave sigmoid(a) = 1 / (1 + e^-a) in `work`.
+        """Return sum(softplus(-a) + (1 - x)·a), a the logits, and leave sigmoid(a) in `work`.
 
-        Clipped at -80, where float32's e^-a still has room and the sigmoid is 0 to any use.
+        Both come from 1 + e^-a: its logarithm and its reciprocal. Clipped at -80, where e^-a still
+        has room in float32 and the sigmoid is 0 to any use.
         """
         np.maximum(logits, -80, out=logits)
         work, log = self.work, self.grads["logits"]
@@ -126,7 +131,7 @@ class VAE:
         work += 1
         np.log(work, out=log)
         np.reciprocal(work, out=work)
-        return log.sum() + logits.sum() - np.vdot(logits, x)
+        return np.float32(log.sum() + logits.sum() - np.vdot(logits, x))
 
     def _backward(self, x: Array, noise: Array) -> None:
         b, g = self.buffers, self.grads
@@ -155,7 +160,7 @@ class VAE:
 
     def _grad_parameters(self, name: str, x: Array, grad: Array) -> None:
         np.matmul(grad.T, x, out=self.grad_w[name])
-        np.add.reduce(grad, axis=0, out=self.grad_b[name])
+        np.matmul(self.ones, grad, out=self.grad_b[name])
 
     def _grad_relu(self, hidden: str, grad: Array, layer: str) -> Array:
         """Carry `grad` back through `layer` and the ReLU before it, whose output is `hidden`."""

@@ -1,7 +1,8 @@
 """The models and steps that are compared, each written once: `nn`, `F`, ... are either framework's.
 
-Nothing here knows which framework it runs in, so that both visibly do the same work. A builder takes
-a `Framework` and returns the step to be timed, a function of no arguments. No step fetches its loss.
+Nothing here knows which framework it runs in, so that both visibly do the same work. A builder
+takes a `Framework` and returns the step to be timed, a function of no arguments, which fetches
+nothing from the device.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def mlp_vae(nn: Any) -> Any:
 
 
 def conv_vae(nn: Any) -> Any:
-    """4×4 convolutions of stride 2 to 32 and 64 channels, 256 hidden units, 20 latents; (N, 1, 28, 28)."""
+    """4×4 convolutions of stride 2 to 32 and 64 channels, 256 hidden units, 20 latents; 28×28."""
     body = nn.Sequential(
         nn.Conv2d(1, 32, 4, 2, 1), nn.ReLU(),
         nn.Conv2d(32, 64, 4, 2, 1), nn.ReLU(),
@@ -80,7 +81,7 @@ def batches(fw: Framework, *shape: int) -> Iterator[Any]:
 
 
 def vae_step(fw: Framework, model: Any, *shape: int) -> Step:
-    """Forward, backward, Adam: the negative ELBO in nats, summed over pixels, averaged over the batch."""
+    """Forward, backward, Adam: the negative ELBO in nats, averaged over the batch."""
     model = fw.place(model)
     optimizer = fw.adam(model.parameters(), lr=1e-3)
     data = batches(fw, *shape)
@@ -112,12 +113,13 @@ def conv_vae_step(fw: Framework, batch: int) -> Step:
 
 
 def dcgan_step(fw: Framework, batch: int, channels: int) -> Step:
-    """Cases 3, 4 and 7: a discriminator step and a generator step (Radford et al. 2016, sections 3 and 4)."""
+    """Cases 3, 4 and 7: a discriminator step, then a generator step (Radford et al. 2016)."""
     generator, discriminator = (fw.place(net) for net in dcgan(fw.nn, channels))
     optimizer_g = fw.adam(generator.parameters(), lr=2e-4, betas=(0.5, 0.999))
     optimizer_d = fw.adam(discriminator.parameters(), lr=2e-4, betas=(0.5, 0.999))
     data = batches(fw, batch, channels, 32, 32)
-    ones, zeros = fw.tensor(np.ones((batch, 1, 1, 1), "f4")), fw.tensor(np.zeros((batch, 1, 1, 1), "f4"))
+    ones = fw.tensor(np.ones((batch, 1, 1, 1), np.float32))
+    zeros = fw.tensor(np.zeros((batch, 1, 1, 1), np.float32))
     bce = fw.F.binary_cross_entropy_with_logits
 
     def train_discriminator(yes: bool) -> None:
