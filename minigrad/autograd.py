@@ -52,6 +52,10 @@ class Node(ABC):
 
     __slots__ = ("dtype", "extras", "name", "parents", "saved", "shape", "stamp")
 
+    name: str
+    shape: Shape
+    dtype: DType
+    stamp: int
     parents: "tuple[Node, ...]"
     saved: tuple[Any, ...] | None  # None once freed
     extras: dict[str, Any] | None  # hooks, the retained gradient, the line of code: rarely there

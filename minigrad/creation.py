@@ -21,7 +21,9 @@ def _place(device: _device_argument) -> Device:
 
 def _finished(array: Any, requires_grad: bool) -> Tensor:
     out = Tensor(array)
-    return out.requires_grad_() if requires_grad else out
+    if requires_grad:
+        out.requires_grad_()
+    return out
 
 
 def tensor(
@@ -54,7 +56,8 @@ def _from_python(data: Any) -> "np.ndarray[Any, Any]":
 def as_tensor(data: Any, *, dtype: Any = None, device: _device_argument = None) -> Tensor:
     """As `tensor`, without a copy where none is needed."""
     if isinstance(data, Tensor):
-        return data.to(device=device, dtype=dtype)
+        moved: Tensor = data.to(device=device, dtype=dtype)
+        return moved
     array = data if hasattr(data, "dtype") else _from_python(data)
     return Tensor(_place(device).asarray(array, None if dtype is None else np.dtype(dtype)))
 

@@ -91,7 +91,7 @@ class Methods(Variable):
 
     @property
     def T(self) -> Any:
-        return ops.permute(self, tuple(range(self.ndim))[::-1])
+        return ops.permute(self, tuple(range(self.data.ndim))[::-1])
 
     def exp(self) -> Any:
         return ops.exp(self)

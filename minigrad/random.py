@@ -34,11 +34,12 @@ def uniform(shape: Shape, dtype: DType, place: Device) -> Array:
     return stream(place).uniform(shape, dtype)
 
 
-def get_rng_state(place: str | Device = "cpu") -> "np.ndarray[Any, Any]":
+def get_rng_state(place: str | Device = "cpu") -> np.ndarray[Any, Any]:
     """The state of a device's random numbers, as an array of 64-bit words that set_rng_state takes."""
-    return stream(device(place)).get_state()
+    state: np.ndarray[Any, Any] = stream(device(place)).get_state()
+    return state
 
 
-def set_rng_state(state: "np.ndarray[Any, Any]", place: str | Device = "cpu") -> None:
+def set_rng_state(state: np.ndarray[Any, Any], place: str | Device = "cpu") -> None:
     """Go on from a state that get_rng_state gave."""
     stream(device(place)).set_state(state)

@@ -34,7 +34,8 @@ class Tensor(Methods):
 
     @property
     def dtype(self) -> DType:
-        return self.data.dtype
+        dtype: DType = self.data.dtype
+        return dtype
 
     @property
     def device(self) -> Device:
@@ -134,7 +135,8 @@ class Tensor(Methods):
     def grad(self) -> "Tensor | None":
         """What backward() has added up for this leaf, or kept after retain_grad()."""
         if isinstance(self.node, Leaf):
-            return self.node.grad
+            found: Tensor | None = self.node.grad
+            return found
         return None if self.node is None else (self.node.extras or {}).get("grad")
 
     @grad.setter
@@ -180,7 +182,7 @@ class Tensor(Methods):
         """The same memory, off the tape."""
         return Tensor(self.data)
 
-    def clone(self) -> "Tensor":
+    def clone(self) -> Any:
         """A copy that is on the tape."""
         return ops.clone(self)
 
@@ -223,9 +225,10 @@ class Tensor(Methods):
         return self.data.__dlpack__(**how)
 
     def __dlpack_device__(self) -> tuple[int, int]:
-        return self.data.__dlpack_device__()
+        kind, number = self.data.__dlpack_device__()
+        return kind, number
 
-    def to(self, *args: Any, device: Any = None, dtype: Any = None) -> "Tensor":
+    def to(self, *args: Any, device: Any = None, dtype: Any = None) -> Any:
         """This tensor on another device or in another dtype; itself if nothing changes."""
         for arg in args:
             if isinstance(arg, Tensor):
@@ -243,28 +246,28 @@ class Tensor(Methods):
             out = ops.move_to(out, device=target)
         return out
 
-    def astype(self, dtype: Any) -> "Tensor":
+    def astype(self, dtype: Any) -> Any:
         return self.to(dtype=dtype)
 
-    def float(self) -> "Tensor":
+    def float(self) -> Any:
         return self.to(dtype=np.float32)
 
-    def double(self) -> "Tensor":
+    def double(self) -> Any:
         return self.to(dtype=np.float64)
 
-    def long(self) -> "Tensor":
+    def long(self) -> Any:
         return self.to(dtype=np.int64)
 
-    def bool(self) -> "Tensor":
+    def bool(self) -> Any:
         return self.to(dtype=np.bool_)
 
-    def cpu(self) -> "Tensor":
+    def cpu(self) -> Any:
         return self.to(device="cpu")
 
-    def cuda(self) -> "Tensor":
+    def cuda(self) -> Any:
         return self.to(device="cuda")
 
-    def contiguous(self) -> "Tensor":
+    def contiguous(self) -> Any:
         """This tensor with its elements in C order in memory; itself if they are."""
         return self if self.data.flags.c_contiguous else ops.clone(self, order="C")
 

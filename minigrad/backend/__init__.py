@@ -1,6 +1,6 @@
 """Where arrays live: one Device per kind, and the only code that says "numpy" or "cupy" for device data."""
 
-from .base import Array, Device, DType, Shape
+from .base import Array, Device, DType, Geometry, Pair, Shape
 from .devices import cpu, device, device_of, on_same_device, xp_of
 from .memory import exclusive, overlaps_itself, storage
 from .numeric import quiet
@@ -9,6 +9,8 @@ __all__ = [
     "Array",
     "DType",
     "Device",
+    "Geometry",
+    "Pair",
     "Shape",
     "cpu",
     "device",

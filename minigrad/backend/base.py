@@ -1,7 +1,7 @@
 """The interface that every device offers, and what is written once for all of them."""
 
 from abc import ABC, abstractmethod
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -10,12 +10,16 @@ DType: TypeAlias = np.dtype[Any]
 Shape: TypeAlias = tuple[int, ...]
 
 
-class Geometry(Protocol):
+Pair: TypeAlias = tuple[int, int]
+
+
+class Geometry(NamedTuple):
     """How a kernel moves over an image."""
 
-    stride: tuple[int, int]
-    padding: tuple[int, int]
-    dilation: tuple[int, int]
+    stride: Pair
+    padding: Pair
+    dilation: Pair
+    groups: int
 
 
 class Device(ABC):
@@ -38,9 +42,7 @@ class Device(ABC):
 
     # ---- the heavy primitives, in NumPy; other devices have kernels of their own for them --------
 
-    def gather_patches(
-        self, image: Array, kernel: tuple[int, int], how: Geometry, out_size: tuple[int, int]
-    ) -> Array:
+    def gather_patches(self, image: Array, kernel: Pair, how: Geometry, out_size: Pair) -> Array:
         """The patches of an image (N, H, W, C) that a kernel meets: (N, OH, OW, KH, KW, C), contiguous."""
         n, _, _, c = image.shape
         (sh, sw), (dh, dw) = how.stride, how.dilation
@@ -54,7 +56,15 @@ class Device(ABC):
             )
         )
 
-    def scatter_patches(self, patches: Array, how: Geometry, size: tuple[int, int]) -> Array:
+    def scatter_product(self, image: Array, weight: Array, how: Geometry, size: Pair) -> Array:
+        """The adjoint of gathering and multiplying: images (N, H, W, C) times weight (C, KH, KW, O), each
+        product added into the patch that it belongs to, of an image (N, *size, O), C-contiguous."""
+        n, h, w, c = image.shape
+        _, kh, kw, o = weight.shape
+        patches = self.xp.matmul(image.reshape(-1, c), weight.reshape(c, -1))
+        return self.scatter_patches(patches.reshape(n, h, w, kh, kw, o), how, size)
+
+    def scatter_patches(self, patches: Array, how: Geometry, size: Pair) -> Array:
         """The adjoint: patches (N, OH, OW, KH, KW, C) added into an image (N, H, W, C), C-contiguous."""
         n, oh, ow, kh, kw, c = patches.shape
         (sh, sw), (ph, pw), (dh, dw) = how.stride, how.padding, how.dilation
@@ -67,7 +77,7 @@ class Device(ABC):
                 ]
         return self.xp.ascontiguousarray(image[:, ph : ph + size[0], pw : pw + size[1]])
 
-    def _padded(self, image: Array, padding: tuple[int, int]) -> Array:
+    def _padded(self, image: Array, padding: Pair) -> Array:
         ph, pw = padding
         if not (ph or pw):
             return image

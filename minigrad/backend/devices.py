@@ -20,7 +20,7 @@ def device(name: "str | Device" = "cpu") -> Device:
     if name in ("cuda", "cuda:0"):
         from .cuda import cuda  # CuPy is imported only when a cuda device is asked for
 
-        found = cuda()
+        found: Device = cuda()
         _by_array_type[found.xp.ndarray] = found
         return found
     raise ValueError(f"device: unknown name {name!r}; expected 'cpu' or 'cuda'")

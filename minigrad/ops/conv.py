@@ -11,31 +11,17 @@ shown as a transposed view. A product's rows are the patches that the kernel mee
 (N * OH * OW, KH * KW * C).
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
-from ..backend import device_of
+from ..backend import Geometry, Pair, device_of
 from ..op import op
-
-Pair = tuple[int, int]
-
-
-class Geometry(NamedTuple):
-    """How a kernel moves over an image."""
-
-    stride: Pair
-    padding: Pair
-    dilation: Pair
-    groups: int
 
 
 @op
 def conv2d_(xp: Any, x: Any, weight: Any, bias: Any, *, how: Geometry) -> Any:
-    (n, _, *size), (out_channels, _, *kernel) = x.shape, weight.shape
-    out_size = [
-        conv_size(*args)
-        for args in zip(size, kernel, how.stride, how.padding, how.dilation, strict=True)
-    ]
-    patches = device_of(x).gather_patches(_last(x), tuple(kernel), how, tuple(out_size))
+    (n, _, h, w), (out_channels, _, kh, kw) = x.shape, weight.shape
+    out_size = _out_size((h, w), (kh, kw), how)
+    patches = device_of(x).gather_patches(_last(x), (kh, kw), how, out_size)
     parts = [
         xp.matmul(rows, _matrix(w).T)
         for rows, w in zip(
@@ -50,17 +36,12 @@ def conv2d_(xp: Any, x: Any, weight: Any, bias: Any, *, how: Geometry) -> Any:
 
 @op
 def conv_transpose2d_(xp: Any, x: Any, weight: Any, bias: Any, *, how: Geometry, size: Pair) -> Any:
-    (n, _, *small), (_, out_channels, *kernel) = x.shape, weight.shape
-    rows = _last(x).reshape(-1, x.shape[1])
-    each = x.shape[1] // how.groups
+    image, each = _last(x), x.shape[1] // how.groups
     parts = [
-        xp.matmul(rows[:, i * each : (i + 1) * each], _matrix(w)).reshape(
-            n, *small, *kernel, out_channels
-        )
+        device_of(x).scatter_product(image[..., i * each : (i + 1) * each], _last(w), how, size)
         for i, w in enumerate(_by_group(weight, how.groups))
     ]
-    patches = parts[0] if how.groups == 1 else xp.concatenate(parts, axis=-1)
-    out = device_of(x).scatter_patches(patches, how, size)
+    out = parts[0] if how.groups == 1 else xp.concatenate(parts, axis=-1)
     if bias is not None:
         out += bias
     return _first(out)
@@ -145,6 +126,15 @@ def _rows_by_group(patches: Any, groups: int) -> list[Any]:
     return [
         patches[..., i * each : (i + 1) * each].reshape(-1, kh * kw * each) for i in range(groups)
     ]
+
+
+def _out_size(size: Pair, kernel: Pair, how: Geometry) -> Pair:
+    """How many places a kernel has along each axis of an image."""
+    h, w = (
+        conv_size(*args)
+        for args in zip(size, kernel, how.stride, how.padding, how.dilation, strict=True)
+    )
+    return h, w
 
 
 # ---- the functions that users call ---------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import quiet
-from ..op import elementwise
+from ..op import elementwise, not_differentiable
 
 # ---- arithmetic ----------------------------------------------------------------------------------
 
@@ -125,15 +125,13 @@ def abs_(xp: Any, x: Any) -> Any:
     return xp.abs(x)
 
 
-abs_.gradient("x")(lambda g, x: g * sign(x))
-
-
 @elementwise
 def sign(xp: Any, x: Any) -> Any:
     return xp.sign(x)
 
 
 sign.gradient("x")(lambda g: g * 0)
+abs_.gradient("x")(lambda g, x: g * sign(x))
 
 
 @elementwise
@@ -141,14 +139,12 @@ def sin(xp: Any, x: Any) -> Any:
     return xp.sin(x)
 
 
-sin.gradient("x")(lambda g, x: g * cos(x))
-
-
 @elementwise
 def cos(xp: Any, x: Any) -> Any:
     return xp.cos(x)
 
 
+sin.gradient("x")(lambda g, x: g * cos(x))
 cos.gradient("x")(lambda g, x: -g * sin(x))
 
 # ---- activations ---------------------------------------------------------------------------------
@@ -162,16 +158,12 @@ def tanh(xp: Any, x: Any) -> Any:
 tanh.gradient("x")(lambda g, out: g * (1 - out * out))
 
 
-def _largest_exponent(x: Any) -> float:
-    return 709.0 if getattr(x, "dtype", np.float64) == np.float64 else 88.0
-
-
 @elementwise
 @quiet
 def sigmoid(xp: Any, x: Any) -> Any:
-    """1 / (1 + exp(-x)): accurate to the last digits on both sides, where tanh(x / 2) is not on the left."""
-    y = xp.negative(xp.maximum(x, -_largest_exponent(x)))
-    y = xp.exp(y)
+    """1 / (1 + exp(-x)): accurate to the last digits on both sides, as tanh(x / 2) is not on the left."""
+    limit = 709.0 if getattr(x, "dtype", np.float64) == np.float64 else 88.0  # exp(limit) is finite
+    y = xp.exp(xp.negative(xp.maximum(x, -limit)))
     y += 1
     return xp.reciprocal(y)
 
@@ -179,12 +171,25 @@ def sigmoid(xp: Any, x: Any) -> Any:
 sigmoid.gradient("x")(lambda g, out: g * (out * (1 - out)))
 
 
+def log1p_exp(xp: Any, x: Any) -> Any:
+    """log(1 + exp(x)) for x <= 0, accurate also where exp(x) is small.
+
+    NOTE: with u = 1 + e, log(u) + (e - (u - 1)) / u makes good what was rounded away in u. NumPy's log1p has
+    no vector code: 13.7 ms for a million float32 where log takes 2.0 and this 3.
+    """
+    e = xp.exp(x)
+    u = e + 1
+    e -= u - 1
+    e /= u
+    e += xp.log(u)
+    return e
+
+
 @elementwise
 @quiet
 def softplus(xp: Any, x: Any) -> Any:
-    """log(1 + exp(x)) as max(x, 0) + log1p(exp(-|x|)): exact where PyTorch switches to x above 20."""
-    y = xp.abs(x)
-    y = xp.log1p(xp.exp(xp.negative(y)))
+    """log(1 + exp(x)) as max(x, 0) + log(1 + exp(-|x|)): exact where PyTorch switches to x above 20."""
+    y = log1p_exp(xp, -xp.abs(x))
     y += xp.maximum(x, 0)
     return y
 
@@ -203,12 +208,25 @@ relu.gradient("x")(lambda g, out: g * (out > 0))
 @elementwise
 def leaky_relu(xp: Any, x: Any, *, negative_slope: float = 0.01) -> Any:
     """x where x > 0, else negative_slope * x."""
-    return xp.where(x > 0, x, x * negative_slope)
+    y = x * negative_slope
+    return xp.maximum(x, y) if negative_slope <= 1 else xp.minimum(x, y)
+
+
+@not_differentiable
+def _slope(xp: Any, x: Any, *, negative_slope: float) -> Any:
+    """1 where x > 0, else negative_slope.
+
+    NOTE: by arithmetic on the mask, since xp.where is eight times slower on a mask without runs.
+    """
+    positive = (x > 0).astype(x.dtype)
+    if 0 <= negative_slope <= 1:
+        return xp.maximum(positive, negative_slope)
+    return positive * (1 - negative_slope) + negative_slope
 
 
 @leaky_relu.gradient("x")
 def _(g: Any, x: Any, negative_slope: float) -> Any:
-    return where(x > 0, g, g * negative_slope)
+    return g * _slope(x, negative_slope=negative_slope)
 
 
 # ---- choices -------------------------------------------------------------------------------------
