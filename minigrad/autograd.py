@@ -1,10 +1,10 @@
 """The tape: nodes, the backward walk, grad() and no_grad().
 
-A computation leaves behind a graph of nodes, each knowing the nodes that its operands came from. Every
-node is stamped by one clock when it is made, so that a node's stamp is larger than those of all that it
-was made from: walking in order of falling stamps is a topological order, and needs no sorting pass and no
-recursion. Changes in place are stamped by the same clock (`mutated`), so that an array which was saved for
-backward and then changed is recognised by comparing two numbers.
+A computation leaves behind a graph of nodes, each knowing the nodes that its operands came from.
+Every node is stamped by one clock when it is made, so that a node's stamp is larger than those of
+all that it was made from: walking in order of falling stamps is a topological order, and needs no
+sorting pass and no recursion. Changes in place are stamped by the same clock (`mutated`), so that
+an array which was saved for backward and then changed is recognised by comparing two numbers.
 """
 
 import math
@@ -18,6 +18,7 @@ from .clock import mutated, tick
 from .modes import mode, set_grad_enabled
 
 V = TypeVar("V", bound="Variable")
+
 
 class Variable:
     """An array and its place on the tape: what the engine needs to know of a Tensor."""
@@ -62,7 +63,8 @@ class Node(ABC):
 
     @abstractmethod
     def gradients(self, g: Any, differentiable: bool, on_path: "set[Node] | None") -> list[Any]:
-        """What reaches each parent when `g` reaches this node; None for parents that are not `on_path`.
+        """What reaches each parent when `g` reaches this node; None for parents that are not
+        `on_path`.
 
         `g` is an array, and so are the results; if they are to be differentiable, all are tensors.
         """
@@ -110,8 +112,8 @@ def walk(
 ) -> dict[Node, Any]:
     """Carry gradients from `roots` back through the tape, each node once, freeing it on the way.
 
-    Without `wanted`, gradients accumulate in the leaves. With it nothing accumulates: only the paths that
-    lead to the wanted nodes are walked, and the gradients that reach them are returned.
+    Without `wanted`, gradients accumulate in the leaves. With it nothing accumulates: only the
+    paths that lead to the wanted nodes are walked, and the gradients that reach them are returned.
     """
     on_path = None if wanted is None else _leading_to(wanted, [node for node, _ in roots])
     found: dict[Node, Any] = {}
@@ -211,7 +213,8 @@ def _complain_of_nan(node: Node, part: Any) -> None:
     if not (array == array).all():
         where = (node.extras or {}).get("line", "no line: it ran before detect_anomaly() was on")
         raise RuntimeError(
-            f"detect_anomaly: the gradient of '{node.name}' has a NaN. The operation was recorded at\n  {where}"
+            f"detect_anomaly: the gradient of '{node.name}' has a NaN. The operation was recorded "
+            f"at\n  {where}"
         )
 
 
@@ -244,8 +247,8 @@ def backward(
 ) -> None:
     """Add the gradients of the sum of `tensors` to the `.grad` of the leaves they were made from.
 
-    With create_graph the gradients are themselves on the tape. NOTE: a leaf then refers to its gradient, and
-    that to the leaf: set .grad to None when done, or use grad(), which keeps nothing.
+    With create_graph the gradients are themselves on the tape. NOTE: a leaf then refers to its
+    gradient, and that to the leaf: set .grad to None when done, or use grad(), which keeps nothing.
     """
     retain = create_graph if retain_graph is None else retain_graph
     with set_grad_enabled(create_graph):
@@ -266,15 +269,16 @@ def grad(
 ) -> tuple[Any, ...]:
     """The gradients of the sum of `outputs` with respect to each of `inputs`, and nothing else.
 
-    Only the paths that lead to the inputs are walked. RuntimeError for an input that requires no gradient or
-    has no part in the outputs, where with allow_unused None is returned.
+    Only the paths that lead to the inputs are walked. RuntimeError for an input that requires no
+    gradient or has no part in the outputs, where with allow_unused None is returned.
     """
     outputs, inputs = _listed(outputs), _listed(inputs)
     cotangents = None if grad_outputs is None else _listed(grad_outputs)
     for i, x in enumerate(inputs):
         if x.node is None:
             raise RuntimeError(
-                f"grad: input {i} (shape {list(x.shape)}) requires no gradient; use requires_grad_()"
+                f"grad: input {i} (shape {list(x.shape)}) requires no gradient; use "
+                "requires_grad_()"
             )
     retain = create_graph if retain_graph is None else retain_graph
     with set_grad_enabled(create_graph):
@@ -285,7 +289,8 @@ def grad(
     unused = [i for i, x in enumerate(inputs) if x.node not in found]
     if unused and not allow_unused:
         raise RuntimeError(
-            f"grad: inputs {unused} have no part in the outputs; allow_unused=True gives None for them"
+            f"grad: inputs {unused} have no part in the outputs; allow_unused=True gives None for "
+            "them"
         )
     return tuple(
         [None if x.node not in found else _as_result(found[x.node], create_graph) for x in inputs]
@@ -310,12 +315,14 @@ def _roots(
     for x, g in zip(tensors, given, strict=True):
         if x.node is None:
             raise RuntimeError(
-                f"{name}: this tensor (shape {list(x.shape)}) is not on the tape: nothing that it was made from "
+                f"{name}: this tensor (shape {list(x.shape)}) is not on the tape: nothing that it "
+                "was made from "
                 "requires a gradient, or it was made under no_grad()"
             )
         if g is None and math.prod(x.shape) != 1:
             raise RuntimeError(
-                f"{name}: a gradient can be left out only for a single number, not for shape {list(x.shape)}; "
+                f"{name}: a gradient can be left out only for a single number, not for shape "
+                f"{list(x.shape)}; "
                 "reduce the tensor (.sum() or .mean()) or pass the gradient"
             )
         if g is None:
@@ -324,7 +331,8 @@ def _roots(
             g = result(device_of(x.data).asarray(g, x.dtype))
         if g.data.shape != x.shape or g.data.dtype != x.dtype:
             raise ValueError(
-                f"{name}: the gradient must be {x.dtype}{list(x.shape)} as its tensor, got {g.data.dtype}{list(g.data.shape)}"
+                f"{name}: the gradient must be {x.dtype}{list(x.shape)} as its tensor, got "
+                f"{g.data.dtype}{list(g.data.shape)}"
             )
         roots.append((x.node, g if differentiable else g.data))
     return roots

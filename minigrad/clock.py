@@ -13,7 +13,8 @@ last_mutation = 0
 
 
 def mutated(array: Array) -> None:
-    """Note that `array`'s memory has been changed in place, for every tensor that is a view of it."""
+    """Note that `array`'s memory has been changed in place, for every tensor that is a view of
+    it."""
     global last_mutation
     root = storage(array)
     key = id(root)

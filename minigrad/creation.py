@@ -1,4 +1,5 @@
-"""Making tensors. Python's floats become float32, its ints int64, its bools bool; arrays keep their dtype."""
+"""Making tensors. Python's floats become float32, its ints int64, its bools bool; arrays keep their
+dtype."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -130,7 +131,8 @@ def full_like(x: Any, fill_value: Any, *, dtype: Any = None) -> Tensor:
 
 
 def arange(*limits: Any, dtype: Any = None, device: _device_argument = None) -> Tensor:
-    """start, start + step, ... below end: `arange(end)`, `arange(start, end)` or `arange(start, end, step)`."""
+    """start, start + step, ... below end: `arange(end)`, `arange(start, end)` or `arange(start,
+    end, step)`."""
     kind = dtype or (float32 if any(isinstance(n, float) for n in limits) else int64)
     return Tensor(_place(device).xp.arange(*limits, dtype=kind))
 

@@ -48,7 +48,8 @@ def is_grad_enabled() -> bool:
 
 
 class detect_anomaly(ContextDecorator):
-    """Where backward makes a NaN, raise a RuntimeError with the forward op and the line of code that ran it.
+    """Where backward makes a NaN, raise a RuntimeError with the forward op and the line of code
+    that ran it.
 
     Both the forward and the backward have to run inside. It costs time: for debugging.
     """

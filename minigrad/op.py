@@ -1,8 +1,8 @@
 """An op is its forward, and its gradient written in the same language.
 
-The forward works on plain arrays; its positional parameters are the operands, its keyword-only ones are
-settings. A gradient rule belongs to one operand and says by its parameters what it reads, and so what the
-tape keeps alive:
+The forward works on plain arrays; its positional parameters are the operands, its keyword-only ones
+are settings. A gradient rule belongs to one operand and says by its parameters what it reads, and
+so what the tape keeps alive:
 
     @op
     def multiply(xp, x, y):
@@ -12,10 +12,10 @@ tape keeps alive:
     multiply.gradient("y")(lambda g, x: g * x)      # keeps x
 
 Besides `g`, the gradient of the output, a rule may name operands, `out` (the output), settings, and
-`x_shape`, `x_dtype` or `x_device` for
-that alone of an operand x. Called on plain arrays, an op gives a plain array; so the
-first-order backward hands its rules arrays and runs at array speed, and with create_graph=True the same
-rules get tensors, and are recorded themselves: second derivatives cost no new code.
+`x_shape`, `x_dtype` or `x_device` for that alone of an operand x. Called on plain arrays, an op
+gives a plain array; so the first-order backward hands its rules arrays and runs at array speed, and
+with create_graph=True the same rules get tensors, and are recorded themselves: second derivatives
+cost no new code.
 """
 
 import inspect
@@ -137,8 +137,8 @@ def op(forward: Callable[..., Any]) -> Op:
 
 
 def elementwise(forward: Callable[..., Any]) -> Op:
-    """As `op`, for functions of single elements: operands broadcast, and each rule's result is summed
-    over the axes along which its operand was broadcast."""
+    """As `op`, for functions of single elements: operands broadcast, and each rule's result is
+    summed over the axes along which its operand was broadcast."""
     return Op(forward, broadcasts=True)
 
 
@@ -167,7 +167,8 @@ class Plan:
                 f"{op.name}: no gradient rule for operand {', '.join(sorted(missing))}"
             )
         kept = list(dict.fromkeys(name for _, _, reads in active for name in reads))
-        # The values of a call are laid out as: operands, the output, the settings and facts that are read.
+        # The values of a call are laid out as: operands, the output, the settings and facts that
+        # are read.
         self.settings = [name for name in op.settings if name in kept]
         facts = {f"{x}_{fact}": (i, fact) for i, x in enumerate(operands) for fact in _FACTS}
         self.facts = [facts[name] for name in kept if name in facts]
@@ -255,7 +256,8 @@ class Recorded(Node):
         if part.shape != parent.shape:
             if not self.plan.op.broadcasts:
                 raise ValueError(
-                    f"{self.name}: a gradient rule gave shape {list(part.shape)} for an operand of shape {list(parent.shape)}"
+                    f"{self.name}: a gradient rule gave shape {list(part.shape)} for an operand "
+                    f"of shape {list(parent.shape)}"
                 )
             part = sum_to(part, shape=parent.shape)
         if part.dtype is not parent.dtype and part.dtype != parent.dtype:
@@ -278,8 +280,10 @@ class Recorded(Node):
         for x in saved:
             if hasattr(x, "strides") and clock.mutated_since(x, self.stamp):
                 raise RuntimeError(
-                    f"backward: an array that '{self.name}' saved for its gradient (shape {list(x.shape)}) has since "
-                    "been changed in place (by an optimizer's step, an assignment or load_state_dict); "
+                    f"backward: an array that '{self.name}' saved for its gradient (shape "
+                    f"{list(x.shape)}) has since "
+                    "been changed in place (by an optimizer's step, an assignment or "
+                    "load_state_dict); "
                     "call backward() before the change, or run the forward again after it"
                 )
 

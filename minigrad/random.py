@@ -35,7 +35,8 @@ def uniform(shape: Shape, dtype: DType, place: Device) -> Array:
 
 
 def get_rng_state(place: str | Device = "cpu") -> np.ndarray[Any, Any]:
-    """The state of a device's random numbers, as an array of 64-bit words that set_rng_state takes."""
+    """The state of a device's random numbers, as an array of 64-bit words that set_rng_state
+    takes."""
     state: np.ndarray[Any, Any] = stream(device(place)).get_state()
     return state
 

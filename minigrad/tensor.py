@@ -80,7 +80,8 @@ class Tensor(Methods):
     def __bool__(self) -> builtins.bool:
         if self.numel() != 1:
             raise ValueError(
-                f"bool: a tensor of shape {list(self.shape)} is neither true nor false; use .any() or .all()"
+                f"bool: a tensor of shape {list(self.shape)} is neither true nor false; use "
+                ".any() or .all()"
             )
         return bool(self.item())
 
@@ -110,14 +111,16 @@ class Tensor(Methods):
         if self.node is not None and not isinstance(self.node, Leaf):
             if not requires_grad:
                 raise RuntimeError(
-                    f"requires_grad_: the result of '{self.node.name}' is on the tape; use .detach()"
+                    f"requires_grad_: the result of '{self.node.name}' is on the tape; use "
+                    ".detach()"
                 )
         elif not requires_grad:
             self.node = None
         elif self.node is None:
             if self.dtype.kind != "f":
                 raise TypeError(
-                    f"requires_grad_: only floating tensors have gradients, this one is {self.dtype}"
+                    "requires_grad_: only floating tensors have gradients, this one is "
+                    f"{self.dtype}"
                 )
             self.node = Leaf(self.shape, self.dtype)
         return self
@@ -147,7 +150,8 @@ class Tensor(Methods):
             return
         if value is not None and (value.shape, value.dtype) != (self.shape, self.dtype):
             raise ValueError(
-                f"grad: needs shape {list(self.shape)} and {self.dtype}, got {list(value.shape)} and {value.dtype}"
+                f"grad: needs shape {list(self.shape)} and {self.dtype}, got {list(value.shape)} "
+                f"and {value.dtype}"
             )
         self.node.grad = value
 
@@ -158,7 +162,8 @@ class Tensor(Methods):
             self.register_hook(lambda g: extras.__setitem__("grad", g))
 
     def register_hook(self, hook: "Callable[[Tensor], Tensor | None]") -> Callable[[], None]:
-        """Call `hook` with the gradient when it is known; what it returns, if anything, replaces it.
+        """Call `hook` with the gradient when it is known; what it returns, if anything, replaces
+        it.
 
         Returns a function that removes the hook.
         """
@@ -277,7 +282,8 @@ class Tensor(Methods):
         if self.node is not None and mode.recording:
             raise RuntimeError(
                 f"{name}: this tensor is on the tape, and cannot be changed in place; "
-                "use minigrad.where or concat to make a new one, or minigrad.no_grad() to change a parameter"
+                "use minigrad.where or concat to make a new one, or minigrad.no_grad() to change "
+                "a parameter"
             )
         mutated(self.data)
         return self.data
@@ -287,7 +293,8 @@ class Tensor(Methods):
         if isinstance(value, Tensor):
             if value.node is not None and mode.recording:
                 raise RuntimeError(
-                    "__setitem__: the value is on the tape, and assignments are not recorded; use .detach()"
+                    "__setitem__: the value is on the tape, and assignments are not recorded; use "
+                    ".detach()"
                 )
             value = value.data
         array[ops.plain_key(key)] = value

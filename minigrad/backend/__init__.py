@@ -1,4 +1,5 @@
-"""Where arrays live: one Device per kind, and the only code that says "numpy" or "cupy" for device data."""
+"""Where arrays live: one Device per kind, and the only code that says "numpy" or "cupy" for device
+data."""
 
 from .base import Array, Device, DType, Geometry, Pair, Shape
 from .devices import cpu, device, device_of, on_same_device, xp_of

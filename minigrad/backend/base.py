@@ -30,7 +30,8 @@ class Device(ABC):
 
     @abstractmethod
     def asarray(self, data: object, dtype: DType | None = None) -> Array:
-        """Bring data to this device (the only way up); no copy if it is here already in that dtype."""
+        """Bring data to this device (the only way up); no copy if it is here already in that
+        dtype."""
 
     @abstractmethod
     def to_numpy(self, array: Array) -> np.ndarray[Any, Any]:
@@ -43,7 +44,8 @@ class Device(ABC):
     # ---- the heavy primitives, in NumPy; other devices have kernels of their own for them --------
 
     def gather_patches(self, image: Array, kernel: Pair, how: Geometry, out_size: Pair) -> Array:
-        """The patches of an image (N, H, W, C) that a kernel meets: (N, OH, OW, KH, KW, C), contiguous."""
+        """The patches of an image (N, H, W, C) that a kernel meets: (N, OH, OW, KH, KW, C),
+        contiguous."""
         n, _, _, c = image.shape
         (sh, sw), (dh, dw) = how.stride, how.dilation
         padded = self._padded(image, how.padding)
@@ -57,15 +59,17 @@ class Device(ABC):
         )
 
     def scatter_product(self, image: Array, weight: Array, how: Geometry, size: Pair) -> Array:
-        """The adjoint of gathering and multiplying: images (N, H, W, C) times weight (C, KH, KW, O), each
-        product added into the patch that it belongs to, of an image (N, *size, O), C-contiguous."""
+        """The adjoint of gathering and multiplying: images (N, H, W, C) times weight (C, KH, KW,
+        O), each product added into the patch that it belongs to, of an image (N, *size, O),
+        C-contiguous."""
         n, h, w, c = image.shape
         _, kh, kw, o = weight.shape
         patches = self.xp.matmul(image.reshape(-1, c), weight.reshape(c, -1))
         return self.scatter_patches(patches.reshape(n, h, w, kh, kw, o), how, size)
 
     def scatter_patches(self, patches: Array, how: Geometry, size: Pair) -> Array:
-        """The adjoint: patches (N, OH, OW, KH, KW, C) added into an image (N, H, W, C), C-contiguous."""
+        """The adjoint: patches (N, OH, OW, KH, KW, C) added into an image (N, H, W, C),
+        C-contiguous."""
         n, oh, ow, kh, kw, c = patches.shape
         (sh, sw), (ph, pw), (dh, dw) = how.stride, how.padding, how.dilation
         image = self.xp.zeros((n, size[0] + 2 * ph, size[1] + 2 * pw, c), patches.dtype)

@@ -1,11 +1,13 @@
 """A stride-s transposed convolution by cells: for the CPU, where adding many thin slices is slow.
 
-Take the output in cells of sh * sw pixels. A kernel (kh, kw) covers kh/sh * kw/sw cells, so the products that
-belong to one of these cells are one plane of the image's own size, and adding a plane is adding long
-contiguous runs: (kh/sh) * (kw/sw) additions instead of kh * kw, each over sh * sw * O values instead of O.
+Take the output in cells of sh * sw pixels. A kernel (kh, kw) covers kh/sh * kw/sw cells, so the
+products that belong to one of these cells are one plane of the image's own size, and adding a plane
+is adding long contiguous runs: (kh/sh) * (kw/sw) additions instead of kh * kw, each over sh * sw *
+O values instead of O.
 
-NOTE: 64 images of 64x16x16, kernel 4, stride 2: to 1 channel 0.9 ms instead of 1.5, to 3 channels 2.3 instead
-of 7, to 64 channels the same. Sub-pixel convolutions (sh * sw small ones of stride 1) took 1.4 to 5 times as long.
+NOTE: 64 images of 64x16x16, kernel 4, stride 2: to 1 channel 0.9 ms instead of 1.5, to 3 channels
+2.3 instead of 7, to 64 channels the same. Sub-pixel convolutions (sh * sw small ones of stride 1)
+took 1.4 to 5 times as long.
 """
 
 from typing import Any
@@ -14,7 +16,8 @@ from .base import Array, Geometry, Pair
 
 
 def scatter_product(xp: Any, image: Array, weight: Array, how: Geometry, size: Pair) -> Array:
-    """Images (N, H, W, C) times weight (C, KH, KW, O), added into images (N, *size, O); dilation must be 1."""
+    """Images (N, H, W, C) times weight (C, KH, KW, O), added into images (N, *size, O); dilation
+    must be 1."""
     n, h, w, c = image.shape
     (sh, sw), o = how.stride, weight.shape[-1]
     planes = _planes(xp, weight, how.stride)
@@ -41,7 +44,8 @@ def _planes(xp: Any, weight: Array, stride: Pair) -> Array:
 
 
 def _image_of(xp: Any, cells: Array, how: Geometry, size: Pair) -> Array:
-    """Cells (N, H, W, sh * sw * O) as the image (N, *size, O) that is left when the padding is cut off."""
+    """Cells (N, H, W, sh * sw * O) as the image (N, *size, O) that is left when the padding is cut
+    off."""
     (sh, sw), (ph, pw), (n, h, w, _) = how.stride, how.padding, cells.shape
     pixels = cells.reshape(n, h, w, sh, sw, -1).transpose(0, 1, 3, 2, 4, 5)
     pixels = pixels.reshape(n, h * sh, w * sw, -1)[:, ph : ph + size[0], pw : pw + size[1]]

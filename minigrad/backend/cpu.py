@@ -35,7 +35,8 @@ class CPU(Device):
         return cells.scatter_product(np, image, weight, how, size)
 
     def batch_norm_statistics(self, rows: Array) -> tuple[Array, Array]:
-        """NOTE: a product with ones sums columns three to five times faster than np.add.reduce does."""
+        """NOTE: a product with ones sums columns three to five times faster than np.add.reduce
+        does."""
         mean = np.matmul(_ones(rows), rows) * (1 / len(rows))
         centred = rows - mean
         return mean, np.einsum("ij,ij->j", centred, centred) * (1 / len(rows))
@@ -43,7 +44,8 @@ class CPU(Device):
     def batch_norm_gradient(
         self, g: Array, rows: Array, mean: Array, rstd: Array, weight: Array | None
     ) -> tuple[Array, Array, Array]:
-        """g_rows = a g + b rows + c with one number of each per column, in blocks that stay in the cache."""
+        """g_rows = a g + b rows + c with one number of each per column, in blocks that stay in the
+        cache."""
         g = np.ascontiguousarray(g)
         g_bias = np.matmul(_ones(g), g)
         g_weight = np.zeros_like(g_bias)
@@ -108,10 +110,12 @@ class Generator:
 
 
 def _keep_freed_memory() -> None:
-    """Have the C library keep the memory of freed arrays, instead of giving it back to the system at once.
+    """Have the C library keep the memory of freed arrays, instead of giving it back to the system
+    at once.
 
-    NOTE: the page faults of fresh temporaries cost more than the arithmetic on them: five elementwise passes
-    over 1 MB take 3.4 ms without this and 0.32 with it, as fast as with buffers kept by hand. glibc only.
+    NOTE: the page faults of fresh temporaries cost more than the arithmetic on them: five
+    elementwise passes over 1 MB take 3.4 ms without this and 0.32 with it, as fast as with buffers
+    kept by hand. glibc only.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
     if mallopt is not None:

@@ -9,7 +9,8 @@ F = TypeVar("F", bound=Callable[..., object])
 
 
 def quiet(function: F) -> F:
-    """Let `function` underflow to zero in silence, also where the user has NumPy's errors set to raise.
+    """Let `function` underflow to zero in silence, also where the user has NumPy's errors set to
+    raise.
 
     exp(-100) is 0 in float32 for every purpose that this library has; NumPy would call it an error.
     """

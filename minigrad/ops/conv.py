@@ -4,11 +4,12 @@ conv2d, conv_transpose2d and the weight gradient are one trilinear form seen fro
 
     <conv2d(x, w), y>  =  <x, conv_transpose2d(y, w)>  =  <w, conv2d_weight(x, y)>
 
-so each one's gradient rules name the other two, and nothing else is needed for derivatives of any order.
+so each one's gradient rules name the other two, and nothing else is needed for derivatives of any
+order.
 
-Images are (N, C, H, W) in the API and channels-last in memory: an output is made as rows of channels, and
-shown as a transposed view. A product's rows are the patches that the kernel meets, gathered into
-(N * OH * OW, KH * KW * C).
+Images are (N, C, H, W) in the API and channels-last in memory: an output is made as rows of
+channels, and shown as a transposed view. A product's rows are the patches that the kernel meets,
+gathered into (N * OH * OW, KH * KW * C).
 """
 
 from typing import Any
@@ -110,7 +111,8 @@ def _first(x: Any) -> Any:
 
 
 def _matrix(weight: Any) -> Any:
-    """A kernel (O, C, KH, KW) as a matrix (O, KH * KW * C), whose columns are in the order of a patch."""
+    """A kernel (O, C, KH, KW) as a matrix (O, KH * KW * C), whose columns are in the order of a
+    patch."""
     return _last(weight).reshape(weight.shape[0], -1)
 
 
@@ -173,14 +175,16 @@ def _geometry(name: str, stride: Any, padding: Any, dilation: Any, groups: int) 
 def _check_dimensions(name: str, x: Any, weight: Any) -> None:
     if x.ndim != 4 or weight.ndim != 4:
         raise ValueError(
-            f"{name}: expected x (N, C, H, W) and weight with 4 dimensions, got {list(x.shape)} and {list(weight.shape)}"
+            f"{name}: expected x (N, C, H, W) and weight with 4 dimensions, got {list(x.shape)} "
+            f"and {list(weight.shape)}"
         )
 
 
 def _check(name: str, x: Any, weight: Any, bias: Any, channels: int, out_channels: int) -> None:
     if x.shape[1] != channels:
         raise ValueError(
-            f"{name}: weight of shape {list(weight.shape)} needs x with {channels} channels, got {list(x.shape)}"
+            f"{name}: weight of shape {list(weight.shape)} needs x with {channels} channels, got "
+            f"{list(x.shape)}"
         )
     if bias is not None and tuple(bias.shape) != (out_channels,):
         raise ValueError(f"{name}: bias has shape {list(bias.shape)}, expected [{out_channels}]")
@@ -215,7 +219,8 @@ def conv2d(
         conv_size(*args) < 1 for args in zip(x.shape[2:], weight.shape[2:], *how[:3], strict=True)
     ):
         raise ValueError(
-            f"conv2d: a kernel of {list(weight.shape[2:])} with dilation {how.dilation} is larger than "
+            f"conv2d: a kernel of {list(weight.shape[2:])} with dilation {how.dilation} is larger "
+            "than "
             f"the image of {list(x.shape[2:])} with padding {how.padding}"
         )
     return conv2d_(x, weight, bias, how=how)
@@ -233,16 +238,17 @@ def conv_transpose2d(
 ) -> Any:
     """The adjoint of conv2d: x (N, C, H, W), weight (C, O/groups, KH, KW), bias (O).
 
-    Gives (N, O, OH, OW) with OH = (H - 1) stride - 2 padding + dilation (KH - 1) + output_padding + 1: of the
-    sizes from which conv2d makes H, output_padding chooses one. It must be smaller than stride or dilation.
-    ValueError if a shape or a setting does not fit.
+    Gives (N, O, OH, OW) with OH = (H - 1) stride - 2 padding + dilation (KH - 1) + output_padding +
+    1: of the sizes from which conv2d makes H, output_padding chooses one. It must be smaller than
+    stride or dilation. ValueError if a shape or a setting does not fit.
     """
     name = "conv_transpose2d"
     how = _geometry(name, stride, padding, dilation, groups)
     extra = _pair(name, "output_padding", output_padding, 0)
     if any(e >= max(s, d) for e, s, d in zip(extra, how.stride, how.dilation, strict=True)):
         raise ValueError(
-            f"{name}: output_padding {extra} must be smaller than stride {how.stride} or dilation {how.dilation}"
+            f"{name}: output_padding {extra} must be smaller than stride {how.stride} or dilation "
+            f"{how.dilation}"
         )
     _check_dimensions(name, x, weight)
     if weight.shape[0] % groups:
@@ -254,6 +260,7 @@ def conv_transpose2d(
     size = tuple([conv_transpose_size(*args) + e for args, e in zip(sizes, extra, strict=True)])
     if min(size) < 1:
         raise ValueError(
-            f"{name}: padding {how.padding} leaves nothing of the output: its size would be {list(size)}"
+            f"{name}: padding {how.padding} leaves nothing of the output: its size would be "
+            f"{list(size)}"
         )
     return conv_transpose2d_(x, weight, bias, how=how, size=size)

@@ -161,7 +161,8 @@ tanh.gradient("x")(lambda g, out: g * (1 - out * out))
 @elementwise
 @quiet
 def sigmoid(xp: Any, x: Any) -> Any:
-    """1 / (1 + exp(-x)): accurate to the last digits on both sides, as tanh(x / 2) is not on the left."""
+    """1 / (1 + exp(-x)): accurate to the last digits on both sides, as tanh(x / 2) is not on the
+    left."""
     limit = 709.0 if getattr(x, "dtype", np.float64) == np.float64 else 88.0  # exp(limit) is finite
     y = xp.exp(xp.negative(xp.maximum(x, -limit)))
     y += 1
@@ -174,8 +175,8 @@ sigmoid.gradient("x")(lambda g, out: g * (out * (1 - out)))
 def log1p_exp(xp: Any, x: Any) -> Any:
     """log(1 + exp(x)) for x <= 0, accurate also where exp(x) is small.
 
-    NOTE: with u = 1 + e, log(u) + (e - (u - 1)) / u makes good what was rounded away in u. NumPy's log1p has
-    no vector code: 13.7 ms for a million float32 where log takes 2.0 and this 3.
+    NOTE: with u = 1 + e, log(u) + (e - (u - 1)) / u makes good what was rounded away in u. NumPy's
+    log1p has no vector code: 13.7 ms for a million float32 where log takes 2.0 and this 3.
     """
     e = xp.exp(x)
     u = e + 1
@@ -188,7 +189,8 @@ def log1p_exp(xp: Any, x: Any) -> Any:
 @elementwise
 @quiet
 def softplus(xp: Any, x: Any) -> Any:
-    """log(1 + exp(x)) as max(x, 0) + log(1 + exp(-|x|)): exact where PyTorch switches to x above 20."""
+    """log(1 + exp(x)) as max(x, 0) + log(1 + exp(-|x|)): exact where PyTorch switches to x above
+    20."""
     y = log1p_exp(xp, -xp.abs(x))
     y += xp.maximum(x, 0)
     return y
@@ -279,5 +281,6 @@ select.gradient("y")(lambda g, condition: where(condition, 0, g))
 
 
 def where(condition: Any, x: Any, y: Any) -> Any:
-    """x where `condition` holds, else y; no gradient crosses the condition, or reaches what was not chosen."""
+    """x where `condition` holds, else y; no gradient crosses the condition, or reaches what was not
+    chosen."""
     return select(x, y, condition)

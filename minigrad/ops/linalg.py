@@ -27,7 +27,8 @@ def _fit(g: Any, shape: Any) -> Any:
 
 
 def matmul(x: Any, y: Any) -> Any:
-    """The product of two matrices, of batches of them (which broadcast), or with vectors, as in NumPy."""
+    """The product of two matrices, of batches of them (which broadcast), or with vectors, as in
+    NumPy."""
     if x.ndim == 0 or y.ndim == 0 or x.shape[-1] != y.shape[-2 if y.ndim > 1 else 0]:
         raise ValueError(
             f"matmul: shapes {list(x.shape)} and {list(y.shape)} do not fit: the inner sizes differ"
@@ -72,7 +73,8 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     """x @ weight.T + bias, for x of shape (..., in), weight (out, in), bias (out) or None."""
     if x.ndim == 0 or weight.ndim != 2 or x.shape[-1] != weight.shape[1]:
         raise ValueError(
-            f"linear: x of shape {list(x.shape)} does not fit weight of shape {list(weight.shape)}: "
+            f"linear: x of shape {list(x.shape)} does not fit weight of shape "
+            f"{list(weight.shape)}: "
             f"the last size of x must be {weight.shape[-1]}"
         )
     if bias is not None and tuple(bias.shape) != (weight.shape[0],):

@@ -16,7 +16,8 @@ from .shape import reshape
 def batch_norm_(
     xp: Any, x: Any, weight: Any, bias: Any, *, mean: Any, rstd: Any, eps: float
 ) -> Any:
-    """x normalised by statistics of its own, scaled and shifted; `mean` and `rstd` are functions of x."""
+    """x normalised by statistics of its own, scaled and shifted; `mean` and `rstd` are functions of
+    x."""
     scale = rstd if weight is None else rstd * weight
     shift = -mean * scale if bias is None else bias - mean * scale
     out = _rows(x) * scale
@@ -46,7 +47,8 @@ def _differentiable_gradient(g: Any, x: Any, weight: Any, eps: float) -> tuple[A
 
 
 def _rows(x: Any) -> Any:
-    """(N, C) or (N, C, ...) as a matrix with a column for each channel: a view where memory is channels-last."""
+    """(N, C) or (N, C, ...) as a matrix with a column for each channel: a view where memory is
+    channels-last."""
     return x.transpose(0, *range(2, x.ndim), 1).reshape(-1, x.shape[1])
 
 
@@ -70,11 +72,13 @@ def batch_norm(
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Any:
-    """Each channel of x (N, C) or (N, C, ...) with mean 0 and variance 1, then times weight plus bias.
+    """Each channel of x (N, C) or (N, C, ...) with mean 0 and variance 1, then times weight plus
+    bias.
 
-    In training the batch's own mean and biased variance are used, and the running ones moved towards its mean
-    and unbiased variance: running = (1 - momentum) running + momentum batch. In evaluation the running
-    ones are used, as constants. ValueError if a training batch has one value per channel.
+    In training the batch's own mean and biased variance are used, and the running ones moved
+    towards its mean and unbiased variance: running = (1 - momentum) running + momentum batch. In
+    evaluation the running ones are used, as constants. ValueError if a training batch has one value
+    per channel.
     """
     if x.ndim < 2:
         raise ValueError(f"batch_norm: expected x (N, C) or (N, C, ...), got {list(x.shape)}")
@@ -86,7 +90,8 @@ def batch_norm(
     ):
         if v is not None and tuple(v.shape) != (x.shape[1],):
             raise ValueError(
-                f"batch_norm: {name} has shape {list(v.shape)}, expected [{x.shape[1]}] for x {list(x.shape)}"
+                f"batch_norm: {name} has shape {list(v.shape)}, expected [{x.shape[1]}] for x "
+                f"{list(x.shape)}"
             )
     if not training and running_mean is not None and running_var is not None:
         scale = (running_var + eps) ** -0.5
@@ -96,7 +101,8 @@ def batch_norm(
     m = math.prod([n for i, n in enumerate(x.shape) if i != 1])
     if m <= 1:
         raise ValueError(
-            f"batch_norm: more than one value per channel is needed in training, got x {list(x.shape)}"
+            "batch_norm: more than one value per channel is needed in training, got x "
+            f"{list(x.shape)}"
         )
     array = x.data if isinstance(x, Variable) else x
     mean, variance = device_of(array).batch_norm_statistics(_rows(array))

@@ -17,7 +17,8 @@ Dim = int | tuple[int, ...] | list[int] | None
 
 
 def axes(name: str, ndim: int, dim: Dim) -> tuple[int, ...]:
-    """`dim` as sorted non-negative numbers; IndexError or ValueError if it names no axes of such a tensor."""
+    """`dim` as sorted non-negative numbers; IndexError or ValueError if it names no axes of such a
+    tensor."""
     if dim is None:
         return tuple(range(ndim))
     given = (dim,) if isinstance(dim, int | np.integer) else tuple(dim)
@@ -190,8 +191,8 @@ class ValuesAndIndices(NamedTuple):
 
 
 def max(x: Any, dim: int | None = None, keepdim: bool = False, **numpy_spelling: Any) -> Any:
-    """Without `dim` the largest value (ties share its gradient); with it, (values, indices), where of
-    equal values the first is taken and gets all of the gradient."""
+    """Without `dim` the largest value (ties share its gradient); with it, (values, indices), where
+    of equal values the first is taken and gets all of the gradient."""
     return _extreme("max", amax_, x, dim, keepdim, numpy_spelling)
 
 
@@ -230,7 +231,8 @@ def _argmin(xp: Any, x: Any, *, dim: Any) -> Any:
 
 
 def argmax(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
-    """Where the largest value is: its place along `dim`, or in the flattened tensor; of equal ones the first."""
+    """Where the largest value is: its place along `dim`, or in the flattened tensor; of equal ones
+    the first."""
     return _place("argmax", _argmax, x, dim, keepdim)
 
 

@@ -39,7 +39,8 @@ def _(g: Any, x_shape: Any) -> Any:
 
 
 def reshape(x: Any, *shape: Any) -> Any:
-    """x in another shape with as many elements; one length may be -1. A view where the memory allows it."""
+    """x in another shape with as many elements; one length may be -1. A view where the memory
+    allows it."""
     wanted = shape_of(shape)
     have, known = math.prod(x.shape), math.prod([n for n in wanted if n >= 0])
     fits = have == known if -1 not in wanted else known > 0 and have % known == 0
@@ -167,7 +168,8 @@ def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
 
 
 def split(x: Any, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Any, ...]:
-    """x cut along an axis into pieces of one size (the last may be smaller), or of the sizes given: views."""
+    """x cut along an axis into pieces of one size (the last may be smaller), or of the sizes given:
+    views."""
     d = axis("split", x.ndim, dim)
     n, step = x.shape[d], split_size_or_sections
     if isinstance(step, int):
@@ -183,7 +185,8 @@ def split(x: Any, split_size_or_sections: int | Sequence[int], dim: int = 0) -> 
 
 
 def chunk(x: Any, chunks: int, dim: int = 0) -> tuple[Any, ...]:
-    """x cut along an axis into at most that many pieces of one size (the last may be smaller): views."""
+    """x cut along an axis into at most that many pieces of one size (the last may be smaller):
+    views."""
     if chunks <= 0:
         raise ValueError(f"chunk: needs a positive number of chunks, got {chunks}")
     n = x.shape[axis("chunk", x.ndim, dim)]
@@ -207,7 +210,8 @@ def _(g: Any, x_shape: Any, widths: Any) -> Any:
 
 
 def pad(x: Any, pad: Sequence[int], value: float = 0.0) -> Any:
-    """x with `value` around it: `pad` is (left, right) of the last axis, then of the one before, ...
+    """x with `value` around it: `pad` is (left, right) of the last axis, then of the one before,
+    ...
 
     A negative width cuts.
     """
@@ -264,7 +268,8 @@ def _is_basic(key: Any) -> bool:
 
 
 def index(x: Any, key: Any) -> Any:
-    """x[key]: ints, slices, ..., None, masks and index arrays (lists, arrays or tensors), as in NumPy."""
+    """x[key]: ints, slices, ..., None, masks and index arrays (lists, arrays or tensors), as in
+    NumPy."""
     return index_(x, key=plain_key(key))
 
 
