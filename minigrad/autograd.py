@@ -152,6 +152,7 @@ def walk(
                 if mode.anomaly:
                     _complain_of_nan(node, part)
                 contribute(parent, part)
+            part = None  # or it would count as a second owner
         if not retain_graph:
             node.free()
     return found

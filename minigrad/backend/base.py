@@ -27,6 +27,7 @@ class Device(ABC):
 
     name: str
     xp: Any
+    description: str  # what there is, for people
 
     @abstractmethod
     def asarray(self, data: object, dtype: DType | None = None) -> Array:

@@ -16,6 +16,7 @@ class CPU(Device):
 
     name = "cpu"
     xp = np
+    description = "main memory, by NumPy"
 
     def __init__(self) -> None:
         _keep_freed_memory()

@@ -23,7 +23,7 @@ def axes(name: str, ndim: int, dim: Dim) -> tuple[int, ...]:
         return tuple(range(ndim))
     given = (dim,) if isinstance(dim, int | np.integer) else tuple(dim)
     for d in given:
-        if not -max(ndim, 1) <= d < max(ndim, 1):
+        if not -(ndim or 1) <= d < (ndim or 1):
             raise IndexError(f"{name}: dim {d} is out of range for a tensor with {ndim} dimensions")
     found = sorted({d % ndim for d in given}) if ndim else []
     if ndim and len(found) != len(given):
