@@ -10,6 +10,7 @@ import sys
 import tarfile
 import tempfile
 import threading
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -97,6 +98,8 @@ def _open(url: str) -> Any:
     except queue.Empty:
         given_up.set()
         raise TimeoutError(f"no answer within {TIMEOUT:g} seconds") from None
+    if isinstance(answer, urllib.error.HTTPError):
+        answer.close()  # it is a response too, and keeps the connection
     if isinstance(answer, Exception):
         raise answer
     return answer

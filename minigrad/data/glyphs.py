@@ -42,20 +42,20 @@ def draw_factors(rng: np.random.Generator, template: NDArray[np.int64]) -> Facto
     """What distinguishes the images, arrays (n,): lengths in pixels, angles in radians.
 
     `digit` and `style` (which way of writing it) follow from the template. `slant` is the shear, to
-    the right when positive; `aspect` stretches the width; `size` is the longer side of the inked
-    box; `dx`, `dy` shift the centre of mass to the right and down; `wobble` is how far the control
-    points stray, in heights of the digit.
+    the right when positive; `aspect` stretches the width; `size` is the longer side of the box that
+    holds the strokes; `dx`, `dy` shift their centre of mass to the right and down; `wobble` is how
+    far the control points stray, in heights of the digit.
     """
     n = len(template)
     factors = {
-        "slant": rng.normal(0.12, 0.22, n),
+        "slant": rng.normal(0.12, 0.19, n),
         "thickness": np.clip(rng.lognormal(np.log(2.4), 0.26, n), 1.3, 4.6),
-        "aspect": np.exp(rng.normal(0.1, 0.16, n)),
+        "aspect": np.exp(rng.normal(0.1, 0.14, n)),
         "size": np.clip(rng.normal(19.4, 0.8, n), 16.0, 21.5),
-        "rotation": rng.normal(0.0, 0.1, n),
-        "dx": np.clip(rng.normal(0.0, 0.6, n), -1.5, 1.5),
-        "dy": np.clip(rng.normal(0.0, 0.6, n), -1.5, 1.5),
-        "wobble": np.exp(rng.normal(np.log(0.045), 0.3, n)),
+        "rotation": rng.normal(0.0, 0.07, n),
+        "dx": np.clip(rng.normal(0.0, 0.4, n), -1.2, 1.2),
+        "dy": np.clip(rng.normal(0.0, 0.4, n), -1.2, 1.2),
+        "wobble": np.exp(rng.normal(np.log(0.04), 0.25, n)),
     }
     return {"digit": BANK.digit[template], "style": BANK.style[template], **factors}
 
