@@ -113,3 +113,9 @@ def test_drawing_needs_little_memory_beside_the_images(name):
     few, many = beside(256), beside(2048)
     assert few < 40e6
     assert many < few + 1e6
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_drawing_raises_no_floating_point_error(name):
+    with np.errstate(all="raise"):
+        load(name, limit=2000)

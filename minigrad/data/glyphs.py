@@ -91,7 +91,9 @@ def place(points: Floats, steps: Floats, factors: Factors) -> tuple[Floats, Floa
 def ink(points: Floats, lengths: Floats, thickness: NDArray[np.float64]) -> NDArray[np.uint8]:
     """Inks curves: points (n, 2, K) and their pieces' lengths (n, K), in pixels, to (n, 28, 28)."""
     pixel = np.arange(SIZE, dtype=np.float32)[:, None]
-    columns, rows = (np.exp(-((pixel - points[:, None, i]) ** 2) / SPREAD) for i in (0, 1))
+    squares = ((pixel - points[:, None, i]) ** 2 / SPREAD for i in (0, 1))
+    # At most 40: the product of two such exponentials, 1e-35, does not underflow in float32.
+    columns, rows = (np.exp(-np.minimum(square, 40)) for square in squares)
     rows *= lengths[:, None] / math.sqrt(math.pi * SPREAD)
     density = rows @ columns.transpose(0, 2, 1)
     # The floor is far outside the ink: at 27 squared pixels.
