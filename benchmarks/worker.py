@@ -65,11 +65,11 @@ def seconds_per_step(step: Step, wait: Callable[[], None], seconds: float) -> An
 def bytes_held(forward: Step, ops: int) -> Answer:
     """Return the memory that a forward pass's graph keeps, from many kept at once."""
     count = max(1, HELD_NODES // ops)
-    forward()
+    graphs = [forward()]  # kept too: the memory of one that is gone would be used again
     gc.collect()
     before = memory.resident()
-    graphs = [forward() for _ in range(count)]
-    return (memory.resident() - before) / len(graphs), count
+    graphs += [forward() for _ in range(count)]
+    return (memory.resident() - before) / count, count
 
 
 def peak(step: Step, above: int) -> Answer:
