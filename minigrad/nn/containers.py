@@ -1,0 +1,96 @@
+"""Modules made of modules. Children are named "0", "1", ... unless given names."""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from .module import Module, _indented
+
+if TYPE_CHECKING:
+    from typing import Self
+
+
+class _Listed(Module):
+    """A module whose children are a list."""
+
+    def _items(self) -> list[Module]:
+        return [m for m in vars(self).values() if isinstance(m, Module)]
+
+    def _names(self) -> list[str]:
+        return [name for name, m in vars(self).items() if isinstance(m, Module)]
+
+    def __len__(self) -> int:
+        return len(self._items())
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter(self._items())
+
+    def __getitem__(self, index: Any) -> Any:
+        """The child at a place, or for a slice a container of this type."""
+        items = self._items()
+        if isinstance(index, slice):
+            return self._sliced(index)
+        try:
+            return items[index]
+        except IndexError:
+            raise IndexError(
+                f"{type(self).__name__}: index {index} is out of range for {len(items)} modules"
+            ) from None
+
+    def _sliced(self, index: slice) -> Any:
+        raise NotImplementedError
+
+    def __setitem__(self, index: int, module: Module) -> None:
+        self.add_module(self._names()[index], module)
+
+    def append(self, module: Module) -> "Self":
+        """Add a child at the end."""
+        self.add_module(str(len(self)), module)
+        return self
+
+    def extend(self, modules: Iterable[Module]) -> "Self":
+        """Add children at the end."""
+        for module in modules:
+            self.append(module)
+        return self
+
+
+class Sequential(_Listed):
+    """Modules one after the other, each called with the result of the one before.
+
+    `Sequential(a, b)`, or `Sequential(OrderedDict(first=a, second=b))` for names.
+    """
+
+    def __init__(self, *modules: Any) -> None:
+        named = modules[0] if len(modules) == 1 and isinstance(modules[0], dict) else None
+        for name, module in (named or {str(i): m for i, m in enumerate(modules)}).items():
+            self.add_module(name, module)
+
+    def forward(self, input: Any) -> Any:
+        for module in list(vars(self).values()):
+            if isinstance(module, Module):
+                input = module(input)
+        return input
+
+    def _sliced(self, index: slice) -> "Sequential":
+        return type(self)(OrderedDict(list(zip(self._names(), self._items(), strict=True))[index]))
+
+
+class ModuleList(_Listed):
+    """A list of modules, whose parameters are found; it has no forward."""
+
+    def __init__(self, modules: Iterable[Module] = ()) -> None:
+        self.extend(modules)
+
+    def _sliced(self, index: slice) -> "ModuleList":
+        return type(self)(self._items()[index])
+
+    def _child_lines(self) -> list[str]:
+        """Runs of children that read alike on one line, as in PyTorch."""
+        lines, at = [], 0
+        for text, run in groupby(_indented(repr(m)) for m in self):
+            n = len(list(run))
+            lines.append(f"({at}): {text}" if n == 1 else f"({at}-{at + n - 1}): {n} x {text}")
+            at += n
+        return lines

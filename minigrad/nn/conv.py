@@ -1,0 +1,167 @@
+"""Convolutional layers. Their weights are channels-last in memory, as all images are (see ops/conv)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from .. import creation
+from ..ops.conv import conv_transpose_size
+from . import functional as F
+from . import init
+from .module import Module, Parameter
+
+Size = int | tuple[int, int]
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    return (value, value) if isinstance(value, int) else tuple(value)
+
+
+class _Conv(Module):
+    """What both directions have in common; `shape` is that of the weight, kernel left out."""
+
+    output_padding = (0, 0)
+
+    def __init__(
+        self,
+        sizes: tuple[int, int],
+        shape: tuple[int, int],
+        geometry: tuple[Size, Size, Size, Size],
+        groups: int,
+        bias: bool,
+        device: Any,
+        dtype: Any,
+    ) -> None:
+        self.in_channels, self.out_channels = sizes
+        self.groups = groups
+        if groups < 1 or any(n % groups for n in sizes):
+            raise ValueError(
+                f"{type(self).__name__}: in_channels {sizes[0]} and out_channels {sizes[1]} must be "
+                f"multiples of groups {groups}"
+            )
+        self.kernel_size, self.stride, self.padding, self.dilation = (_pair(v) for v in geometry)
+        first, second = shape
+        memory = creation.empty(first, *self.kernel_size, second, dtype=dtype, device=device)
+        self.weight = Parameter(memory.permute(0, 3, 1, 2))
+        self.bias = (
+            Parameter(creation.empty(self.out_channels, dtype=dtype, device=device))
+            if bias
+            else None
+        )
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw new weights."""
+        init.default_(self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        parts = [f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}"]
+        parts.append(f"stride={self.stride}")
+        usual = {"padding": (0, 0), "dilation": (1, 1), "output_padding": (0, 0), "groups": 1}
+        for name, value in usual.items():
+            if getattr(self, name) != value:
+                parts.append(f"{name}={getattr(self, name)}")
+        if self.bias is None:
+            parts.append("bias=False")
+        return ", ".join(parts)
+
+
+class Conv2d(_Conv):
+    """Images (N, in_channels, H, W) -> (N, out_channels, OH, OW): see functional.conv2d.
+
+    `weight` is (out_channels, in_channels / groups, kh, kw).
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Size,
+        stride: Size = 1,
+        padding: Size = 0,
+        dilation: Size = 1,
+        groups: int = 1,
+        bias: bool = True,
+        *,
+        device: Any = None,
+        dtype: Any = creation.float32,
+    ) -> None:
+        super().__init__(
+            (in_channels, out_channels),
+            (out_channels, in_channels // max(groups, 1)),
+            (kernel_size, stride, padding, dilation),
+            groups,
+            bias,
+            device,
+            dtype,
+        )
+
+    def forward(self, input: Any) -> Any:
+        return F.conv2d(
+            input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups
+        )
+
+
+class ConvTranspose2d(_Conv):
+    """Images (N, in_channels, H, W) -> (N, out_channels, OH, OW): see functional.conv_transpose2d.
+
+    `weight` is (in_channels, out_channels / groups, kh, kw).
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Size,
+        stride: Size = 1,
+        padding: Size = 0,
+        output_padding: Size = 0,
+        groups: int = 1,
+        bias: bool = True,
+        dilation: Size = 1,
+        *,
+        device: Any = None,
+        dtype: Any = creation.float32,
+    ) -> None:
+        super().__init__(
+            (in_channels, out_channels),
+            (in_channels, out_channels // max(groups, 1)),
+            (kernel_size, stride, padding, dilation),
+            groups,
+            bias,
+            device,
+            dtype,
+        )
+        self.output_padding = _pair(output_padding)
+
+    def forward(self, input: Any, output_size: Sequence[int] | None = None) -> Any:
+        """`output_size` (OH, OW) chooses the output_padding that gives it."""
+        extra = self.output_padding if output_size is None else self._extra(input, output_size)
+        return F.conv_transpose2d(
+            input,
+            self.weight,
+            self.bias,
+            self.stride,
+            self.padding,
+            extra,
+            self.groups,
+            self.dilation,
+        )
+
+    def _extra(self, input: Any, output_size: Sequence[int]) -> tuple[int, int]:
+        args = zip(
+            input.shape[2:],
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.dilation,
+            strict=True,
+        )
+        least = [conv_transpose_size(*each) for each in args]
+        extra = [wanted - size for wanted, size in zip(output_size[-2:], least, strict=True)]
+        limit = [max(s, d) for s, d in zip(self.stride, self.dilation, strict=True)]
+        if any(not 0 <= e < n for e, n in zip(extra, limit, strict=True)):
+            most = [size + n - 1 for size, n in zip(least, limit, strict=True)]
+            raise ValueError(
+                f"ConvTranspose2d: output_size {list(output_size)} must be from {least} to {most}"
+            )
+        return extra[0], extra[1]

@@ -1,0 +1,190 @@
+"""The losses, in nats where they are likelihoods, with PyTorch's signatures (see `functional`).
+
+`reduction` is "mean" over all elements, "sum", or "none". Input and target have one shape and one
+dtype: a target that would broadcast is an error, and not a loss of another size.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .. import ops
+from ..backend import cpu, device_of
+from ..op import elementwise
+from .indices import check_indices
+
+
+def _reduced(name: str, loss: Any, reduction: str) -> Any:
+    if reduction == "mean":
+        return loss.mean()
+    if reduction == "sum":
+        return loss.sum()
+    if reduction == "none":
+        return loss
+    raise ValueError(f"{name}: reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
+
+
+def _check_target(name: str, input: Any, target: Any) -> None:
+    if input.shape != target.shape:
+        raise ValueError(
+            f"{name}: target of shape {list(target.shape)} does not fit input of shape "
+            f"{list(input.shape)}"
+        )
+    if input.dtype != target.dtype:
+        raise TypeError(
+            f"{name}: input is {input.dtype} and target {target.dtype}; use .to(dtype) on one of them"
+        )
+
+
+def _on_cpu(x: Any) -> bool:
+    """Whether looking at values is free: on a GPU it would stop every step."""
+    return device_of(x.data) is cpu
+
+
+# ---- distances -----------------------------------------------------------------------------------
+
+
+def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
+    """(input - target)²."""
+    _check_target("mse_loss", input, target)
+    return _reduced("mse_loss", (input - target) ** 2, reduction)
+
+
+def l1_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
+    """|input - target|."""
+    _check_target("l1_loss", input, target)
+    return _reduced("l1_loss", ops.abs_(input - target), reduction)
+
+
+# ---- two classes ---------------------------------------------------------------------------------
+
+
+@elementwise
+@np.errstate(divide="ignore", under="ignore")  # log(0) is meant, and clamped
+def _cross_entropy_of_probability(xp: Any, p: Any, target: Any) -> Any:
+    """-target log(p) - (1 - target) log(1 - p), each logarithm being at least -100."""
+    out = xp.maximum(xp.log1p(-p), -100)
+    out *= 1 - target
+    out += target * xp.maximum(xp.log(p), -100)
+    return xp.negative(out)
+
+
+@_cross_entropy_of_probability.gradient("p")
+def _(g: Any, p: Any, target: Any) -> Any:
+    """As PyTorch's: about 1e12 at the ends, where the clamped loss itself would give 0."""
+    return g * (p - target) / ops.maximum(p * (1 - p), 1e-12)
+
+
+@_cross_entropy_of_probability.gradient("target")
+def _(g: Any, p: Any) -> Any:
+    tiny = math.exp(-100) if p.dtype == np.float64 else 1e-38
+    return g * (ops.log(ops.maximum(1 - p, tiny)) - ops.log(ops.maximum(p, tiny)))
+
+
+def binary_cross_entropy(
+    input: Any, target: Any, weight: Any = None, *, reduction: str = "mean"
+) -> Any:
+    """-target log(input) - (1 - target) log(1 - input), for probabilities; logarithms end at -100.
+
+    With logits at hand use binary_cross_entropy_with_logits, which loses nothing near 0 and 1.
+    ValueError for an input outside of [0, 1] (looked at on the CPU only).
+    """
+    name = "binary_cross_entropy"
+    _check_target(name, input, target)
+    p = input.data
+    if _on_cpu(input) and p.size and not (p.min() >= 0 and p.max() <= 1):
+        raise ValueError(f"{name}: input must be in [0, 1], got {p.min()} ... {p.max()}")
+    loss = _cross_entropy_of_probability(input, target)
+    return _reduced(name, loss if weight is None else loss * weight, reduction)
+
+
+def binary_cross_entropy_with_logits(
+    input: Any, target: Any, weight: Any = None, *, reduction: str = "mean", pos_weight: Any = None
+) -> Any:
+    """The cross entropy of sigmoid(input) and target: max(x, 0) - x target + log1p(exp(-|x|)).
+
+    `pos_weight` multiplies the term of target 1, `weight` all of the loss; both broadcast.
+    """
+    name = "binary_cross_entropy_with_logits"
+    _check_target(name, input, target)
+    if pos_weight is None:
+        loss = ops.bce_with_logits(input, target)
+    else:
+        loss = (1 - target) * input + (1 + (pos_weight - 1) * target) * ops.softplus(-input)
+    return _reduced(name, loss if weight is None else loss * weight, reduction)
+
+
+# ---- many classes --------------------------------------------------------------------------------
+
+
+def _picked(name: str, x: Any, target: Any) -> Any:
+    """The elements of x (N, C, ...) that the classes of target (N, ...) name: (N, ...)."""
+    if x.ndim < 2 or tuple(target.shape) != (x.shape[0], *x.shape[2:]):
+        raise ValueError(
+            f"{name}: input (N, C, ...) of shape {list(x.shape)} does not fit target (N, ...) of "
+            f"shape {list(target.shape)}"
+        )
+    check_indices(name, target, x.shape[1])
+    return ops.gather(x, 1, ops.unsqueeze(target, 1)).squeeze(1)
+
+
+def nll_loss(input: Any, target: Any, *, reduction: str = "mean") -> Any:
+    """-input[n, target[n]] for log-probabilities input (N, C, ...) and classes target (N, ...)."""
+    return _reduced("nll_loss", -_picked("nll_loss", input, target), reduction)
+
+
+def cross_entropy(
+    input: Any, target: Any, *, reduction: str = "mean", label_smoothing: float = 0.0
+) -> Any:
+    """-log softmax(input)[target] for logits (N, C, ...), averaged over all but the classes.
+
+    `target` is classes (N, ...), or probabilities in the shape of the input. Label smoothing s gives
+    1 - s to the target and spreads s over all classes.
+    """
+    name = "cross_entropy"
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"{name}: label_smoothing must be between 0 and 1, got {label_smoothing}")
+    if input.ndim < 2:
+        raise ValueError(f"{name}: expected input (N, C, ...), got {list(input.shape)}")
+    log_p = ops.log_softmax(input, 1)
+    if target.dtype.kind == "f":
+        _check_target(name, input, target)
+        loss = -(log_p * target).sum(1)
+    else:
+        loss = -_picked(name, log_p, target)
+    if label_smoothing:
+        loss = loss * (1 - label_smoothing) - log_p.mean(1) * label_smoothing
+    return _reduced(name, loss, reduction)
+
+
+# ---- a normal distribution -----------------------------------------------------------------------
+
+
+def gaussian_nll_loss(
+    input: Any,
+    target: Any,
+    var: Any,
+    full: bool = False,
+    eps: float = 1e-6,
+    reduction: str = "mean",
+) -> Any:
+    """(log var + (input - target)² / var) / 2, with log(2 pi) / 2 besides if `full`.
+
+    `var` has the input's shape, or lacks its last axis, or has 1 there, or is a number. It counts as
+    at least eps, and its gradient is that at eps where it is smaller, as in PyTorch.
+    ValueError for a negative variance (looked at on the CPU only).
+    """
+    name = "gaussian_nll_loss"
+    _check_target(name, input, target)
+    if isinstance(var, int | float):
+        var = input.detach() * 0 + var
+    if var.shape == input.shape[:-1] and input.ndim:
+        var = ops.unsqueeze(var, -1)
+    if var.shape != input.shape and var.shape != (*input.shape[:-1], 1):
+        raise ValueError(f"{name}: var of shape {list(var.shape)} does not fit {list(input.shape)}")
+    if _on_cpu(var) and var.data.size and var.data.min() < 0:
+        raise ValueError(f"{name}: var must not be negative, got {var.data.min()}")
+    var = var + (ops.clip(var, min=eps) - var).detach()
+    loss = (ops.log(var) + (input - target) ** 2 / var) * 0.5
+    return _reduced(name, loss + 0.5 * math.log(2 * math.pi) if full else loss, reduction)

@@ -1,0 +1,340 @@
+"""Module: a tree of layers, and the parameters and buffers that it holds.
+
+Parameters, buffers and children are plain attributes. They are found by looking at what a module's
+attributes are, in the order in which they were first assigned; so reading one in a forward pass costs
+what reading any attribute costs.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from ..autograd import Leaf
+from ..backend import Device, DType
+from ..backend import device as find_device
+from ..clock import mutated
+from ..tensor import Tensor
+
+if TYPE_CHECKING:
+    from typing import Self
+
+Named = Iterator[tuple[str, Any]]
+
+
+class Parameter(Tensor):
+    """A tensor that is learned: a Module's attribute of this type is one of its parameters.
+
+    It shares the memory of `data`, a tensor or an array.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, data: Any, requires_grad: bool = True) -> None:
+        super().__init__(data.data if isinstance(data, Tensor) else data)
+        if requires_grad:
+            self.requires_grad_()
+
+    def __repr__(self) -> str:
+        return f"Parameter containing:\n{super().__repr__()}"
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Parameter":
+        """A leaf of its own, without the gradient, with its elements in the same order in memory."""
+        return type(self)(self.data.copy(order="K"), self.requires_grad)
+
+
+class IncompatibleKeys(NamedTuple):
+    """What load_state_dict(strict=False) could not match."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+
+class Module:
+    """The base of all layers and models: assign parameters and modules as attributes, write `forward`."""
+
+    training: bool = True
+    _buffers: Mapping[str, bool] = {}  # the names of this module's buffers: whether each is saved
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """What the module computes; every module writes its own."""
+        raise NotImplementedError(f"{type(self).__name__}: no forward() is defined")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.forward(*args, **kwargs)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if (
+            isinstance(value, Tensor)
+            and not isinstance(value, Parameter)
+            and isinstance(vars(self).get(name), Parameter)
+        ):
+            raise TypeError(
+                f"{type(self).__name__}: cannot assign a Tensor to the parameter {name!r}; use "
+                "nn.Parameter(...), or change its elements under minigrad.no_grad()"
+            )
+        object.__setattr__(self, name, value)
+
+    # ---- registering ---------------------------------------------------------------------------
+
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
+        """Have `self.name` be a tensor that is part of the state (if persistent), but not learned."""
+        self._check_name("register_buffer", name, tensor, Tensor)
+        self._buffers = {**self._buffers, name: persistent}
+        setattr(self, name, tensor)
+
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
+        """Have `self.name` be a parameter, or None."""
+        self._check_name("register_parameter", name, param, Parameter)
+        setattr(self, name, param)
+
+    def add_module(self, name: str, module: "Module | None") -> None:
+        """Have `self.name` be a child, or None."""
+        self._check_name("add_module", name, module, Module)
+        setattr(self, name, module)
+
+    def _check_name(self, caller: str, name: str, value: Any, kind: type) -> None:
+        if not isinstance(name, str) or not name or "." in name:
+            raise KeyError(f"{caller}: a name must be a str, not empty and without '.': {name!r}")
+        have = getattr(self, name, None)
+        if hasattr(self, name) and not (have is None or isinstance(have, kind)):
+            raise KeyError(f"{caller}: {type(self).__name__} has an attribute {name!r} already")
+        if value is not None and not isinstance(value, kind):
+            raise TypeError(
+                f"{caller}: {name!r} must be a {kind.__name__} or None, got {type(value).__name__}"
+            )
+
+    # ---- walking -------------------------------------------------------------------------------
+
+    def named_children(self) -> Iterator[tuple[str, "Module"]]:
+        """(name, module) of each child, in order of assignment."""
+        seen = set()
+        for name, child in _own_children(self):
+            if child not in seen:
+                seen.add(child)
+                yield name, child
+
+    def children(self) -> Iterator["Module"]:
+        return (child for _, child in self.named_children())
+
+    def named_modules(
+        self,
+        memo: "set[Module] | None" = None,
+        prefix: str = "",
+        remove_duplicate: bool = True,
+    ) -> Iterator[tuple[str, "Module"]]:
+        """(name, module) of this module ("") and of all below it, each before its children."""
+        memo = set() if memo is None else memo
+        if remove_duplicate and self in memo:
+            return
+        memo.add(self)
+        yield prefix, self
+        for name, child in _own_children(self):
+            yield from child.named_modules(memo, _join(prefix, name), remove_duplicate)
+
+    def modules(self) -> Iterator["Module"]:
+        return (module for _, module in self.named_modules())
+
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Parameter]]:
+        """(name, parameter) of this module and of all below it; one that is shared comes once."""
+        return self._named(_own_parameters, prefix, recurse, remove_duplicate)
+
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        return (param for _, param in self.named_parameters(recurse=recurse))
+
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Tensor]]:
+        """(name, buffer) of this module and of all below it."""
+        return self._named(_own_buffers, prefix, recurse, remove_duplicate)
+
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        return (buffer for _, buffer in self.named_buffers(recurse=recurse))
+
+    def _named(
+        self, own: "Callable[[Module], Named]", prefix: str, recurse: bool, remove_duplicate: bool
+    ) -> Named:
+        seen = set()
+        here = [(prefix, self)]
+        walk: Iterable[tuple[str, Module]] = (
+            self.named_modules(None, prefix, remove_duplicate) if recurse else here
+        )
+        for path, module in walk:
+            for name, tensor in own(module):
+                if not (remove_duplicate and tensor in seen):
+                    seen.add(tensor)
+                    yield _join(path, name), tensor
+
+    # ---- state ---------------------------------------------------------------------------------
+
+    def _state(self, prefix: str = "") -> Named:
+        """(name, tensor) of everything that is saved, in PyTorch's order, whatever is shared."""
+        for path, module in self.named_modules(None, prefix, remove_duplicate=False):
+            for name, param in _own_parameters(module):
+                yield _join(path, name), param
+            for name, buffer in _own_buffers(module):
+                if module._buffers[name]:
+                    yield _join(path, name), buffer
+
+    def state_dict(self, *, prefix: str = "") -> dict[str, Tensor]:
+        """Every parameter and persistent buffer by its name ("a.b.weight"), sharing their memory."""
+        return {name: tensor.detach() for name, tensor in self._state(prefix.removesuffix("."))}
+
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True
+    ) -> IncompatibleKeys:
+        """Copy the values of a state dict into the parameters and buffers, in place.
+
+        RuntimeError lists every name that is missing or unexpected (if strict) and every entry of
+        another shape or dtype; then nothing has been changed.
+        """
+        state = dict(self._state())
+        keys = IncompatibleKeys(
+            [name for name in state if name not in state_dict],
+            [name for name in state_dict if name not in state],
+        )
+        faults = [f"missing: {name}" for name in keys.missing_keys if strict]
+        faults += [f"unexpected: {name}" for name in keys.unexpected_keys if strict]
+        for name, tensor in state.items():
+            if name in state_dict:
+                faults += _misfit(name, tensor, state_dict[name])
+        if faults:
+            raise RuntimeError(
+                f"load_state_dict: {len(faults)} entries do not fit {type(self).__name__}:\n  "
+                + "\n  ".join(faults)
+            )
+        for name, tensor in state.items():
+            if name in state_dict:
+                _fill(tensor, state_dict[name])
+        return keys
+
+    def train(self, mode: bool = True) -> "Self":
+        """Have this module and all below it behave as in training: dropout, batch statistics."""
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self) -> "Self":
+        """train(False)."""
+        return self.train(False)
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients of all parameters, or set them to zero."""
+        for param in self.parameters():
+            if set_to_none:
+                param.grad = None
+            elif param.grad is not None:
+                param.grad.zero_()
+
+    def requires_grad_(self, requires_grad: bool = True) -> "Self":
+        """Have all parameters be learned, or none (freeze them)."""
+        for param in self.parameters():
+            param.requires_grad_(requires_grad)
+        return self
+
+    def apply(self, fn: "Callable[[Module], object]") -> "Self":
+        """Call `fn` with every module below this one, then with this one."""
+        for child in self.children():
+            child.apply(fn)
+        fn(self)
+        return self
+
+    def to(self, *args: Any, device: Any = None, dtype: Any = None) -> "Self":
+        """Move all parameters and buffers to a device, or the floating ones into a dtype, in place.
+
+        The Parameters stay the same objects and keep their gradients, so that what is shared stays
+        shared, and an optimizer that holds them goes on.
+        """
+        for arg in args:
+            if isinstance(arg, Device) or (
+                isinstance(arg, str) and arg.startswith(("cpu", "cuda"))
+            ):
+                device = arg
+            else:
+                dtype = arg
+        kind = None if dtype is None else np.dtype(dtype)
+        if kind is not None and kind.kind != "f":
+            raise TypeError(f"{type(self).__name__}.to: needs a floating dtype, got {kind}")
+        place = None if device is None else find_device(device)
+        for tensor in (*self.parameters(), *self.buffers()):
+            _move(tensor, place, kind)
+        return self
+
+    def float(self) -> "Self":
+        return self.to(dtype=np.float32)
+
+    def double(self) -> "Self":
+        return self.to(dtype=np.float64)
+
+    def cpu(self) -> "Self":
+        return self.to(device="cpu")
+
+    def cuda(self) -> "Self":
+        return self.to(device="cuda")
+
+    # ---- text ----------------------------------------------------------------------------------
+
+    def extra_repr(self) -> str:
+        """What repr() shows of a module besides its children."""
+        return ""
+
+    def _child_lines(self) -> list[str]:
+        return [f"({name}): {_indented(repr(child))}" for name, child in _own_children(self)]
+
+    def __repr__(self) -> str:
+        extra, children = self.extra_repr(), self._child_lines()
+        name = type(self).__name__
+        if not children and "\n" not in extra:
+            return f"{name}({extra})"
+        lines = [*extra.splitlines(), *children]
+        return f"{name}(\n  " + "\n  ".join(lines) + "\n)"
+
+
+def _own_parameters(module: Module) -> Named:
+    return ((n, v) for n, v in vars(module).items() if isinstance(v, Parameter))
+
+
+def _own_buffers(module: Module) -> Named:
+    found = ((name, getattr(module, name)) for name in module._buffers)
+    return ((name, tensor) for name, tensor in found if tensor is not None)
+
+
+def _own_children(module: Module) -> Iterator[tuple[str, Module]]:
+    return ((n, v) for n, v in vars(module).items() if isinstance(v, Module))
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def _indented(text: str) -> str:
+    return text.replace("\n", "\n  ")
+
+
+def _misfit(name: str, tensor: Tensor, value: Any) -> list[str]:
+    """What is wrong with `value` as the new contents of `tensor`, if anything."""
+    if not (hasattr(value, "shape") and hasattr(value, "dtype")):
+        return [f"{name}: expected a tensor or an array, got {type(value).__name__}"]
+    if tuple(value.shape) == tensor.shape and value.dtype == tensor.dtype:
+        return []
+    return [
+        f"{name}: {value.dtype}{list(value.shape)} does not fit {tensor.dtype}{list(tensor.shape)}"
+    ]
+
+
+def _fill(tensor: Tensor, value: Any) -> None:
+    array = value.data if isinstance(value, Tensor) else value
+    tensor.data[...] = tensor.device.asarray(array)
+    mutated(tensor.data)
+
+
+def _move(tensor: Tensor, device: Device | None, dtype: DType | None) -> None:
+    """Move a leaf and its gradient, keeping the objects."""
+    kind = dtype if tensor.dtype.kind == "f" else None
+    tensor.data = tensor.detach().to(device=device, dtype=kind).data
+    if isinstance(tensor.node, Leaf):
+        tensor.node.dtype = tensor.dtype
+        if tensor.node.grad is not None:
+            _move(tensor.node.grad, device, dtype)

@@ -1,0 +1,182 @@
+"""What all optimizers share: parameter groups, state, and the loop of a step."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from ..backend import Array, device_of, quiet
+from ..clock import mutated
+from ..modes import enable_grad
+from ..tensor import Tensor
+
+Group = dict[str, Any]
+State = dict[str, Any]
+
+
+class Optimizer(ABC):
+    """The base of all optimizers.
+
+    `params` is tensors, or dicts of "params" and of options that differ from the defaults. What is
+    remembered of a parameter is in `state`, the options in `param_groups`; they may be changed between
+    steps. ValueError for no parameters, one that comes twice, or one that is not a leaf.
+    """
+
+    def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
+        if isinstance(params, Tensor | Mapping | set):
+            raise TypeError(
+                f"{type(self).__name__}: params must be a list of tensors or of dicts, got a "
+                f"{type(params).__name__}"
+            )
+        self.defaults = defaults
+        self.state: dict[Tensor, State] = {}
+        self.param_groups: list[Group] = []
+        given = list(params)
+        if not given:
+            raise ValueError(f"{type(self).__name__}: got an empty list of parameters")
+        for group in given if isinstance(given[0], Mapping) else [{"params": given}]:
+            self.add_param_group(group)
+
+    def add_param_group(self, param_group: Mapping[str, Any]) -> None:
+        """Learn more parameters, with options of their own."""
+        name = type(self).__name__
+        given = param_group["params"]
+        params = [given] if isinstance(given, Tensor) else list(given)
+        known = {p for group in self.param_groups for p in group["params"]}
+        for p in params:
+            if not isinstance(p, Tensor):
+                raise TypeError(f"{name}: can only optimize tensors, got a {type(p).__name__}")
+            if not p.is_leaf:
+                raise ValueError(
+                    f"{name}: can only optimize leaves, and a tensor of shape {list(p.shape)} is the "
+                    f"result of '{p.node.name if p.node else ''}'"
+                )
+            if p in known:
+                raise ValueError(f"{name}: a parameter of shape {list(p.shape)} comes twice")
+            known.add(p)
+        group = {**self.defaults, **param_group, "params": params}
+        _check_options(name, group)
+        self.param_groups.append(group)
+
+    @quiet
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Change every parameter that has a gradient; returns what `closure`, called first, returns."""
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            for param in group["params"]:
+                if (grad := param.grad) is not None:
+                    state = self.state.setdefault(param, {})
+                    _follow(param.data, state)
+                    self._update(param.data, grad.data, state, group)
+                    mutated(param.data)
+        return loss
+
+    @abstractmethod
+    def _update(self, p: Array, g: Array, state: State, group: Group) -> None:
+        """Change `p` in place, given its gradient."""
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients of all parameters, or set them to zero."""
+        for group in self.param_groups:
+            for param in group["params"]:
+                if set_to_none:
+                    param.grad = None
+                elif param.grad is not None:
+                    param.grad.zero_()
+
+    def state_dict(self) -> dict[str, Any]:
+        """{"state": {i: {...}}, "param_groups": [...]}, where i counts the parameters of all groups.
+
+        Made of dicts, lists, numbers and tensors (which share memory), as minigrad.save takes them.
+        """
+        place = {p: i for i, p in enumerate(self._params())}
+        return {
+            "state": {place[p]: dict(state) for p, state in self.state.items()},
+            "param_groups": [
+                {**group, "params": [place[p] for p in group["params"]]}
+                for group in self.param_groups
+            ],
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take over copies of a state_dict's contents; parameters are matched by their places.
+
+        ValueError lists what does not fit: the number of groups and of parameters, options that the
+        saved groups lack, shapes. Then nothing has been changed.
+        """
+        name = type(self).__name__
+        saved, states = state_dict["param_groups"], state_dict["state"]
+        sizes, have = ([len(g["params"]) for g in gs] for gs in (saved, self.param_groups))
+        if sizes != have:
+            raise ValueError(
+                f"{name}.load_state_dict: groups of {sizes} parameters do not fit groups of {have}"
+            )
+        faults = [
+            f"group {i} has no {option!r}: was it saved by another kind of optimizer?"
+            for i, group in enumerate(saved)
+            for option in self.defaults
+            if option not in group
+        ]
+        params = self._params()
+        where = {i: p for i, p in zip((i for g in saved for i in g["params"]), params, strict=True)}
+        for i, state in states.items():
+            if i not in where:
+                faults.append(f"state {i!r} belongs to no parameter")
+                continue
+            faults += [
+                f"{key} of parameter {i} has shape {list(x.shape)}, expected {list(where[i].shape)}"
+                for key, x in state.items()
+                if key != "step" and hasattr(x, "shape") and tuple(x.shape) != where[i].shape
+            ]
+        if faults:
+            raise ValueError(f"{name}.load_state_dict: " + "\n  ".join(faults))
+        self.state = {where[i]: _copied(where[i].data, state) for i, state in states.items()}
+        for group, new in zip(self.param_groups, saved, strict=True):
+            group.update({option: new[option] for option in new if option != "params"})
+
+    def _params(self) -> list[Tensor]:
+        return [p for group in self.param_groups for p in group["params"]]
+
+    def __repr__(self) -> str:
+        lines = [f"{type(self).__name__} ("]
+        for i, group in enumerate(self.param_groups):
+            lines.append(f"Parameter Group {i}")
+            lines += [f"    {key}: {group[key]}" for key in sorted(group) if key != "params"]
+        return "\n".join([*lines, ")"])
+
+
+def zeros_like(p: Array) -> Tensor:
+    """Zeros in the shape, dtype and memory order of p."""
+    return Tensor(device_of(p).xp.zeros_like(p))
+
+
+def _check_options(name: str, group: Group) -> None:
+    for option in ("lr", "eps", "weight_decay", "momentum", "alpha"):
+        if option in group and not group[option] >= 0:
+            raise ValueError(f"{name}: {option} must be at least 0, got {group[option]}")
+    if not all(0 <= beta < 1 for beta in group.get("betas", ())):
+        raise ValueError(f"{name}: betas must be from 0 to below 1, got {group['betas']}")
+    if group.get("nesterov") and (group["momentum"] == 0 or group["dampening"] != 0):
+        raise ValueError(f"{name}: nesterov needs a momentum, and no dampening")
+
+
+def _follow(p: Array, state: State) -> None:
+    """Bring the state of a parameter to where Module.to has moved it, and into its dtype."""
+    for key, x in state.items():
+        if isinstance(x, Tensor) and (type(x.data) is not type(p) or x.data.dtype != p.dtype):
+            state[key] = x.to(device=device_of(p), dtype=p.dtype)
+
+
+def _copied(p: Array, state: Mapping[str, Any]) -> State:
+    """Copies in the dtype and memory order, and on the device, of the parameter."""
+    copies: State = {}
+    for key, x in state.items():
+        if key == "step":
+            copies[key] = int(x)
+        elif hasattr(x, "shape"):
+            copies[key] = zeros_like(p).copy_(x)
+        else:
+            copies[key] = x
+    return copies
