@@ -115,7 +115,8 @@ def walk(
     Without `wanted`, gradients accumulate in the leaves. With it nothing accumulates: only the
     paths that lead to the wanted nodes are walked, and the gradients that reach them are returned.
     """
-    on_path = None if wanted is None else _leading_to(wanted, [node for node, _ in roots])
+    wanted = wanted or set()
+    on_path = _leading_to(wanted, [node for node, _ in roots]) if wanted else None
     found: dict[Node, Any] = {}
     pending: dict[int, tuple[Node, Any]] = {}  # by stamp: a node and the sum of what has reached it
     stamps: list[int] = []  # a heap: the youngest node comes first
@@ -136,9 +137,11 @@ def walk(
         node, g = pending.pop(-heappop(stamps))
         if node.extras is not None:
             g = _run_hooks(node, g)
-        if wanted is not None:
+        if on_path is not None:
             if node in wanted:
                 found[node] = g
+            if on_path.isdisjoint(node.parents):
+                continue
         elif isinstance(node, Leaf):
             if not (differentiable or exclusive(g)):
                 g = g.copy()
@@ -191,8 +194,8 @@ def _sum(total: Any, part: Any, differentiable: bool) -> Any:
 
 
 def _accumulate(leaf: Leaf, g: Any) -> None:
-    if isinstance(g, Variable):
-        leaf.grad = g if leaf.grad is None else leaf.grad + g
+    if hasattr(g, "node"):  # a tensor: two leaves must not share it
+        leaf.grad = g.clone() if leaf.grad is None else leaf.grad + g
     elif leaf.grad is None:
         leaf.grad = result(device_of(g).asarray(g))
     else:
@@ -201,12 +204,29 @@ def _accumulate(leaf: Leaf, g: Any) -> None:
 
 
 def _run_hooks(node: Node, g: Any) -> Any:
-    """Show the gradient to each hook of the node; a hook may return another one."""
-    tensor = g if isinstance(g, Variable) else result(g)
-    for hook in list((node.extras or {}).get("hooks", {}).values()):
+    """Show the gradient to each hook of the node, which may return another one; then keep it if
+    the node was told to."""
+    extras = extras_of(node)
+    tensor: Any = g if isinstance(g, Variable) else result(device_of(g).asarray(g))
+    for hook in list(extras.get("hooks", {}).values()):
         replaced = hook(tensor)
-        tensor = tensor if replaced is None else replaced
+        if replaced is not None:
+            _check_hook(replaced, node)
+            tensor = replaced
+    if extras.get("retain"):
+        kept = extras.get("grad")
+        extras["grad"] = tensor.clone() if kept is None else kept + tensor
     return tensor if isinstance(g, Variable) else tensor.data
+
+
+def _check_hook(replaced: Any, node: Node) -> None:
+    array = replaced.data if isinstance(replaced, Variable) else replaced
+    if not isinstance(replaced, Variable) or (array.shape, array.dtype) != (node.shape, node.dtype):
+        got = f"{array.dtype}{list(array.shape)}" if hasattr(array, "dtype") else repr(replaced)
+        raise RuntimeError(
+            f"register_hook: a hook must return None or a tensor {node.dtype}{list(node.shape)}, "
+            f"as the gradient of '{node.name}' is; got {type(replaced).__name__} {got}"
+        )
 
 
 def _complain_of_nan(node: Node, part: Any) -> None:
@@ -273,8 +293,11 @@ def grad(
     Only the paths that lead to the inputs are walked. RuntimeError for an input that requires no
     gradient or has no part in the outputs, where with allow_unused None is returned.
     """
-    outputs, inputs = _listed(outputs), _listed(inputs)
-    cotangents = None if grad_outputs is None else _listed(grad_outputs)
+    outputs, inputs = _listed("outputs", outputs), _listed("inputs", inputs)
+    if grad_outputs is not None and not isinstance(grad_outputs, list | tuple):
+        grad_outputs = [grad_outputs]
+    if not inputs:
+        raise ValueError("grad: needs at least one input")
     for i, x in enumerate(inputs):
         if x.node is None:
             raise RuntimeError(
@@ -283,7 +306,7 @@ def grad(
             )
     retain = create_graph if retain_graph is None else retain_graph
     with set_grad_enabled(create_graph):
-        roots = _roots("grad", outputs, cotangents, create_graph)
+        roots = _roots("grad", outputs, grad_outputs, create_graph)
         found = walk(
             roots, retain_graph=retain, differentiable=create_graph, wanted={x.node for x in inputs}
         )
@@ -302,8 +325,13 @@ def _as_result(g: Any, differentiable: bool) -> Any:
     return g if differentiable else result(device_of(g).asarray(g).copy())
 
 
-def _listed(x: Any) -> list[Any]:
-    return [x] if isinstance(x, Variable) else list(x)
+def _listed(name: str, x: Any) -> list[Any]:
+    """One tensor or several, as a list."""
+    listed = list(x) if isinstance(x, list | tuple) else [x]
+    for i, item in enumerate(listed):
+        if not isinstance(item, Variable):
+            raise TypeError(f"grad: {name} must be tensors; number {i} is {type(item).__name__}")
+    return listed
 
 
 def _roots(

@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 
 from . import random
-from .backend import Device, DType, Shape, cpu
+from .backend import Device, DType, Shape, cpu, device_of
 from .backend import device as find_device
 from .ops.shape import shape_of
 from .tensor import Tensor
 
 float32, float64, int64, bool_ = (np.dtype(t) for t in (np.float32, np.float64, np.int64, np.bool_))
-_device_argument = str | Device | None
+_Place = str | Device | None
 
 
-def _place(device: _device_argument) -> Device:
+def _place(device: _Place) -> Device:
     return cpu if device is None else find_device(device)
 
 
@@ -27,21 +27,33 @@ def _finished(array: Any, requires_grad: bool) -> Tensor:
     return out
 
 
+def _checked(name: str, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The array, in the machine's byte order; TypeError for what is no number."""
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name}: cannot make a tensor of {array.dtype}; needs numbers or bools")
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
 def tensor(
-    data: Any, *, dtype: Any = None, device: _device_argument = None, requires_grad: bool = False
+    data: Any, *, dtype: Any = None, device: _Place = None, requires_grad: bool = False
 ) -> Tensor:
     """A tensor with a copy of `data`: a number, nested lists, an array, or a tensor."""
     if isinstance(data, Tensor):
-        device = data.device if device is None else device
-        data = data.data
-    place = _place(device)
-    if not hasattr(data, "dtype"):
-        data = _from_python(data)
-    array = place.asarray(data, None if dtype is None else np.dtype(dtype))
-    return _finished(array.copy() if array is data else array, requires_grad)
+        copied: Tensor = data.detach().clone().to(device=device, dtype=dtype)
+        return _finished(copied.data, requires_grad)
+    kind = None if dtype is None else np.dtype(dtype)
+    if device_of(data) is not cpu:
+        return _finished(_as_array(data.copy(), kind, device or device_of(data)), requires_grad)
+    host = np.array(data) if hasattr(data, "dtype") else _from_python(data, kind)
+    return _finished(_as_array(_checked("tensor", host), kind, device), requires_grad)
 
 
-def _from_python(data: Any) -> "np.ndarray[Any, Any]":
+def _as_array(data: Any, dtype: DType | None, device: _Place) -> Any:
+    return _place(device).asarray(data, dtype)
+
+
+def _from_python(data: Any, dtype: DType | None = None) -> np.ndarray[Any, Any]:
+    """Python's numbers and lists of them as an array: by default float32, int64 or bool."""
     if isinstance(data, Sequence) and any(isinstance(x, Tensor) for x in data):
         data = [x.tolist() if isinstance(x, Tensor) else x for x in data]
     try:
@@ -50,28 +62,37 @@ def _from_python(data: Any) -> "np.ndarray[Any, Any]":
         raise ValueError(f"tensor: {error}") from None
     if array.dtype.kind not in "fiub":
         raise TypeError(f"tensor: cannot make a tensor of {type(data).__name__} {data!r:.60}")
+    if dtype is not None:
+        return array.astype(dtype)
     holds_numpy = isinstance(data, list | tuple) and any(hasattr(x, "dtype") for x in data)
     return array.astype(np.float32) if array.dtype == np.float64 and not holds_numpy else array
 
 
-def as_tensor(data: Any, *, dtype: Any = None, device: _device_argument = None) -> Tensor:
+def as_tensor(data: Any, *, dtype: Any = None, device: _Place = None) -> Tensor:
     """As `tensor`, without a copy where none is needed."""
     if isinstance(data, Tensor):
         moved: Tensor = data.to(device=device, dtype=dtype)
         return moved
-    array = data if hasattr(data, "dtype") else _from_python(data)
-    return Tensor(_place(device).asarray(array, None if dtype is None else np.dtype(dtype)))
+    kind = None if dtype is None else np.dtype(dtype)
+    if device_of(data) is not cpu:
+        return Tensor(_as_array(data, kind, device or device_of(data)))
+    host = np.asarray(data) if hasattr(data, "dtype") else _from_python(data, kind)
+    return Tensor(_as_array(_checked("as_tensor", host), kind, device))
 
 
-def from_numpy(array: "np.ndarray[Any, Any]") -> Tensor:
-    """A tensor that shares the array's memory."""
+def from_numpy(array: np.ndarray[Any, Any]) -> Tensor:
+    """A tensor that shares the array's memory; TypeError for what is no array of numbers."""
     if not isinstance(array, np.ndarray):
         raise TypeError(f"from_numpy: needs a numpy.ndarray, got {type(array).__name__}")
-    return Tensor(array)
+    if not array.dtype.isnative:
+        raise TypeError(f"from_numpy: {array.dtype} is not in this machine's byte order")
+    return Tensor(np.asarray(_checked("from_numpy", array)))
 
 
 def from_dlpack(source: Any) -> Tensor:
     """A tensor that shares the memory of another library's array (PyTorch's, CuPy's, ...)."""
+    if not hasattr(source, "__dlpack_device__"):
+        raise TypeError(f"from_dlpack: {type(source).__name__} has no __dlpack__ method")
     kind, _ = source.__dlpack_device__()
     place = find_device("cpu" if kind == 1 else "cuda")
     return Tensor(place.xp.from_dlpack(source))
@@ -82,7 +103,7 @@ def full(
     fill_value: Any,
     *,
     dtype: Any = None,
-    device: _device_argument = None,
+    device: _Place = None,
     requires_grad: bool = False,
 ) -> Tensor:
     """A tensor of one value; its dtype is that of the value unless given."""
@@ -91,28 +112,31 @@ def full(
 
 
 def _size_and(args: tuple[Any, ...]) -> Shape:
-    return shape_of(args if len(args) != 1 or isinstance(args[0], Sequence) else (list(args),))
+    shape = shape_of(args)
+    if any(n < 0 for n in shape):
+        raise ValueError(f"a shape has no negative sizes, got {list(shape)}")
+    return shape
 
 
 def zeros(
-    *size: Any, dtype: Any = float32, device: _device_argument = None, requires_grad: bool = False
+    *size: Any, dtype: Any = float32, device: _Place = None, requires_grad: bool = False
 ) -> Tensor:
     """A tensor of zeros."""
-    return _finished(_place(device).xp.zeros(_size_and(size), dtype), requires_grad)
+    return _finished(_place(device).xp.zeros(_size_and(size), dtype or float32), requires_grad)
 
 
 def ones(
-    *size: Any, dtype: Any = float32, device: _device_argument = None, requires_grad: bool = False
+    *size: Any, dtype: Any = float32, device: _Place = None, requires_grad: bool = False
 ) -> Tensor:
     """A tensor of ones."""
-    return _finished(_place(device).xp.ones(_size_and(size), dtype), requires_grad)
+    return _finished(_place(device).xp.ones(_size_and(size), dtype or float32), requires_grad)
 
 
 def empty(
-    *size: Any, dtype: Any = float32, device: _device_argument = None, requires_grad: bool = False
+    *size: Any, dtype: Any = float32, device: _Place = None, requires_grad: bool = False
 ) -> Tensor:
     """A tensor whose elements are not set."""
-    return _finished(_place(device).xp.empty(_size_and(size), dtype), requires_grad)
+    return _finished(_place(device).xp.empty(_size_and(size), dtype or float32), requires_grad)
 
 
 def zeros_like(x: Any, *, dtype: Any = None) -> Tensor:
@@ -130,41 +154,41 @@ def full_like(x: Any, fill_value: Any, *, dtype: Any = None) -> Tensor:
     return full(x.shape, fill_value, dtype=dtype or x.dtype, device=x.device)
 
 
-def arange(*limits: Any, dtype: Any = None, device: _device_argument = None) -> Tensor:
+def arange(*limits: Any, dtype: Any = None, device: _Place = None) -> Tensor:
     """start, start + step, ... below end: `arange(end)`, `arange(start, end)` or `arange(start,
     end, step)`."""
-    kind = dtype or (float32 if any(isinstance(n, float) for n in limits) else int64)
+    kind = dtype or (float32 if any(isinstance(n, float | np.floating) for n in limits) else int64)
     return Tensor(_place(device).xp.arange(*limits, dtype=kind))
 
 
 def linspace(
-    start: float, end: float, steps: int, *, dtype: Any = float32, device: _device_argument = None
+    start: float, end: float, steps: int, *, dtype: Any = float32, device: _Place = None
 ) -> Tensor:
     """`steps` numbers from start to end, both included."""
     return Tensor(_place(device).xp.linspace(start, end, steps, dtype=dtype))
 
 
-def eye(
-    n: int, m: int | None = None, *, dtype: Any = float32, device: _device_argument = None
-) -> Tensor:
+def eye(n: int, m: int | None = None, *, dtype: Any = float32, device: _Place = None) -> Tensor:
     """Ones on the diagonal, zeros elsewhere."""
     return Tensor(_place(device).xp.eye(n, m, dtype=dtype))
 
 
 def rand(
-    *size: Any, dtype: DType = float32, device: _device_argument = None, requires_grad: bool = False
+    *size: Any, dtype: Any = float32, device: _Place = None, requires_grad: bool = False
 ) -> Tensor:
     """Uniform random numbers from [0, 1)."""
     return _finished(
-        random.uniform(_size_and(size), np.dtype(dtype), _place(device)), requires_grad
+        random.uniform(_size_and(size), np.dtype(dtype or float32), _place(device)), requires_grad
     )
 
 
 def randn(
-    *size: Any, dtype: DType = float32, device: _device_argument = None, requires_grad: bool = False
+    *size: Any, dtype: Any = float32, device: _Place = None, requires_grad: bool = False
 ) -> Tensor:
     """Random numbers from the standard normal distribution."""
-    return _finished(random.normal(_size_and(size), np.dtype(dtype), _place(device)), requires_grad)
+    return _finished(
+        random.normal(_size_and(size), np.dtype(dtype or float32), _place(device)), requires_grad
+    )
 
 
 def rand_like(x: Any) -> Tensor:
@@ -177,11 +201,15 @@ def randn_like(x: Any) -> Tensor:
     return randn(x.shape, dtype=x.dtype, device=x.device)
 
 
-def randint(low: int, high: int, size: Any, *, device: _device_argument = None) -> Tensor:
-    """Random integers from low to high - 1."""
+def randint(*limits_and_size: Any, device: _Place = None) -> Tensor:
+    """Random integers from low to high - 1: `randint(high, size)` or `randint(low, high, size)`."""
+    if len(limits_and_size) not in (2, 3):
+        raise TypeError("randint: takes (high, size) or (low, high, size)")
+    *limits, size = limits_and_size
+    low, high = (0, *limits) if len(limits) == 1 else limits
     return Tensor(random.stream(_place(device)).integers(low, high, shape_of((size,))))
 
 
-def randperm(n: int, *, device: _device_argument = None) -> Tensor:
+def randperm(n: int, *, device: _Place = None) -> Tensor:
     """The integers from 0 to n - 1 in random order."""
     return Tensor(random.stream(_place(device)).permutation(n))

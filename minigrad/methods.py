@@ -55,13 +55,13 @@ class Methods(Variable):
         return ops.abs_(self)
 
     def __invert__(self) -> Any:
-        return ops.logical_not(self)
+        return ops.bitwise_not(self)
 
     def __and__(self, other: Any) -> Any:
-        return ops.logical_and(self, other)
+        return ops.bitwise_and(self, other)
 
     def __or__(self, other: Any) -> Any:
-        return ops.logical_or(self, other)
+        return ops.bitwise_or(self, other)
 
     __rand__ = __and__
     __ror__ = __or__

@@ -1,45 +1,95 @@
 """What the current thread records: no_grad() and its relatives."""
 
 import threading
+from collections.abc import Callable, Iterator
 from contextlib import ContextDecorator
+from functools import wraps
+from typing import Any
 
 
 class _Mode(threading.local):
     recording = True
     anomaly = False
 
+    def __init__(self) -> None:
+        self.before: list[tuple[bool, bool]] = []  # what to return to, innermost last
+
 
 mode = _Mode()
 
 
-class no_grad(ContextDecorator):
-    """Record nothing: a context manager and a decorator, for the current thread."""
+class _Switch(ContextDecorator):
+    """A context manager and decorator; as both, for generator functions too, of this thread
+    alone."""
 
-    _value = False
-
-    def __init__(self) -> None:
-        self._before: list[bool] = []
+    def _turn(self) -> None:
+        """Set the mode."""
 
     def __enter__(self) -> None:
-        self._before.append(mode.recording)
-        mode.recording = self._value
+        mode.before.append((mode.recording, mode.anomaly))
+        self._turn()
 
     def __exit__(self, *exc: object) -> None:
-        mode.recording = self._before.pop()
+        mode.recording, mode.anomaly = mode.before.pop()
+
+    def __call__(self, function: Any) -> Any:
+        code = getattr(function, "__code__", None)
+        if code is None or not code.co_flags & _GENERATOR:
+            return super().__call__(function)
+
+        @wraps(function)
+        def generator(*args: Any, **kwargs: Any) -> Iterator[Any]:
+            values = function(*args, **kwargs)
+            while True:
+                with self:
+                    try:
+                        value = next(values)
+                    except StopIteration as stop:
+                        return stop.value
+                yield value
+
+        return generator
+
+
+_GENERATOR = 0x20  # inspect.CO_GENERATOR
+
+
+class no_grad(_Switch):
+    """Record nothing: a context manager and a decorator."""
+
+    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
+        made = super().__new__(cls)
+        return made if function is None else made(function)
+
+    def _turn(self) -> None:
+        mode.recording = False
 
 
 class enable_grad(no_grad):
     """Record again, inside of no_grad()."""
 
-    _value = True
+    def _turn(self) -> None:
+        mode.recording = True
 
 
-class set_grad_enabled(no_grad):
-    """no_grad() or enable_grad(), by a flag."""
+class set_grad_enabled(_Switch):
+    """Record or not, by a flag: at once, or as a context manager or decorator."""
 
     def __init__(self, enabled: bool) -> None:
-        super().__init__()
-        self._value = enabled
+        self._enabled = enabled
+        self._found = mode.recording
+        self._turn()
+
+    def _turn(self) -> None:
+        mode.recording = self._enabled
+
+    def __enter__(self) -> None:
+        mode.before.append((self._found, mode.anomaly))
+        self._turn()
+
+    def __call__(self, function: Any) -> Any:
+        mode.recording = self._found
+        return (enable_grad if self._enabled else no_grad)(function)
 
 
 def is_grad_enabled() -> bool:
@@ -47,16 +97,11 @@ def is_grad_enabled() -> bool:
     return mode.recording
 
 
-class detect_anomaly(ContextDecorator):
-    """Where backward makes a NaN, raise a RuntimeError with the forward op and the line of code
-    that ran it.
+class detect_anomaly(_Switch):
+    """Where backward makes a NaN, raise a RuntimeError that names the op and the line that ran it.
 
     Both the forward and the backward have to run inside. It costs time: for debugging.
     """
 
-    def __enter__(self) -> None:
-        self._before = mode.anomaly
+    def _turn(self) -> None:
         mode.anomaly = True
-
-    def __exit__(self, *exc: object) -> None:
-        mode.anomaly = self._before

@@ -18,38 +18,35 @@ with create_graph=True the same rules get tensors, and are recorded themselves: 
 cost no new code.
 """
 
-import inspect
-import traceback
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
-from . import clock
-from .autograd import Node, Variable, result
-from .backend import device_of, on_same_device, xp_of
-from .clock import tick
+from .autograd import Variable, result
+from .backend import on_same_device, xp_of
 from .modes import mode
+from .recorded import Plan, Recorded
 
 Rule = TypeVar("Rule", bound=Callable[..., Any])
-_PACKAGE = str(Path(__file__).parent)
+_PLAIN = {float, int, bool, type(None), np.ndarray}  # operands that need no second look
 
 
 class Op:
     """A differentiable function: made by the decorator `op`, given its rules by `gradient`."""
 
+    sum_to: "ClassVar[Op]"  # the adjoint of broadcasting; an op itself, defined below
+
     def __init__(
         self, forward: Callable[..., Any], *, broadcasts: bool = False, records: bool = True
     ) -> None:
-        kinds = list(inspect.signature(forward).parameters.values())[1:]
+        positional, self.variadic, self.settings = _parameters(forward)
+        self.operands = positional[1:]  # without xp
+        self.defaults = _unwrapped(forward).__defaults__ or ()
         self.name = name = forward.__name__.strip("_")
         self.records = records
         self.forward = forward
         self.broadcasts = broadcasts
-        self.operands = [p.name for p in kinds if p.kind is not p.KEYWORD_ONLY]
-        self.variadic = any(p.kind is p.VAR_POSITIONAL for p in kinds)
-        self.settings = {p.name: p.default for p in kinds if p.kind is p.KEYWORD_ONLY}
         self.rules: list[tuple[tuple[str, ...], Callable[..., Any], list[str]]] = []
         self._plans: dict[tuple[int, int], Plan] = {}
         self.__doc__ = forward.__doc__
@@ -62,15 +59,24 @@ class Op:
                 raise ValueError(
                     f"{self.name}.gradient: no operand {name!r}; it has {self.operands}"
                 )
+            if any(name in targets for targets, _, _ in self.rules):
+                raise ValueError(f"{self.name}.gradient: operand {name!r} has a rule already")
 
         def register(rule: Rule) -> Rule:
-            reads = list(inspect.signature(rule).parameters)[1:]
-            self.rules.append((operands, rule, reads))
+            self.rules.append((operands, rule, _parameters(rule)[0][1:]))
+            self._plans.clear()
             return rule
 
         return register
 
     def __call__(self, *operands: Any, **settings: Any) -> Any:
+        if len(operands) < len(self.operands) and not self.variadic:
+            operands = self._completed(operands)
+        if settings and not settings.keys() <= self.settings.keys():
+            raise TypeError(
+                f"{self.name}: unexpected {sorted(settings.keys() - self.settings.keys())}; its "
+                f"settings are {list(self.settings)}, and operands are passed by position"
+            )
         arrays = []
         needed = 0  # bit i is set if operand i needs a gradient
         bit = 1
@@ -81,6 +87,12 @@ class Op:
                 if x.node is not None:
                     needed |= bit
                 x = x.data
+            elif type(x) not in _PLAIN and not hasattr(x, "dtype"):
+                raise TypeError(
+                    f"{self.name}: operands are tensors, arrays and numbers, not "
+                    f"{type(x).__name__}; "
+                    "use minigrad.tensor(...)"
+                )
             arrays.append(x)
             bit <<= 1
         try:
@@ -89,8 +101,8 @@ class Op:
             raise self._explained(error, arrays) from error
         if plain:
             return out
-        if isinstance(out, np.generic):
-            out = np.asarray(out)
+        if type(out) is not np.ndarray:
+            out = self._as_array(out)
         if self.broadcasts:
             dtype = out.dtype
             for x in arrays:
@@ -106,29 +118,63 @@ class Op:
             plan = self._plans[needed, bit] = Plan(self, needed, len(operands))
         return result(out, Recorded(plan, operands, arrays, out, settings))
 
+    def _completed(self, operands: tuple[Any, ...]) -> tuple[Any, ...]:
+        missing = len(self.operands) - len(operands)
+        if missing > len(self.defaults):
+            raise TypeError(f"{self.name}: needs operands {self.operands}, got {len(operands)}")
+        return operands + self.defaults[-missing:]
+
+    def _as_array(self, out: Any) -> Any:
+        if isinstance(out, np.generic):
+            return np.asarray(out)
+        if not hasattr(out, "strides"):
+            raise TypeError(f"{self.name}: its forward must return an array, got {out!r:.60}")
+        return out
+
     def _explained(self, error: Exception, arrays: list[Any]) -> Exception:
+        """The same error, with the op's name and what it was given."""
         if not on_same_device(*arrays):
-            kinds = ", ".join(
-                type(x).__module__.split(".")[0] for x in arrays if hasattr(x, "shape")
-            )
+            kinds = [type(x).__module__.split(".")[0] for x in arrays if hasattr(x, "shape")]
             return ValueError(
-                f"{self.name}: operands live on different devices ({kinds}); use .to(device)"
+                f"{self.name}: operands live on different devices ({', '.join(kinds)}); "
+                "use .to(device)"
             )
         what = ", ".join(
             f"{name} {x.dtype}{list(x.shape)}" if hasattr(x, "dtype") else f"{name} {x!r:.60}"
             for name, x in zip(self.operands, arrays, strict=False)
         )
+        kind = next(k for k in (TypeError, IndexError, ValueError) if isinstance(error, k))
         message = str(error)
-        return type(error)(
-            message if message.startswith(self.name) else f"{self.name}: {message} (given {what})"
-        )
-
-    def __get__(self, instance: Any, owner: type | None = None) -> Any:
-        """Ops can be put into a class as methods."""
-        return self if instance is None else lambda *a, **k: self(instance, *a, **k)
+        named = message.startswith(self.name)
+        return kind(message if named else f"{self.name}: {message} (given {what})")
 
     def __repr__(self) -> str:
         return f"<op {self.name}({', '.join(self.operands)})>"
+
+
+def _parameters(function: Any) -> tuple[list[str], bool, dict[str, Any]]:
+    """Names of the positional parameters, whether one is *variadic, and the keyword-only ones.
+
+    NOTE: read off the code object, since inspect.signature would cost 25 ms of `import minigrad`.
+    """
+    function = _unwrapped(function)
+    code = function.__code__
+    positional, keyword = code.co_argcount, code.co_kwonlyargcount
+    variadic = bool(code.co_flags & _VARIADIC)
+    names = list(code.co_varnames)
+    extra = names[positional + keyword : positional + keyword + variadic]
+    defaults = function.__kwdefaults__ or {}
+    settings = {name: defaults.get(name) for name in names[positional : positional + keyword]}
+    return names[:positional] + extra, variadic, settings
+
+
+def _unwrapped(function: Any) -> Any:
+    while hasattr(function, "__wrapped__"):
+        function = function.__wrapped__
+    return function
+
+
+_VARIADIC = 0x04  # inspect.CO_VARARGS
 
 
 def op(forward: Callable[..., Any]) -> Op:
@@ -147,153 +193,11 @@ def not_differentiable(forward: Callable[..., Any]) -> Op:
     return Op(forward, records=False)
 
 
-class Plan:
-    """What an op keeps and which rules run, for one choice of operands that need a gradient."""
-
-    __slots__ = ("facts", "keep", "op", "origins", "parents", "rules", "settings")
-
-    def __init__(self, op: Op, needed: int, count: int) -> None:
-        self.op = op
-        self.parents = [i for i in range(count) if needed >> i & 1]
-        operands, rules = op.operands, op.rules
-        if op.variadic:  # one rule for all of the operands, however many there are
-            operands = [str(i) for i in range(count)]
-            rules = [(tuple(operands), rule, reads) for _, rule, reads in rules]
-        names = [operands[i] for i in self.parents]
-        active = [rule for rule in rules if set(rule[0]) & set(names)]
-        missing = set(names) - {name for rule in active for name in rule[0]}
-        if missing:
-            raise NotImplementedError(
-                f"{op.name}: no gradient rule for operand {', '.join(sorted(missing))}"
-            )
-        kept = list(dict.fromkeys(name for _, _, reads in active for name in reads))
-        # The values of a call are laid out as: operands, the output, the settings and facts that
-        # are read.
-        self.settings = [name for name in op.settings if name in kept]
-        facts = {f"{x}_{fact}": (i, fact) for i, x in enumerate(operands) for fact in _FACTS}
-        self.facts = [facts[name] for name in kept if name in facts]
-        layout = [*operands, "out", *self.settings, *(name for name in kept if name in facts)]
-        for name in kept:
-            if name not in layout:
-                raise TypeError(
-                    f"{op.name}: a gradient rule reads {name!r}, which is none of {layout}"
-                )
-        self.keep = [layout.index(name) for name in kept]
-        # Where a kept value comes from: a parent's place, _OUT, or _FIXED.
-        self.origins = [
-            names.index(n) if n in names else _OUT if n == "out" else _FIXED for n in kept
-        ]
-        self.rules = [
-            (
-                [names.index(n) if n in names else -1 for n in targets],
-                rule,
-                [kept.index(n) for n in reads],
-            )
-            for targets, rule, reads in active
-        ]
-
-
-_OUT, _FIXED = -1, -2
-_FACTS: dict[str, Callable[[Any], Any]] = {  # what a rule may read of an operand without keeping it
-    "shape": lambda x: x.shape,
-    "dtype": lambda x: x.dtype,
-    "device": device_of,
-}
-
-
-class Recorded(Node):
-    """A node made by an op."""
-
-    __slots__ = ("plan",)
-
-    def __init__(
-        self,
-        plan: Plan,
-        operands: tuple[Any, ...],
-        values: list[Any],
-        out: Any,
-        settings: dict[str, Any],
-    ) -> None:
-        self.plan = plan
-        self.name = plan.op.name
-        self.shape = out.shape
-        self.dtype = out.dtype
-        self.parents = tuple([operands[i].node for i in plan.parents])
-        self.extras = {"line": _line_of_caller()} if mode.anomaly else None
-        self.stamp = tick()
-        if plan.keep:
-            facts = [_FACTS[fact](values[i]) for i, fact in plan.facts]
-            values.append(out)
-            if plan.settings:
-                defaults = plan.op.settings
-                values.extend([settings.get(name, defaults[name]) for name in plan.settings])
-            values.extend(facts)
-            self.saved = tuple([values[i] for i in plan.keep])
-        else:
-            self.saved = ()
-
-    def gradients(self, g: Any, differentiable: bool, on_path: "set[Node] | None") -> list[Any]:
-        plan, parents, saved = self.plan, self.parents, self.saved
-        assert saved is not None
-        if clock.last_mutation > self.stamp:
-            self._check_unchanged(saved)
-        if differentiable:
-            saved = self._as_tensors(saved)
-        parts: list[Any] = [None] * len(parents)
-        for targets, rule, reads in plan.rules:
-            if on_path is not None and not any(t >= 0 and parents[t] in on_path for t in targets):
-                continue
-            got = rule(g, *[saved[i] for i in reads])
-            if len(targets) == 1:
-                got = (got,)
-            for t, part in zip(targets, got, strict=True):
-                if t >= 0:
-                    parts[t] = self._fitted(part, parents[t])
-        return parts
-
-    def _fitted(self, part: Any, parent: Node) -> Any:
-        """`part`, summed to the parent's shape where the op broadcast it."""
-        if part.shape != parent.shape:
-            if not self.plan.op.broadcasts:
-                raise ValueError(
-                    f"{self.name}: a gradient rule gave shape {list(part.shape)} for an operand "
-                    f"of shape {list(parent.shape)}"
-                )
-            part = sum_to(part, shape=parent.shape)
-        if part.dtype is not parent.dtype and part.dtype != parent.dtype:
-            raise TypeError(
-                f"{self.name}: a gradient rule gave {part.dtype} for an operand of {parent.dtype}"
-            )
-        return part
-
-    def _as_tensors(self, saved: tuple[Any, ...]) -> tuple[Any, ...]:
-        """What was saved, as tensors in their places on the tape."""
-        places = (*self.parents, self)
-        return tuple(
-            [
-                x if at == _FIXED else result(x, places[at])
-                for x, at in zip(saved, self.plan.origins, strict=True)
-            ]
-        )
-
-    def _check_unchanged(self, saved: tuple[Any, ...]) -> None:
-        for x in saved:
-            if hasattr(x, "strides") and clock.mutated_since(x, self.stamp):
-                raise RuntimeError(
-                    f"backward: an array that '{self.name}' saved for its gradient (shape "
-                    f"{list(x.shape)}) has since "
-                    "been changed in place (by an optimizer's step, an assignment or "
-                    "load_state_dict); "
-                    "call backward() before the change, or run the forward again after it"
-                )
-
-
-def _line_of_caller() -> str:
-    """The innermost line of code outside of this package."""
-    for frame in reversed(traceback.extract_stack()):
-        if not frame.filename.startswith(_PACKAGE):
-            return f"{frame.filename}:{frame.lineno} in {frame.name}: {frame.line}"
-    return "?"
+def need_arrays(name: str, *operands: Any) -> None:
+    """TypeError if an operand has no shape: for ops that look at shapes before they run."""
+    for x in operands:
+        if not hasattr(x, "shape"):
+            raise TypeError(f"{name}: needs tensors, got {type(x).__name__}")
 
 
 # ---- dtypes --------------------------------------------------------------------------------------
@@ -302,20 +206,25 @@ def _line_of_caller() -> str:
 def _promoted(operands: tuple[Any, ...], arrays: list[Any], found: Any) -> list[Any] | None:
     """The operands in the dtype that PyTorch would compute in, or None if they are in it already.
 
-    Tensors with axes outrank those without, and integers meet floats in the default dtype, float32.
+    Floats outrank integers, tensors with axes those without, and NumPy's scalars count as Python's;
+    where there are only integers, a floating result is float32, the default.
     """
-    floats = [x for x in arrays if hasattr(x, "dtype") and x.dtype.kind == "f"]
-    ranked = [x for x in floats if x.ndim] or floats
     if found.kind != "f":
         return None
-    wanted = np.result_type(*[x.dtype for x in ranked]) if ranked else np.dtype(np.float32)
-    changed = [
-        hasattr(x, "dtype") and x.dtype != wanted and (x.dtype.kind == "f" or not floats)
-        for x in arrays
-    ]
-    if wanted == found or not any(changed):
-        return None
-    return [cast(x, dtype=wanted) if c else x for x, c in zip(operands, changed, strict=True)]
+    floats = [x for x in arrays if isinstance(getattr(x, "dtype", None), np.dtype)]
+    floats = [x for x in floats if x.dtype.kind == "f" and not isinstance(x, np.generic)]
+    ranked = [x.dtype for x in floats if x.ndim] or [x.dtype for x in floats]
+    wanted = np.result_type(*ranked) if ranked else np.dtype(np.float32)
+    promoted = [_in_dtype(x, a, wanted, found) for x, a in zip(operands, arrays, strict=True)]
+    return promoted if any(a is not b for a, b in zip(promoted, operands, strict=True)) else None
+
+
+def _in_dtype(x: Any, array: Any, wanted: Any, found: Any) -> Any:
+    if isinstance(array, np.generic):
+        return array.item()
+    kind = array.dtype.kind if hasattr(array, "dtype") else ""
+    differs = array.dtype != wanted if kind == "f" else kind in ("i", "u") and found != wanted
+    return cast(x, dtype=wanted) if differs else x
 
 
 @op
@@ -349,5 +258,6 @@ def sum_to(xp: Any, x: Any, *, shape: Any) -> Any:
     return x.sum(axis=axes, keepdims=True).reshape(shape)
 
 
+Op.sum_to = sum_to
 expand.gradient("x")(lambda g, x_shape: sum_to(g, shape=x_shape))
 sum_to.gradient("x")(lambda g, x_shape: expand(g, shape=x_shape))

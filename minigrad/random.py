@@ -43,4 +43,11 @@ def get_rng_state(place: str | Device = "cpu") -> np.ndarray[Any, Any]:
 
 def set_rng_state(state: np.ndarray[Any, Any], place: str | Device = "cpu") -> None:
     """Go on from a state that get_rng_state gave."""
-    stream(device(place)).set_state(state)
+    words = np.asarray(state)
+    expected = get_rng_state(place)
+    if (words.shape, words.dtype) != (expected.shape, expected.dtype):
+        raise ValueError(
+            f"set_rng_state: needs {expected.dtype}{list(expected.shape)} as get_rng_state gives, "
+            f"got {words.dtype}{list(words.shape)}"
+        )
+    stream(device(place)).set_state(words)

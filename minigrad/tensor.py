@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import autograd, ops, random
+from . import autograd, ops
 from .autograd import Leaf, makes_results
 from .backend import Array, Device, DType, Shape, device_of
 from .backend import device as find_device
-from .clock import mutated
-from .methods import Methods
-from .modes import mode
+from .inplace import InPlace
 from .op import cast
 
 if TYPE_CHECKING:
@@ -20,11 +18,19 @@ if TYPE_CHECKING:
 
 
 @makes_results
-class Tensor(Methods):
+class Tensor(InPlace):
     """An n-dimensional array that remembers how it was made. Make one with `minigrad.tensor`."""
 
-    __slots__ = ()
+    __slots__ = ("_frozen",)  # the leaf, while requires_grad_(False) has taken it off the tape
     __hash__ = object.__hash__
+
+    def __init__(self, data: Array, node: "autograd.Node | None" = None) -> None:
+        if type(data) is not np.ndarray and not hasattr(data, "strides"):
+            raise TypeError(
+                f"Tensor: needs an array, got {type(data).__name__}; use minigrad.tensor(...)"
+            )
+        self.data = data
+        self.node = node
 
     # ---- what it is ------------------------------------------------------------------------------
 
@@ -115,6 +121,7 @@ class Tensor(Methods):
                     ".detach()"
                 )
         elif not requires_grad:
+            self._frozen = self.node
             self.node = None
         elif self.node is None:
             if self.dtype.kind != "f":
@@ -122,7 +129,7 @@ class Tensor(Methods):
                     "requires_grad_: only floating tensors have gradients, this one is "
                     f"{self.dtype}"
                 )
-            self.node = Leaf(self.shape, self.dtype)
+            self.node = getattr(self, "_frozen", None) or Leaf(self.shape, self.dtype)
         return self
 
     @property
@@ -137,29 +144,34 @@ class Tensor(Methods):
     @property
     def grad(self) -> "Tensor | None":
         """What backward() has added up for this leaf, or kept after retain_grad()."""
-        if isinstance(self.node, Leaf):
-            found: Tensor | None = self.node.grad
-            return found
-        return None if self.node is None else (self.node.extras or {}).get("grad")
+        node = self.node or getattr(self, "_frozen", None)
+        found: Tensor | None = None
+        if node is not None:
+            found = node.grad if isinstance(node, Leaf) else (node.extras or {}).get("grad")
+        return found
 
     @grad.setter
     def grad(self, value: "Tensor | None") -> None:
-        if not isinstance(self.node, Leaf):
+        node = self.node or getattr(self, "_frozen", None)
+        if not isinstance(node, Leaf):
             if value is not None:
                 raise RuntimeError("grad: only a leaf that requires a gradient has a .grad to set")
             return
+        if value is not None and not isinstance(value, Tensor):
+            raise TypeError(f"grad: needs a tensor or None, got {type(value).__name__}")
         if value is not None and (value.shape, value.dtype) != (self.shape, self.dtype):
             raise ValueError(
                 f"grad: needs shape {list(self.shape)} and {self.dtype}, got {list(value.shape)} "
                 f"and {value.dtype}"
             )
-        self.node.grad = value
+        node.grad = value
 
     def retain_grad(self) -> None:
         """Keep the gradient of an interior tensor in `.grad` at the next backward()."""
-        if self.node is not None and not isinstance(self.node, Leaf):
-            extras = autograd.extras_of(self.node)
-            self.register_hook(lambda g: extras.__setitem__("grad", g))
+        if self.node is None:
+            raise RuntimeError("retain_grad: this tensor requires no gradient")
+        if not isinstance(self.node, Leaf):
+            autograd.extras_of(self.node)["retain"] = True
 
     def register_hook(self, hook: "Callable[[Tensor], Tensor | None]") -> Callable[[], None]:
         """Call `hook` with the gradient when it is known; what it returns, if anything, replaces
@@ -169,6 +181,8 @@ class Tensor(Methods):
         """
         if self.node is None:
             raise RuntimeError("register_hook: this tensor requires no gradient")
+        if not callable(hook):
+            raise TypeError(f"register_hook: needs a function, got {type(hook).__name__}")
         return autograd.add_hook(self.node, hook)
 
     def backward(
@@ -186,6 +200,28 @@ class Tensor(Methods):
     def detach(self) -> "Tensor":
         """The same memory, off the tape."""
         return Tensor(self.data)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Self":
+        """A leaf with memory, and a place on the tape, of its own. RuntimeError for other
+        tensors."""
+        if not self.is_leaf:
+            raise RuntimeError(
+                f"deepcopy: only a leaf can be copied, this is the result of '{self.node}'; "
+                "use .detach().clone()"
+            )
+        copied = type(self).__new__(type(self))
+        copied.data, copied.node = self.data.copy(), None
+        memo[id(self)] = copied
+        copied.requires_grad_(self.requires_grad)
+        if self.grad is not None and copied.requires_grad:
+            copied.grad = self.grad.detach().clone()
+        return copied
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise TypeError("a tensor is not pickled: use minigrad.save(), or copy.deepcopy for a copy")
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item() if self.numel() == 1 and spec else repr(self), spec)
 
     def clone(self) -> Any:
         """A copy that is on the tape."""
@@ -238,9 +274,7 @@ class Tensor(Methods):
         for arg in args:
             if isinstance(arg, Tensor):
                 device, dtype = arg.device, arg.dtype
-            elif isinstance(arg, Device) or (
-                isinstance(arg, str) and arg.startswith(("cpu", "cuda"))
-            ):
+            elif isinstance(arg, Device) or (isinstance(arg, str) and not hasattr(np, arg)):
                 device = arg
             else:
                 dtype = arg
@@ -275,66 +309,3 @@ class Tensor(Methods):
     def contiguous(self) -> Any:
         """This tensor with its elements in C order in memory; itself if they are."""
         return self if self.data.flags.c_contiguous else ops.clone(self, order="C")
-
-    # ---- changes in place (never recorded) -------------------------------------------------------
-
-    def _writable(self, name: str) -> Array:
-        if self.node is not None and mode.recording:
-            raise RuntimeError(
-                f"{name}: this tensor is on the tape, and cannot be changed in place; "
-                "use minigrad.where or concat to make a new one, or minigrad.no_grad() to change "
-                "a parameter"
-            )
-        mutated(self.data)
-        return self.data
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        array = self._writable("__setitem__")
-        if isinstance(value, Tensor):
-            if value.node is not None and mode.recording:
-                raise RuntimeError(
-                    "__setitem__: the value is on the tape, and assignments are not recorded; use "
-                    ".detach()"
-                )
-            value = value.data
-        array[ops.plain_key(key)] = value
-
-    def copy_(self, source: Any) -> "Self":
-        """Take over the elements of `source`, which is broadcast, in this tensor's dtype."""
-        self._writable("copy_")[...] = self.device.asarray(
-            source.data if isinstance(source, Tensor) else source
-        )
-        return self
-
-    def fill_(self, value: Any) -> "Self":
-        self._writable("fill_")[...] = value
-        return self
-
-    def zero_(self) -> "Self":
-        return self.fill_(0)
-
-    def add_(self, other: Any, *, alpha: Any = 1) -> "Self":
-        array = self._writable("add_")
-        array += alpha * (other.data if isinstance(other, Tensor) else other)
-        return self
-
-    def mul_(self, other: Any) -> "Self":
-        array = self._writable("mul_")
-        array *= other.data if isinstance(other, Tensor) else other
-        return self
-
-    def clamp_(self, min: Any = None, max: Any = None) -> "Self":
-        self._writable("clamp_")[...] = ops.clip(self.data, min=min, max=max)
-        return self
-
-    def normal_(self, mean: Any = 0.0, std: Any = 1.0) -> "Self":
-        self._writable("normal_")[...] = (
-            random.normal(self.shape, self.dtype, self.device) * std + mean
-        )
-        return self
-
-    def uniform_(self, a: Any = 0.0, b: Any = 1.0) -> "Self":
-        self._writable("uniform_")[...] = (
-            random.uniform(self.shape, self.dtype, self.device) * (b - a) + a
-        )
-        return self

@@ -36,18 +36,18 @@ def ge(xp: Any, x: Any, y: Any) -> Any:
 
 
 @not_differentiable
-def logical_and(xp: Any, x: Any, y: Any) -> Any:
-    return xp.logical_and(x, y)
+def bitwise_and(xp: Any, x: Any, y: Any) -> Any:
+    return xp.bitwise_and(x, y)
 
 
 @not_differentiable
-def logical_or(xp: Any, x: Any, y: Any) -> Any:
-    return xp.logical_or(x, y)
+def bitwise_or(xp: Any, x: Any, y: Any) -> Any:
+    return xp.bitwise_or(x, y)
 
 
 @not_differentiable
-def logical_not(xp: Any, x: Any) -> Any:
-    return xp.logical_not(x)
+def bitwise_not(xp: Any, x: Any) -> Any:
+    return xp.invert(x)
 
 
 @not_differentiable

@@ -15,7 +15,7 @@ gathered into (N * OH * OW, KH * KW * C).
 from typing import Any
 
 from ..backend import Geometry, Pair, device_of
-from ..op import op
+from ..op import need_arrays, op
 
 
 @op
@@ -173,6 +173,7 @@ def _geometry(name: str, stride: Any, padding: Any, dilation: Any, groups: int) 
 
 
 def _check_dimensions(name: str, x: Any, weight: Any) -> None:
+    need_arrays(name, x, weight)
     if x.ndim != 4 or weight.ndim != 4:
         raise ValueError(
             f"{name}: expected x (N, C, H, W) and weight with 4 dimensions, got {list(x.shape)} "

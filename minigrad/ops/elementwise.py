@@ -4,6 +4,7 @@ Where a function has a kink, the gradient there is PyTorch's choice: relu and ab
 slope, clip 1 at its ends, maximum and minimum half for each operand of a tie.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -73,6 +74,8 @@ def _(g: Any, x: Any, y: Any) -> Any:
 
 @power.gradient("y")
 def _(g: Any, x: Any, y: Any, out: Any) -> Any:
+    if isinstance(x, int | float):
+        return g * (out * (math.log(x) if x > 0 else 0.0 if x == 0 else math.nan))
     no_slope = (x == 0) & (y >= 0)
     return g * where(no_slope, 0, out * log(where(no_slope, 1, x)))
 

@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from ..op import op, sum_to
+from ..op import need_arrays, op, sum_to
 from .shape import reshape, transpose
 
 
@@ -29,6 +29,7 @@ def _fit(g: Any, shape: Any) -> Any:
 def matmul(x: Any, y: Any) -> Any:
     """The product of two matrices, of batches of them (which broadcast), or with vectors, as in
     NumPy."""
+    need_arrays("matmul", x, y)
     if x.ndim == 0 or y.ndim == 0 or x.shape[-1] != y.shape[-2 if y.ndim > 1 else 0]:
         raise ValueError(
             f"matmul: shapes {list(x.shape)} and {list(y.shape)} do not fit: the inner sizes differ"
@@ -71,6 +72,7 @@ linear_.gradient("bias")(lambda g: g.sum(0))
 
 def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     """x @ weight.T + bias, for x of shape (..., in), weight (out, in), bias (out) or None."""
+    need_arrays("linear", x, weight)
     if x.ndim == 0 or weight.ndim != 2 or x.shape[-1] != weight.shape[1]:
         raise ValueError(
             f"linear: x of shape {list(x.shape)} does not fit weight of shape "

@@ -1,6 +1,7 @@
 """Reshaping, joining, cutting and indexing. Views stay views where NumPy's would."""
 
 import math
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from ..autograd import Variable
 from ..backend import Device, Shape, device_of, xp_of
 from ..op import expand as expand_op
-from ..op import op
+from ..op import need_arrays, op
 
 
 def axis(name: str, ndim: int, dim: int) -> int:
@@ -21,8 +22,11 @@ def axis(name: str, ndim: int, dim: int) -> int:
 
 def shape_of(args: tuple[Any, ...]) -> Shape:
     """A shape given as one sequence or as several ints."""
-    given = args[0] if len(args) == 1 and isinstance(args[0], Sequence) else args
-    return tuple([int(n) for n in given])
+    given = args[0] if len(args) == 1 and isinstance(args[0], list | tuple) else args
+    try:
+        return tuple([operator.index(n) for n in given])
+    except TypeError:
+        raise TypeError(f"a shape is made of ints, got {given!r}") from None
 
 
 # ---- views ---------------------------------------------------------------------------------------
@@ -145,10 +149,15 @@ def _(g: Any, dim: int, sizes: Any) -> Any:
     return [_cut(g, dim, end - n, end) for end, n in zip(ends, sizes, strict=True)]
 
 
+def _check_listed(name: str, tensors: Any) -> None:
+    if not isinstance(tensors, list | tuple) or not tensors:
+        raise TypeError(f"{name}: needs a list of one tensor or more, got {tensors!r:.60}")
+    need_arrays(name, *tensors)
+
+
 def concat(tensors: Sequence[Any], dim: int = 0) -> Any:
     """Tensors joined along an axis that exists."""
-    if not tensors:
-        raise ValueError("concat: needs at least one tensor")
+    _check_listed("concat", tensors)
     d = axis("concat", tensors[0].ndim, dim)
     rest = {(*x.shape[:d], *x.shape[d + 1 :]) for x in tensors}
     if len(rest) > 1 or len({x.ndim for x in tensors}) > 1:
@@ -160,8 +169,7 @@ def concat(tensors: Sequence[Any], dim: int = 0) -> Any:
 
 def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
     """Tensors of one shape joined along a new axis."""
-    if not tensors:
-        raise ValueError("stack: needs at least one tensor")
+    _check_listed("stack", tensors)
     if len({tuple(x.shape) for x in tensors}) > 1:
         raise ValueError(f"stack: shapes {[list(x.shape) for x in tensors]} differ")
     return concat([unsqueeze(x, dim) for x in tensors], axis("stack", tensors[0].ndim + 1, dim))

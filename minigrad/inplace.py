@@ -1,0 +1,104 @@
+"""Changes in place. They are never recorded: a tensor that is on the tape refuses them."""
+
+from typing import TYPE_CHECKING, Any
+
+from . import ops, random
+from .autograd import Leaf, Variable
+from .backend import device_of
+from .clock import mutated
+from .methods import Methods
+from .modes import mode
+from .op import Op
+
+if TYPE_CHECKING:
+    from typing import Self
+
+
+def _data(x: Any) -> Any:
+    return x.data if isinstance(x, Variable) else x
+
+
+class InPlace(Methods):
+    """What Tensor inherits."""
+
+    __slots__ = ()
+
+    def _check_writable(self, name: str) -> None:
+        if self.node is not None and mode.recording:
+            raise RuntimeError(
+                f"{name}: this tensor is on the tape, and cannot be changed in place; "
+                "use minigrad.where or concat to make a new one, or minigrad.no_grad() to change "
+                "a parameter"
+            )
+
+    def _become(self, name: str, value: Any) -> "Self":
+        """Take over the elements of an array or number, which is broadcast, in this dtype."""
+        self._check_writable(name)
+        device = device_of(self.data)
+        try:
+            if not isinstance(value, int | float | bool):
+                value = device.asarray(value)
+            device.xp.copyto(self.data, value, casting="same_kind")
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{name}: {error}") from None
+        mutated(self.data)
+        return self
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self._check_writable("__setitem__")
+        if isinstance(value, Variable) and value.node is not None and mode.recording:
+            raise RuntimeError(
+                "__setitem__: the value is on the tape, and assignments are not recorded; "
+                "use .detach()"
+            )
+        self.data[ops.plain_key(key)] = _data(value)
+        mutated(self.data)
+
+    def __iadd__(self, other: Any) -> Any:
+        return self._in_place("__iadd__", ops.add, other)
+
+    def __isub__(self, other: Any) -> Any:
+        return self._in_place("__isub__", ops.subtract, other)
+
+    def __imul__(self, other: Any) -> Any:
+        return self._in_place("__imul__", ops.multiply, other)
+
+    def __itruediv__(self, other: Any) -> Any:
+        return self._in_place("__itruediv__", ops.divide, other)
+
+    def _in_place(self, name: str, op: Op, other: Any) -> Any:
+        """`x += y` changes x, unless it has to be recorded: then the name x gets a new tensor."""
+        recorded = self.node is not None or getattr(other, "node", None) is not None
+        if mode.recording and recorded and not isinstance(self.node, Leaf):
+            return op(self, other)
+        return self._become(name, op(self.data, _data(other)))
+
+    def copy_(self, source: Any) -> "Self":
+        """Take over the elements of `source`, which is broadcast, in this tensor's dtype."""
+        return self._become("copy_", _data(source))
+
+    def fill_(self, value: Any) -> "Self":
+        return self._become("fill_", value)
+
+    def zero_(self) -> "Self":
+        return self._become("zero_", 0)
+
+    def add_(self, other: Any, *, alpha: Any = 1) -> "Self":
+        """Add `alpha` times `other`."""
+        return self._become("add_", self.data + ops.multiply(_data(other), alpha))
+
+    def mul_(self, other: Any) -> "Self":
+        return self._become("mul_", ops.multiply(self.data, _data(other)))
+
+    def clamp_(self, min: Any = None, max: Any = None) -> "Self":
+        return self._become("clamp_", ops.clip(self.data, min=min, max=max))
+
+    def normal_(self, mean: Any = 0.0, std: Any = 1.0) -> "Self":
+        """Fill with normal random numbers."""
+        draw = random.normal(self.data.shape, self.data.dtype, device_of(self.data))
+        return self._become("normal_", draw * std + mean)
+
+    def uniform_(self, a: Any = 0.0, b: Any = 1.0) -> "Self":
+        """Fill with random numbers, uniform from [a, b)."""
+        draw = random.uniform(self.data.shape, self.data.dtype, device_of(self.data))
+        return self._become("uniform_", draw * (b - a) + a)

@@ -1,0 +1,176 @@
+"""The nodes that ops leave on the tape: what they keep, and how their rules run."""
+
+import linecache
+import os
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from . import clock
+from .autograd import Node, result
+from .backend import device_of
+from .clock import tick
+from .modes import mode
+
+if TYPE_CHECKING:
+    from .op import Op
+
+_PACKAGE = os.path.dirname(__file__)
+
+
+class Plan:
+    """What an op keeps and which rules run, for one choice of operands that need a gradient."""
+
+    __slots__ = ("facts", "keep", "op", "origins", "parents", "rules", "settings")
+
+    def __init__(self, op: "Op", needed: int, count: int) -> None:
+        self.op = op
+        self.parents = [i for i in range(count) if needed >> i & 1]
+        operands, rules = op.operands, op.rules
+        if op.variadic:  # one rule for all of the operands, however many there are
+            operands = [str(i) for i in range(count)]
+            rules = [(tuple(operands), rule, reads) for _, rule, reads in rules]
+        names = [operands[i] for i in self.parents]
+        active = [rule for rule in rules if set(rule[0]) & set(names)]
+        missing = set(names) - {name for rule in active for name in rule[0]}
+        if missing:
+            raise NotImplementedError(
+                f"{op.name}: no gradient rule for operand {', '.join(sorted(missing))}"
+            )
+        kept = list(dict.fromkeys(name for _, _, reads in active for name in reads))
+        # The values of a call are laid out as: operands, the output, the settings and facts that
+        # are read.
+        self.settings = [name for name in op.settings if name in kept]
+        facts = {f"{x}_{fact}": (i, fact) for i, x in enumerate(operands) for fact in _FACTS}
+        self.facts = [facts[name] for name in kept if name in facts]
+        layout = [*operands, "out", *self.settings, *(name for name in kept if name in facts)]
+        for name in kept:
+            if name not in layout:
+                raise TypeError(
+                    f"{op.name}: a gradient rule reads {name!r}, which is none of {layout}"
+                )
+        self.keep = [layout.index(name) for name in kept]
+        # Where a kept value comes from: a parent's place, _OUT, or _FIXED.
+        self.origins = [
+            names.index(n) if n in names else _OUT if n == "out" else _FIXED for n in kept
+        ]
+        self.rules = [
+            (
+                [names.index(n) if n in names else -1 for n in targets],
+                rule,
+                [kept.index(n) for n in reads],
+            )
+            for targets, rule, reads in active
+        ]
+
+
+_OUT, _FIXED = -1, -2
+_FACTS: dict[str, Callable[[Any], Any]] = {  # what a rule may read of an operand without keeping it
+    "shape": lambda x: x.shape,
+    "dtype": lambda x: x.dtype,
+    "device": device_of,
+}
+
+
+class Recorded(Node):
+    """A node made by an op."""
+
+    __slots__ = ("plan",)
+
+    def __init__(
+        self,
+        plan: Plan,
+        operands: tuple[Any, ...],
+        values: list[Any],
+        out: Any,
+        settings: dict[str, Any],
+    ) -> None:
+        self.plan = plan
+        self.name = plan.op.name
+        self.shape = out.shape
+        self.dtype = out.dtype
+        self.parents = tuple([operands[i].node for i in plan.parents])
+        self.extras = {"line": _line_of_caller()} if mode.anomaly else None
+        self.stamp = tick()
+        if plan.keep:
+            facts = [_FACTS[fact](values[i]) for i, fact in plan.facts]
+            values.append(out)
+            if plan.settings:
+                defaults = plan.op.settings
+                values.extend([settings.get(name, defaults[name]) for name in plan.settings])
+            values.extend(facts)
+            self.saved = tuple([values[i] for i in plan.keep])
+        else:
+            self.saved = ()
+
+    def gradients(self, g: Any, differentiable: bool, on_path: "set[Node] | None") -> list[Any]:
+        plan, parents, saved = self.plan, self.parents, self.saved
+        assert saved is not None
+        if clock.last_mutation > self.stamp:
+            self._check_unchanged(saved)
+        if differentiable:
+            saved = self._as_tensors(saved)
+        parts: list[Any] = [None] * len(parents)
+        for targets, rule, reads in plan.rules:
+            if on_path is not None and not any(t >= 0 and parents[t] in on_path for t in targets):
+                continue
+            got = rule(g, *[saved[i] for i in reads])
+            if len(targets) == 1:
+                got = (got,)
+            elif not isinstance(got, tuple | list) or len(got) != len(targets):
+                raise TypeError(
+                    f"{self.name}: a gradient rule for {len(targets)} operands must return as many "
+                    f"gradients, got {got!r:.60}"
+                )
+            for t, part in zip(targets, got, strict=True):
+                if t >= 0:
+                    parts[t] = self._fitted(part, parents[t])
+        return parts
+
+    def _fitted(self, part: Any, parent: Node) -> Any:
+        """`part`, summed to the parent's shape where the op broadcast it."""
+        if not hasattr(part, "dtype"):
+            raise TypeError(f"{self.name}: a gradient rule gave {part!r:.60}, not an array")
+        if part.shape != parent.shape:
+            if not self.plan.op.broadcasts:
+                raise ValueError(
+                    f"{self.name}: a gradient rule gave shape {list(part.shape)} for an operand "
+                    f"of shape {list(parent.shape)}"
+                )
+            part = self.plan.op.sum_to(part, shape=parent.shape)
+        if part.dtype is not parent.dtype and part.dtype != parent.dtype:
+            raise TypeError(
+                f"{self.name}: a gradient rule gave {part.dtype} for an operand of {parent.dtype}"
+            )
+        return part
+
+    def _as_tensors(self, saved: tuple[Any, ...]) -> tuple[Any, ...]:
+        """What was saved, as tensors in their places on the tape."""
+        places = (*self.parents, self)
+        return tuple(
+            [
+                x if at == _FIXED else result(x, places[at])
+                for x, at in zip(saved, self.plan.origins, strict=True)
+            ]
+        )
+
+    def _check_unchanged(self, saved: tuple[Any, ...]) -> None:
+        for x in saved:
+            if hasattr(x, "strides") and clock.mutated_since(x, self.stamp):
+                raise RuntimeError(
+                    f"backward: an array that '{self.name}' saved for its gradient (shape "
+                    f"{list(x.shape)}) has since "
+                    "been changed in place (by an optimizer's step, an assignment or "
+                    "load_state_dict); "
+                    "call backward() before the change, or run the forward again after it"
+                )
+
+
+def _line_of_caller() -> str:
+    """The innermost line of code outside of this package."""
+    frame = sys._getframe()
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+    code, number = frame.f_code, frame.f_lineno
+    text = linecache.getline(code.co_filename, number).strip()
+    return f"{code.co_filename}:{number} in {code.co_name}: {text}"
