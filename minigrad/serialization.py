@@ -1,7 +1,7 @@
 """Weights and checkpoints in safetensors files, which other frameworks read, and which run no code.
 
-A state dict gives a file whose tensors have its very names. What is nested, and what is no tensor, is
-described as JSON in the file's metadata.
+A state dict gives a file whose tensors have its very names. What is nested, and what is no tensor,
+is described as JSON in the file's metadata.
 """
 
 import json
@@ -20,7 +20,8 @@ File = str | os.PathLike[str]
 
 
 def save(obj: dict[Any, Any], path: File) -> None:
-    """Write a dict to a safetensors file: tensors, arrays, numbers, strings, None, lists, tuples and dicts.
+    """Write a dict of tensors, arrays, numbers, strings, None, lists, tuples and dicts to a
+    safetensors file.
 
     The file appears at once, or not at all: a crash while writing leaves the old one whole.
     TypeError for anything else, with its place in `obj`.
@@ -35,8 +36,8 @@ def save(obj: dict[Any, Any], path: File) -> None:
 def load(path: File, device: str | Device | None = None) -> dict[Any, Any]:
     """Read what `save` wrote, or any other safetensors file as a flat dict of tensors.
 
-    The tensors are put on `device` (the CPU if None). FileNotFoundError or ValueError names the file
-    if it is missing, damaged or of another kind.
+    The tensors are put on `device` (the CPU if None). FileNotFoundError or ValueError names the
+    file if it is missing, damaged or of another kind.
     """
     from safetensors import SafetensorError, safe_open
 

@@ -1,5 +1,8 @@
-"""Activations as layers. `inplace` is accepted, and shown, so that code written for PyTorch runs: the
-result is a new tensor all the same."""
+"""Activations as layers.
+
+`inplace` is accepted, and shown, so that code written for PyTorch runs: the result is a new tensor
+all the same.
+"""
 
 from typing import Any
 

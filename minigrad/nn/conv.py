@@ -1,4 +1,8 @@
-"""Convolutional layers. Their weights are channels-last in memory, as all images are (see ops/conv)."""
+"""Convolutional layers.
+
+Their weights are channels-last in memory, as images are, and shown as PyTorch shapes them: so the
+matrix that ops/conv needs is a view in every step.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -35,8 +39,8 @@ class _Conv(Module):
         self.groups = groups
         if groups < 1 or any(n % groups for n in sizes):
             raise ValueError(
-                f"{type(self).__name__}: in_channels {sizes[0]} and out_channels {sizes[1]} must be "
-                f"multiples of groups {groups}"
+                f"{type(self).__name__}: in_channels {sizes[0]} and out_channels {sizes[1]} "
+                f"must be multiples of groups {groups}"
             )
         self.kernel_size, self.stride, self.padding, self.dilation = (_pair(v) for v in geometry)
         first, second = shape

@@ -65,8 +65,8 @@ def softplus(input: Any, beta: float = 1.0) -> Any:
 
 
 def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Any:
-    """x with `value` (0 if None) around it: `pad` is (left, right) of the last axis, then of the one
-    before, and so on."""
+    """x with `value` (0 if None) around it: `pad` is (left, right) of the last axis, then of the
+    one before, and so on."""
     if mode != "constant":
         raise ValueError(f"pad: only mode 'constant' is there, got {mode!r}")
     return ops.pad(input, pad, 0.0 if value is None else value)

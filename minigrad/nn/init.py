@@ -20,22 +20,22 @@ _GAINS = {
 }
 
 
-@no_grad()
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
     """Draw from the uniform distribution on [a, b)."""
-    return tensor.uniform_(a, b)
+    with no_grad():
+        return tensor.uniform_(a, b)
 
 
-@no_grad()
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
     """Draw from the normal distribution."""
-    return tensor.normal_(mean, std)
+    with no_grad():
+        return tensor.normal_(mean, std)
 
 
-@no_grad()
 def constant_(tensor: Tensor, val: float) -> Tensor:
     """Set every element to `val`."""
-    return tensor.fill_(val)
+    with no_grad():
+        return tensor.fill_(val)
 
 
 def zeros_(tensor: Tensor) -> Tensor:
@@ -64,9 +64,9 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
 def _calculate_fan_in_and_fan_out(tensor: Tensor) -> tuple[int, int]:
     """(size(1), size(0)), times the number of taps of a kernel.
 
-    NOTE: as in PyTorch, also for conv_transpose2d's weight (in, out / groups, kh, kw), whose "fan in"
-    is thereby out / groups * kh * kw: for 64 -> 1 channels and 4 x 4 the default bound is 0.25, where
-    the 64 * 16 / stride**2 inputs of an output would give 0.0625 at stride 2.
+    NOTE: as in PyTorch, also for conv_transpose2d's weight (in, out / groups, kh, kw), whose "fan
+    in" is thereby out / groups * kh * kw: for 64 -> 1 channels and 4 x 4 the default bound is 0.25,
+    where the 64 * 16 / stride² inputs of an output would give 0.0625 at stride 2.
     """
     if tensor.ndim < 2:
         raise ValueError(f"init: fan in and fan out need two dimensions, got {list(tensor.shape)}")
@@ -115,7 +115,7 @@ def xavier_normal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
 
 
 def default_(weight: Tensor, bias: Tensor | None) -> None:
-    """What Linear and the convolutions start from, as in PyTorch: uniform within ±1 / sqrt(fan in)."""
+    """What Linear and the convolutions start from: uniform within ±1 / sqrt(fan in)."""
     kaiming_uniform_(weight, a=math.sqrt(5))
     fan_in, _ = _calculate_fan_in_and_fan_out(weight)
     if bias is not None and fan_in:

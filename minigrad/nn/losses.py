@@ -33,7 +33,8 @@ def _check_target(name: str, input: Any, target: Any) -> None:
         )
     if input.dtype != target.dtype:
         raise TypeError(
-            f"{name}: input is {input.dtype} and target {target.dtype}; use .to(dtype) on one of them"
+            f"{name}: input is {input.dtype} and target {target.dtype}; use .to(dtype) on one of "
+            "them"
         )
 
 
@@ -139,8 +140,8 @@ def cross_entropy(
 ) -> Any:
     """-log softmax(input)[target] for logits (N, C, ...), averaged over all but the classes.
 
-    `target` is classes (N, ...), or probabilities in the shape of the input. Label smoothing s gives
-    1 - s to the target and spreads s over all classes.
+    `target` is classes (N, ...), or probabilities in the shape of the input. Label smoothing s
+    gives 1 - s to the target and spreads s over all classes.
     """
     name = "cross_entropy"
     if not 0 <= label_smoothing <= 1:
@@ -171,8 +172,8 @@ def gaussian_nll_loss(
 ) -> Any:
     """(log var + (input - target)² / var) / 2, with log(2 pi) / 2 besides if `full`.
 
-    `var` has the input's shape, or lacks its last axis, or has 1 there, or is a number. It counts as
-    at least eps, and its gradient is that at eps where it is smaller, as in PyTorch.
+    `var` has the input's shape, or lacks its last axis, or has 1 there, or is a number. It counts
+    as at least eps, and its gradient is that at eps where it is smaller, as in PyTorch.
     ValueError for a negative variance (looked at on the CPU only).
     """
     name = "gaussian_nll_loss"

@@ -1,8 +1,8 @@
 """Module: a tree of layers, and the parameters and buffers that it holds.
 
 Parameters, buffers and children are plain attributes. They are found by looking at what a module's
-attributes are, in the order in which they were first assigned; so reading one in a forward pass costs
-what reading any attribute costs.
+attributes are, in the order in which they were first assigned; so reading one in a forward pass
+costs what reading any attribute costs.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -39,7 +39,7 @@ class Parameter(Tensor):
         return f"Parameter containing:\n{super().__repr__()}"
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Parameter":
-        """A leaf of its own, without the gradient, with its elements in the same order in memory."""
+        """A leaf of its own, without the gradient, in the same order in memory."""
         return type(self)(self.data.copy(order="K"), self.requires_grad)
 
 
@@ -51,7 +51,8 @@ class IncompatibleKeys(NamedTuple):
 
 
 class Module:
-    """The base of all layers and models: assign parameters and modules as attributes, write `forward`."""
+    """The base of all layers and models: give it parameters and modules as attributes, and a
+    `forward`."""
 
     training: bool = True
     _buffers: Mapping[str, bool] = {}  # the names of this module's buffers: whether each is saved
@@ -78,7 +79,7 @@ class Module:
     # ---- registering ---------------------------------------------------------------------------
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
-        """Have `self.name` be a tensor that is part of the state (if persistent), but not learned."""
+        """Have `self.name` be a tensor that is not learned, and is saved if persistent; or None."""
         self._check_name("register_buffer", name, tensor, Tensor)
         self._buffers = {**self._buffers, name: persistent}
         setattr(self, name, tensor)
@@ -179,7 +180,7 @@ class Module:
                     yield _join(path, name), buffer
 
     def state_dict(self, *, prefix: str = "") -> dict[str, Tensor]:
-        """Every parameter and persistent buffer by its name ("a.b.weight"), sharing their memory."""
+        """Each parameter and persistent buffer by its name ("a.b.weight"), sharing its memory."""
         return {name: tensor.detach() for name, tensor in self._state(prefix.removesuffix("."))}
 
     def load_state_dict(

@@ -1,6 +1,6 @@
 """Batch normalization (Ioffe and Szegedy, 2015)."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from .. import creation
 from ..tensor import Tensor
@@ -9,10 +9,10 @@ from .module import Module, Parameter
 
 
 class _BatchNorm(Module):
-    """Each channel with mean 0 and variance 1 over the batch (over what has been seen, in evaluation),
-    times weight plus bias; `momentum` None averages over all batches alike."""
+    """Each channel with mean 0 and variance 1, over the batch in training and over what has been
+    seen in evaluation, times weight plus bias; `momentum` None averages over all batches alike."""
 
-    expected: dict[int, str]  # number of dimensions: the shape in words
+    expected: ClassVar[dict[int, str]]  # number of dimensions: the shape in words
 
     def __init__(
         self,
@@ -33,17 +33,18 @@ class _BatchNorm(Module):
         kind = {"dtype": dtype, "device": device}
         self.weight = Parameter(creation.ones(num_features, **kind)) if affine else None
         self.bias = Parameter(creation.zeros(num_features, **kind)) if affine else None
-        tracked = track_running_stats
-        self.running_mean: Tensor | None
-        self.running_var: Tensor | None
-        self.num_batches_tracked: Tensor | None
-        self.register_buffer(
-            "running_mean", creation.zeros(num_features, **kind) if tracked else None
-        )
-        self.register_buffer(
-            "running_var", creation.ones(num_features, **kind) if tracked else None
-        )
-        batches = creation.zeros((), dtype=creation.int64, device=device) if tracked else None
+        self.running_mean: Tensor | None = None
+        self.running_var: Tensor | None = None
+        self.num_batches_tracked: Tensor | None = None
+        mean = variance = batches = None
+        if track_running_stats:
+            mean, variance = (
+                creation.zeros(num_features, **kind),
+                creation.ones(num_features, **kind),
+            )
+            batches = creation.zeros((), dtype=creation.int64, device=device)
+        self.register_buffer("running_mean", mean)
+        self.register_buffer("running_var", variance)
         self.register_buffer("num_batches_tracked", batches)
 
     def forward(self, input: Any) -> Any:
@@ -79,10 +80,10 @@ class _BatchNorm(Module):
 class BatchNorm1d(_BatchNorm):
     """Batch normalization of (N, C) or (N, C, L)."""
 
-    expected = {2: "(N, C)", 3: "(N, C, L)"}
+    expected: ClassVar = {2: "(N, C)", 3: "(N, C, L)"}
 
 
 class BatchNorm2d(_BatchNorm):
     """Batch normalization of images (N, C, H, W)."""
 
-    expected = {4: "(N, C, H, W)"}
+    expected: ClassVar = {4: "(N, C, H, W)"}

@@ -14,7 +14,7 @@ Factor = Callable[[int], float]
 
 
 class LRScheduler(ABC):
-    """The base of all schedules; `last_epoch` is the epoch that the optimizer's learning rates are for."""
+    """The base of all schedules; the optimizer's learning rates are those of `last_epoch`."""
 
     _formula: tuple[str, ...] = ()  # the attributes that state_dict saves besides
 
@@ -53,7 +53,7 @@ class LRScheduler(ABC):
         return {name: getattr(self, name) for name in names}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take over what state_dict() gave. The optimizer's own state_dict has the learning rates."""
+        """Take over what state_dict() gave; the optimizer keeps the learning rates."""
         names = {"last_epoch", "base_lrs", *self._formula}
         if names != set(state_dict):
             raise ValueError(
@@ -94,7 +94,7 @@ class ExponentialLR(LRScheduler):
 
 
 class CosineAnnealingLR(LRScheduler):
-    """eta_min + (lr - eta_min) (1 + cos(pi epoch / T_max)) / 2: Loshchilov and Hutter 2017, equation 5."""
+    """eta_min + (lr - eta_min) (1 + cos(pi epoch / T_max)) / 2 (Loshchilov and Hutter 2017)."""
 
     _formula = ("T_max", "eta_min")
 
@@ -111,7 +111,7 @@ class CosineAnnealingLR(LRScheduler):
 
 
 class LinearLR(LRScheduler):
-    """lr times a factor that goes from start_factor to end_factor in total_iters epochs: a warm-up."""
+    """lr times a factor that goes from start_factor to end_factor in total_iters epochs."""
 
     _formula = ("start_factor", "end_factor", "total_iters")
 
@@ -134,7 +134,7 @@ class LinearLR(LRScheduler):
 
 
 class LambdaLR(LRScheduler):
-    """lr · lr_lambda(epoch), with one function for all parameter groups or a list of one for each."""
+    """lr · lr_lambda(epoch), with one function for all parameter groups, or a list of them."""
 
     def __init__(
         self, optimizer: Optimizer, lr_lambda: Factor | Sequence[Factor], last_epoch: int = -1

@@ -17,8 +17,8 @@ class Optimizer(ABC):
     """The base of all optimizers.
 
     `params` is tensors, or dicts of "params" and of options that differ from the defaults. What is
-    remembered of a parameter is in `state`, the options in `param_groups`; they may be changed between
-    steps. ValueError for no parameters, one that comes twice, or one that is not a leaf.
+    remembered of a parameter is in `state`; the options are in `param_groups`, and may be changed
+    between steps. ValueError for no parameters, one that comes twice, or one that is not a leaf.
     """
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
@@ -47,8 +47,8 @@ class Optimizer(ABC):
                 raise TypeError(f"{name}: can only optimize tensors, got a {type(p).__name__}")
             if not p.is_leaf:
                 raise ValueError(
-                    f"{name}: can only optimize leaves, and a tensor of shape {list(p.shape)} is the "
-                    f"result of '{p.node.name if p.node else ''}'"
+                    f"{name}: can only optimize leaves, and a tensor of shape {list(p.shape)} is "
+                    f"the result of '{p.node.name if p.node else ''}'"
                 )
             if p in known:
                 raise ValueError(f"{name}: a parameter of shape {list(p.shape)} comes twice")
@@ -59,7 +59,8 @@ class Optimizer(ABC):
 
     @quiet
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Change every parameter that has a gradient; returns what `closure`, called first, returns."""
+        """Change every parameter that has a gradient; returns the result of `closure`, which is
+        called first."""
         loss = None
         if closure is not None:
             with enable_grad():
@@ -87,7 +88,7 @@ class Optimizer(ABC):
                     param.grad.zero_()
 
     def state_dict(self) -> dict[str, Any]:
-        """{"state": {i: {...}}, "param_groups": [...]}, where i counts the parameters of all groups.
+        """{"state": {i: {...}}, "param_groups": [...]}, where i counts all groups' parameters.
 
         Made of dicts, lists, numbers and tensors (which share memory), as minigrad.save takes them.
         """
@@ -119,8 +120,7 @@ class Optimizer(ABC):
             for option in self.defaults
             if option not in group
         ]
-        params = self._params()
-        where = {i: p for i, p in zip((i for g in saved for i in g["params"]), params, strict=True)}
+        where = dict(zip([i for g in saved for i in g["params"]], self._params(), strict=True))
         for i, state in states.items():
             if i not in where:
                 faults.append(f"state {i!r} belongs to no parameter")

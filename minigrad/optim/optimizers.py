@@ -50,7 +50,7 @@ class SGD(Optimizer):
 class RMSprop(Optimizer):
     """Steps divided by a running root mean square of the gradient (Hinton's lecture 6e).
 
-    NOTE: alpha 0.99 and eps 1e-8 are PyTorch's; WGAN's published numbers come from others' 0.9 and 1e-10.
+    NOTE: alpha 0.99 and eps 1e-8 are PyTorch's; others have 0.9 and 1e-10, and so other results.
     """
 
     def __init__(
