@@ -11,9 +11,10 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
+from operator import add
 from typing import Any, TypeVar
 
-from .backend import Array, DType, Shape, device_of, exclusive, quiet
+from .backend import Array, DType, Shape, device_of, exclusive, in_memory_order, quiet
 from .clock import mutated, tick
 from .modes import mode, set_grad_enabled
 
@@ -190,7 +191,7 @@ def _sum(total: Any, part: Any, differentiable: bool) -> Any:
     if not differentiable and exclusive(total):
         total += part
         return total
-    return total + part
+    return total + part if differentiable else in_memory_order(add, (total, part))
 
 
 def _accumulate(leaf: Leaf, g: Any) -> None:

@@ -51,7 +51,10 @@ class InPlace(Methods):
                 "__setitem__: the value is on the tape, and assignments are not recorded; "
                 "use .detach()"
             )
-        self.data[ops.plain_key(key)] = _data(value)
+        device, value = device_of(self.data), _data(value)
+        if not isinstance(value, int | float | bool):
+            value = device.asarray(value, self.data.dtype)
+        self.data[ops.plain_key(key, device)] = value
         mutated(self.data)
 
     def __iadd__(self, other: Any) -> Any:

@@ -195,14 +195,14 @@ class Methods(Variable):
     def argmin(self, dim: int | None = None, keepdim: Any = False) -> Any:
         return ops.argmin(self, dim, keepdim)
 
-    def logsumexp(self, dim: Any, keepdim: Any = False, **numpy_spelling: Any) -> Any:
+    def logsumexp(self, dim: Any = None, keepdim: Any = False, **numpy_spelling: Any) -> Any:
         return ops.logsumexp(self, dim, keepdim, **numpy_spelling)
 
-    def softmax(self, dim: Any) -> Any:
-        return ops.softmax(self, dim)
+    def softmax(self, dim: Any = None, **numpy_spelling: Any) -> Any:
+        return ops.softmax(self, dim, **numpy_spelling)
 
-    def log_softmax(self, dim: Any) -> Any:
-        return ops.log_softmax(self, dim)
+    def log_softmax(self, dim: Any = None, **numpy_spelling: Any) -> Any:
+        return ops.log_softmax(self, dim, **numpy_spelling)
 
     def reshape(self, *shape: Any) -> Any:
         return ops.reshape(self, *shape)

@@ -24,7 +24,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 
 from .autograd import Variable, result
-from .backend import on_same_device, xp_of
+from .backend import in_memory_order, on_same_device, xp_of
 from .modes import mode
 from .recorded import Plan, Recorded
 
@@ -96,7 +96,11 @@ class Op:
             arrays.append(x)
             bit <<= 1
         try:
-            out = self.forward(xp_of(*arrays), *arrays, **settings)
+            xp = xp_of(*arrays)
+            if self.broadcasts and xp is not np:
+                out = in_memory_order(lambda *xs: self.forward(xp, *xs, **settings), arrays)
+            else:
+                out = self.forward(xp, *arrays, **settings)
         except (TypeError, ValueError, IndexError) as error:
             raise self._explained(error, arrays) from error
         if plain:

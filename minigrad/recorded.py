@@ -6,9 +6,11 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from . import clock
 from .autograd import Node, result
-from .backend import device_of
+from .backend import device_of, in_memory_order
 from .clock import tick
 from .modes import mode
 
@@ -114,7 +116,11 @@ class Recorded(Node):
         for targets, rule, reads in plan.rules:
             if on_path is not None and not any(t >= 0 and parents[t] in on_path for t in targets):
                 continue
-            got = rule(g, *[saved[i] for i in reads])
+            values = [saved[i] for i in reads]
+            if differentiable or isinstance(g, np.ndarray) or not plan.op.broadcasts:
+                got = rule(g, *values)
+            else:
+                got = in_memory_order(rule, (g, *values))
             if len(targets) == 1:
                 got = (got,)
             elif not isinstance(got, tuple | list) or len(got) != len(targets):

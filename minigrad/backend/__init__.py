@@ -5,6 +5,7 @@ from .base import Array, Device, DType, Geometry, Pair, Shape
 from .devices import cpu, device, device_of, on_same_device, xp_of
 from .memory import exclusive, overlaps_itself, storage
 from .numeric import quiet
+from .order import in_memory_order
 
 __all__ = [
     "Array",
@@ -17,6 +18,7 @@ __all__ = [
     "device",
     "device_of",
     "exclusive",
+    "in_memory_order",
     "on_same_device",
     "overlaps_itself",
     "quiet",

@@ -1,6 +1,7 @@
 """The interface that every device offers, and what is written once for all of them."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -90,6 +91,28 @@ class Device(ABC):
         padded = self.xp.zeros((n, h + 2 * ph, w + 2 * pw, c), image.dtype)
         padded[:, ph : ph + h, pw : pw + w] = image
         return padded
+
+    def sum_rows(self, rows: Array) -> Array:
+        """The sum of each column of rows (M, C)."""
+        return rows.sum(axis=0)
+
+    def add_at(self, array: Array, key: Any, values: Array) -> None:
+        """array[key] += values in place, where an element that is named twice gets both."""
+        self.xp.add.at(array, key, values)
+
+    def ahead(self, batches: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Array, ...]]:
+        """Batches of host arrays as arrays of this device, which may fetch one batch ahead."""
+        return (tuple([self.asarray(x) for x in batch]) for batch in batches)
+
+    def batch_norm_rows(
+        self, rows: Array, mean: Array, rstd: Array, weight: Array | None, bias: Array | None
+    ) -> Array:
+        """rows (M, C) minus mean, times rstd and weight, plus bias; weight and bias may be None."""
+        scale = rstd if weight is None else rstd * weight
+        shift = -mean * scale if bias is None else bias - mean * scale
+        out = rows * scale
+        out += shift
+        return out
 
     def batch_norm_statistics(self, rows: Array) -> tuple[Array, Array]:
         """Mean and biased variance of each column of rows (M, C)."""

@@ -35,10 +35,12 @@ class CPU(Device):
             return super().scatter_product(image, weight, how, size)
         return cells.scatter_product(np, image, weight, how, size)
 
+    def sum_rows(self, rows: Array) -> Array:
+        """NOTE: a product with ones sums columns three to five times faster than np.add.reduce."""
+        return np.matmul(np.ones(len(rows), rows.dtype), rows)
+
     def batch_norm_statistics(self, rows: Array) -> tuple[Array, Array]:
-        """NOTE: a product with ones sums columns three to five times faster than np.add.reduce
-        does."""
-        mean = np.matmul(_ones(rows), rows) * (1 / len(rows))
+        mean = self.sum_rows(rows) * (1 / len(rows))
         centred = rows - mean
         return mean, np.einsum("ij,ij->j", centred, centred) * (1 / len(rows))
 
@@ -48,7 +50,7 @@ class CPU(Device):
         """g_rows = a g + b rows + c with one number of each per column, in blocks that stay in the
         cache."""
         g = np.ascontiguousarray(g)
-        g_bias = np.matmul(_ones(g), g)
+        g_bias = self.sum_rows(g)
         g_weight = np.zeros_like(g_bias)
         for part in _blocks(rows):
             g_weight += np.einsum("ij,ij->j", g[part], rows[part] - mean)
@@ -62,10 +64,6 @@ class CPU(Device):
             block += rows[part] * b
             block += c
         return g_rows, g_weight, g_bias
-
-
-def _ones(rows: Array) -> Array:
-    return np.ones(len(rows), rows.dtype)
 
 
 def _blocks(rows: Array, values: int = 65_536) -> Iterator[slice]:

@@ -38,6 +38,8 @@ def exclusive(array: Array) -> bool:
         return True
     if not isinstance(base, type(array)) or base.base is not None or overlaps_itself(array):
         return False
+    if not getattr(array.flags, "writeable", True):
+        return False
     return sys.getrefcount(base) <= _ONE_OUTSIDE
 
 

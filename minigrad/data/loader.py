@@ -72,20 +72,25 @@ class DataLoader:
         return self._batches(self._position)
 
     def _batches(self, position: _Position) -> Iterator[tuple[Any, ...]]:
-        order = self.order(position.epoch)
-        while position.batches < len(self):
-            first = position.batches * self.batch_size
-            batch = self.dataset[order[first : first + self.batch_size]]
+        for batch in self._on_device(self._on_host(position)):
             position.batches += 1
-            yield self._to_device(batch)
+            yield batch
         position.epoch, position.batches = position.epoch + 1, 0
 
-    def _to_device(self, batch: tuple[Any, ...]) -> tuple[Any, ...]:
+    def _on_host(self, position: _Position) -> Iterator[tuple[Any, ...]]:
+        order = self.order(position.epoch)
+        for first in range(position.batches * self.batch_size, len(order), self.batch_size):
+            if first // self.batch_size < len(self):
+                yield self.dataset[order[first : first + self.batch_size]]
+
+    def _on_device(self, batches: Iterator[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+        """The batches as tensors; a device that uploads may fetch one ahead of the position."""
         if self.device is None:
-            return batch
+            return batches
         import minigrad as mg  # so that the data can be used without the engine
 
-        return tuple(mg.tensor(array, device=self.device) for array in batch)
+        arrays = mg.device(self.device).ahead(batches)
+        return (tuple(mg.Tensor(array) for array in batch) for batch in arrays)
 
     def _settings(self) -> dict[str, int]:
         """What the position depends on, besides the contents of the data set."""

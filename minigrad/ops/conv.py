@@ -16,6 +16,8 @@ from typing import Any
 
 from ..backend import Geometry, Pair, device_of
 from ..op import need_arrays, op
+from .linalg import sum_rows
+from .shape import permute, reshape
 
 
 @op
@@ -94,7 +96,7 @@ def _(g: Any, x: Any, how: Geometry) -> Any:
 @conv2d_.gradient("bias")
 @conv_transpose2d_.gradient("bias")
 def _(g: Any) -> Any:
-    return g.sum((0, 2, 3))
+    return sum_rows(reshape(permute(g, 0, 2, 3, 1), (-1, g.shape[1])))
 
 
 # ---- layout --------------------------------------------------------------------------------------

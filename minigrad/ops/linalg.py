@@ -3,7 +3,8 @@
 import math
 from typing import Any
 
-from ..op import need_arrays, op, sum_to
+from ..backend import device_of
+from ..op import expand, need_arrays, op, sum_to
 from .shape import reshape, transpose
 
 
@@ -58,6 +59,17 @@ def matmul(x: Any, y: Any) -> Any:
 
 
 @op
+def sum_rows(xp: Any, x: Any) -> Any:
+    """The sum of each column of a matrix: what a bias gets."""
+    return device_of(x).sum_rows(x)
+
+
+@sum_rows.gradient("x")
+def _(g: Any, x_shape: Any) -> Any:
+    return expand(g, shape=x_shape)
+
+
+@op
 def linear_(xp: Any, x: Any, weight: Any, bias: Any) -> Any:
     out = xp.matmul(x, weight.T)
     if bias is not None:
@@ -67,7 +79,7 @@ def linear_(xp: Any, x: Any, weight: Any, bias: Any) -> Any:
 
 linear_.gradient("x")(lambda g, weight: matmul_(g, weight))
 linear_.gradient("weight")(lambda g, x: matmul_(transpose(g, 0, 1), x))
-linear_.gradient("bias")(lambda g: g.sum(0))
+linear_.gradient("bias")(lambda g: sum_rows(g))
 
 
 def linear(x: Any, weight: Any, bias: Any = None) -> Any:

@@ -18,11 +18,7 @@ def batch_norm_(
 ) -> Any:
     """x normalised by statistics of its own, scaled and shifted; `mean` and `rstd` are functions of
     x."""
-    scale = rstd if weight is None else rstd * weight
-    shift = -mean * scale if bias is None else bias - mean * scale
-    out = _rows(x) * scale
-    out += shift
-    return _like(out, x)
+    return _like(device_of(x).batch_norm_rows(_rows(x), mean, rstd, weight, bias), x)
 
 
 @batch_norm_.gradient("x", "weight", "bias")

@@ -82,13 +82,17 @@ def amin_(xp: Any, x: Any, *, dim: Any, keepdim: bool) -> Any:
 def _(g: Any, x: Any, out: Any, x_shape: Any, dim: Any) -> Any:
     """Ties share the gradient equally."""
     ties = x == _spread(out, x_shape, dim)
-    number = ties.sum(dim)
-    return where(ties, _spread(g / number.astype(g.dtype), x_shape, dim), 0)
+    number = sum_(ties, dim=dim, keepdim=True).astype(g.dtype)
+    return where(ties, expand(reshape(g, _kept(x_shape, dim)) / number, shape=x_shape), 0)
 
 
 @op
 @quiet
 def logsumexp_(xp: Any, x: Any, *, dim: Any, keepdim: bool) -> Any:
+    if not _size(x.shape, dim):
+        return xp.full(
+            _kept(x.shape, dim) if keepdim else _without(x.shape, dim), -math.inf, x.dtype
+        )
     top = x.max(axis=dim, keepdims=True)
     shift = xp.where(xp.isfinite(top), top, 0)  # where all are -inf, so is the result, and not NaN
     total = xp.exp(x - shift).sum(axis=dim, keepdims=True)
@@ -108,6 +112,8 @@ def _(g: Any, x: Any, out: Any, x_shape: Any, dim: Any) -> Any:
 @op
 @quiet
 def softmax_(xp: Any, x: Any, *, dim: Any) -> Any:
+    if not x.size:
+        return x.copy()
     y = xp.exp(x - x.max(axis=dim, keepdims=True))
     y /= y.sum(axis=dim, keepdims=True)
     return y
@@ -121,6 +127,8 @@ def _(g: Any, out: Any, dim: Any) -> Any:
 @op
 @quiet
 def log_softmax_(xp: Any, x: Any, *, dim: Any) -> Any:
+    if not x.size:
+        return x.copy()
     y = x - x.max(axis=dim, keepdims=True)
     y -= xp.log(xp.exp(y).sum(axis=dim, keepdims=True))
     return y
@@ -151,8 +159,7 @@ def sum(x: Any, dim: Dim = None, keepdim: bool = False, **numpy_spelling: Any) -
 
 def mean(x: Any, dim: Dim = None, keepdim: bool = False, **numpy_spelling: Any) -> Any:
     """The mean over `dim`; TypeError for integers, as in PyTorch."""
-    if x.dtype.kind != "f":
-        raise TypeError(f"mean: needs a floating dtype, got {x.dtype}; use .float() first")
+    _need_floats("mean", x)
     return mean_(x, **_arguments("mean", x, dim, keepdim, numpy_spelling))
 
 
@@ -160,17 +167,38 @@ def var(
     x: Any, dim: Dim = None, keepdim: bool = False, *, correction: float = 1, **numpy_spelling: Any
 ) -> Any:
     """The variance over `dim`: the sum of squared deviations over n - correction."""
-    how = _arguments("var", x, dim, keepdim, numpy_spelling)
-    deviations = x - mean(x, how["dim"], keepdim=True)
-    n = _size(x.shape, how["dim"]) - correction
-    return sum_(deviations * deviations, **how) * (1 / n if n > 0 else math.nan)
+    _need_floats("var", x)
+    return _variance(x, correction, **_arguments("var", x, dim, keepdim, numpy_spelling))
 
 
 def std(
     x: Any, dim: Dim = None, keepdim: bool = False, *, correction: float = 1, **numpy_spelling: Any
 ) -> Any:
-    """The square root of `var`."""
-    return var(x, dim, keepdim, correction=correction, **numpy_spelling) ** 0.5
+    """The square root of `var`; its gradient is 0 where all numbers are equal."""
+    _need_floats("std", x)
+    how = _arguments("std", x, dim, keepdim, numpy_spelling)
+    return root_(_variance(x, correction, **how))
+
+
+def _need_floats(name: str, x: Any) -> None:
+    if x.dtype.kind != "f":
+        raise TypeError(f"{name}: needs a floating dtype, got {x.dtype}; use .float() first")
+
+
+def _variance(x: Any, correction: float, dim: tuple[int, ...], keepdim: bool) -> Any:
+    deviations = x - mean_(x, dim=dim, keepdim=True)
+    n = _size(x.shape, dim) - correction
+    return sum_(deviations * deviations, dim=dim, keepdim=keepdim) * (1 / n if n > 0 else math.nan)
+
+
+@op
+def root_(xp: Any, x: Any) -> Any:
+    return xp.sqrt(x)
+
+
+@root_.gradient("x")
+def _(g: Any, out: Any) -> Any:
+    return where(out == 0, 0, g / (2 * where(out == 0, 1, out)))
 
 
 def amax(x: Any, dim: Dim = None, keepdim: bool = False, **numpy_spelling: Any) -> Any:
@@ -251,16 +279,16 @@ def _place(name: str, over_one: Any, x: Any, dim: int | None, keepdim: bool) -> 
     return places if keepdim else reshape(places, _without(x.shape, (d,)))
 
 
-def logsumexp(x: Any, dim: Dim, keepdim: bool = False, **numpy_spelling: Any) -> Any:
+def logsumexp(x: Any, dim: Dim = None, keepdim: bool = False, **numpy_spelling: Any) -> Any:
     """log(sum(exp(x))) over `dim`, without overflow."""
     return logsumexp_(x, **_arguments("logsumexp", x, dim, keepdim, numpy_spelling))
 
 
-def softmax(x: Any, dim: Dim, **numpy_spelling: Any) -> Any:
+def softmax(x: Any, dim: Dim = None, **numpy_spelling: Any) -> Any:
     """exp(x) over its sum along `dim`."""
     return softmax_(x, dim=_arguments("softmax", x, dim, True, numpy_spelling)["dim"])
 
 
-def log_softmax(x: Any, dim: Dim, **numpy_spelling: Any) -> Any:
+def log_softmax(x: Any, dim: Dim = None, **numpy_spelling: Any) -> Any:
     """The logarithm of `softmax`, without underflow."""
     return log_softmax_(x, dim=_arguments("log_softmax", x, dim, True, numpy_spelling)["dim"])

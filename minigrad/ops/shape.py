@@ -261,7 +261,7 @@ def scatter_(xp: Any, g: Any, *, shape: Any, key: Any) -> Any:
     if _is_basic(key):
         out[key] = g
     else:
-        xp.add.at(out, key, g)  # an element that is named twice gets both
+        device_of(out).add_at(out, key, g)
     return out
 
 
@@ -278,30 +278,26 @@ def _is_basic(key: Any) -> bool:
 def index(x: Any, key: Any) -> Any:
     """x[key]: ints, slices, ..., None, masks and index arrays (lists, arrays or tensors), as in
     NumPy."""
-    return index_(x, key=plain_key(key))
+    return index_(x, key=plain_key(key, device_of(x.data if isinstance(x, Variable) else x)))
 
 
-def plain_key(key: Any) -> tuple[Any, ...]:
-    """A key made of Python's own objects and arrays that nobody else will change."""
-    return tuple([_plain_part(k) for k in (key if isinstance(key, tuple) else (key,))])
+def plain_key(key: Any, place: Device) -> tuple[Any, ...]:
+    """A key made of Python's own objects and of arrays on `place` that nobody else will change."""
+    return tuple([_plain_part(k, place) for k in (key if isinstance(key, tuple) else (key,))])
 
 
-def _plain_part(k: Any) -> Any:
+def _plain_part(k: Any, place: Device) -> Any:
     if isinstance(k, Variable):
-        return k.data.copy()
-    if isinstance(k, bool | np.bool_):
-        return np.asarray(k)
-    if isinstance(k, int | np.integer):
+        return place.asarray(k.data.copy())
+    if isinstance(k, int | np.integer) and not isinstance(k, bool):
         return int(k)
     if isinstance(k, float):
         raise IndexError(f"index: a float ({k}) cannot be an index")
     if k is None or k is Ellipsis or isinstance(k, slice):
         return k
-    return (
-        k.copy()
-        if hasattr(k, "copy") and hasattr(k, "dtype")
-        else np.asarray(k, np.intp if len(k) == 0 else None)
-    )
+    if isinstance(k, list | tuple):
+        k = np.asarray(k, None if len(k) else np.intp)
+    return place.asarray(k.copy() if hasattr(k, "copy") else k)
 
 
 def gather(x: Any, dim: int, index: Any) -> Any:
