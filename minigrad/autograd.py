@@ -145,7 +145,7 @@ def walk(
                 continue
         elif isinstance(node, Leaf):
             if not (differentiable or exclusive(g)):
-                g = g.copy()
+                g = g.copy(order="K")
             _accumulate(node, g)
         if node.saved is None:
             raise RuntimeError(_FREED.format(node.name))

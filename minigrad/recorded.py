@@ -121,7 +121,7 @@ class Recorded(Node):
                 got = rule(g, *values)
             else:
                 got = in_memory_order(rule, (g, *values))
-            if len(targets) == 1:
+            if len(targets) == 1 and not isinstance(got, tuple | list):
                 got = (got,)
             elif not isinstance(got, tuple | list) or len(got) != len(targets):
                 raise TypeError(

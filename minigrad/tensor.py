@@ -210,7 +210,7 @@ class Tensor(InPlace):
                 "use .detach().clone()"
             )
         copied = type(self).__new__(type(self))
-        copied.data, copied.node = self.data.copy(), None
+        copied.data, copied.node = self.data.copy(order="K"), None
         memo[id(self)] = copied
         copied.requires_grad_(self.requires_grad)
         if self.grad is not None and copied.requires_grad:

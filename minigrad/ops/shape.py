@@ -172,7 +172,8 @@ def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
     _check_listed("stack", tensors)
     if len({tuple(x.shape) for x in tensors}) > 1:
         raise ValueError(f"stack: shapes {[list(x.shape) for x in tensors]} differ")
-    return concat([unsqueeze(x, dim) for x in tensors], axis("stack", tensors[0].ndim + 1, dim))
+    d = axis("stack", tensors[0].ndim + 1, dim)
+    return concat([unsqueeze(x, d) for x in tensors], d)
 
 
 def split(x: Any, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Any, ...]:
