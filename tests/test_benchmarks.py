@@ -92,6 +92,7 @@ def test_floor_makes_every_product_once(monkeypatch):
     assert len(made) == len(work)
 
 
+@pytest.mark.slow
 def test_quick_run_prints_a_table_and_writes_json(tmp_path):
     """Every case runs with tiny settings, by each of its contestants but PyTorch."""
     out, light = tmp_path / "bench.json", (MINIGRAD, NUMPY, FLOOR)
