@@ -47,7 +47,7 @@ def load(path: File, device: str | Device | None = None) -> dict[Any, Any]:
     try:
         with safe_open(os.fspath(path), framework="np") as file:
             metadata = file.metadata() or {}
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            arrays = {name: _own(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
         if _KEY in metadata:
             found: dict[Any, Any] = _restored(json.loads(metadata[_KEY]), arrays, place)
             return found
@@ -86,10 +86,15 @@ def _put_aside(
 ) -> str:
     if array.dtype.kind not in "fiub":
         raise TypeError(f"save: {name!r} has dtype {array.dtype}, which cannot be saved")
-    while name in tensors:  # {"a.b": x, "a": {"b": y}}
+    while name in tensors or name == "__metadata__":  # {"a.b": x, "a": {"b": y}}
         name += "_"
     tensors[name] = np.asarray(array, order="C")
     return name
+
+
+def _own(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The array, or a copy if it may not be written to (which depends on safetensors' version)."""
+    return np.require(array, requirements=["ALIGNED", "WRITEABLE"])
 
 
 def _join(name: str, key: Any) -> str:

@@ -14,8 +14,9 @@ from .loss import (
     MSELoss,
     NLLLoss,
 )
-from .module import Module, Parameter
+from .module import Module
 from .norm import BatchNorm1d, BatchNorm2d
+from .parameter import Parameter
 from .shape import Dropout, Flatten, Unflatten
 
 __all__ = [

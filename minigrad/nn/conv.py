@@ -11,7 +11,8 @@ from .. import creation
 from ..ops.conv import conv_transpose_size
 from . import functional as F
 from . import init
-from .module import Module, Parameter
+from .module import Module
+from .parameter import Parameter
 
 Size = int | tuple[int, int]
 

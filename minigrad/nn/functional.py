@@ -17,7 +17,7 @@ from ..ops import (
     tanh,
 )
 from ..tensor import Tensor
-from .indices import check_indices
+from .checks import check_indices, check_tensor
 from .losses import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -76,6 +76,7 @@ def dropout(input: Any, p: float = 0.5, training: bool = True) -> Any:
     """In training each element is 0 with probability p, and else divided by 1 - p."""
     if not 0 <= p <= 1:
         raise ValueError(f"dropout: p must be between 0 and 1, got {p}")
+    check_tensor("dropout", "input", input)
     if not training or p == 0:
         return input
     x = input.data

@@ -8,7 +8,7 @@ from .module import Module
 
 
 class _Loss(Module):
-    def __init__(self, reduction: str = "mean") -> None:
+    def __init__(self, *, reduction: str = "mean") -> None:
         self.reduction = reduction
 
 
@@ -37,7 +37,7 @@ class BCEWithLogitsLoss(_Loss):
     """functional.binary_cross_entropy_with_logits."""
 
     def __init__(self, *, reduction: str = "mean", pos_weight: Tensor | None = None) -> None:
-        super().__init__(reduction)
+        super().__init__(reduction=reduction)
         self.pos_weight: Tensor | None
         self.register_buffer("pos_weight", pos_weight)
 
@@ -58,7 +58,7 @@ class CrossEntropyLoss(_Loss):
     """functional.cross_entropy, of logits."""
 
     def __init__(self, *, reduction: str = "mean", label_smoothing: float = 0.0) -> None:
-        super().__init__(reduction)
+        super().__init__(reduction=reduction)
         self.label_smoothing = label_smoothing
 
     def forward(self, input: Any, target: Any) -> Any:
@@ -71,7 +71,7 @@ class GaussianNLLLoss(_Loss):
     """functional.gaussian_nll_loss."""
 
     def __init__(self, *, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> None:
-        super().__init__(reduction)
+        super().__init__(reduction=reduction)
         self.full = full
         self.eps = eps
 

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..backend import cpu, device_of
 from ..op import elementwise
-from .indices import check_indices
+from .checks import check_indices, check_tensor, on_cpu
 
 
 def _reduced(name: str, loss: Any, reduction: str) -> Any:
@@ -26,6 +25,8 @@ def _reduced(name: str, loss: Any, reduction: str) -> Any:
 
 
 def _check_target(name: str, input: Any, target: Any) -> None:
+    check_tensor(name, "input", input)
+    check_tensor(name, "target", target)
     if input.shape != target.shape:
         raise ValueError(
             f"{name}: target of shape {list(target.shape)} does not fit input of shape "
@@ -38,21 +39,16 @@ def _check_target(name: str, input: Any, target: Any) -> None:
         )
 
 
-def _on_cpu(x: Any) -> bool:
-    """Whether looking at values is free: on a GPU it would stop every step."""
-    return device_of(x.data) is cpu
-
-
 # ---- distances -----------------------------------------------------------------------------------
 
 
-def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
+def mse_loss(input: Any, target: Any, *, reduction: str = "mean") -> Any:
     """(input - target)²."""
     _check_target("mse_loss", input, target)
     return _reduced("mse_loss", (input - target) ** 2, reduction)
 
 
-def l1_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
+def l1_loss(input: Any, target: Any, *, reduction: str = "mean") -> Any:
     """|input - target|."""
     _check_target("l1_loss", input, target)
     return _reduced("l1_loss", ops.abs_(input - target), reduction)
@@ -94,7 +90,7 @@ def binary_cross_entropy(
     name = "binary_cross_entropy"
     _check_target(name, input, target)
     p = input.data
-    if _on_cpu(input) and p.size and not (p.min() >= 0 and p.max() <= 1):
+    if on_cpu(input) and p.size and not (p.min() >= 0 and p.max() <= 1):
         raise ValueError(f"{name}: input must be in [0, 1], got {p.min()} ... {p.max()}")
     loss = _cross_entropy_of_probability(input, target)
     return _reduced(name, loss if weight is None else loss * weight, reduction)
@@ -184,7 +180,7 @@ def gaussian_nll_loss(
         var = ops.unsqueeze(var, -1)
     if var.shape != input.shape and var.shape != (*input.shape[:-1], 1):
         raise ValueError(f"{name}: var of shape {list(var.shape)} does not fit {list(input.shape)}")
-    if _on_cpu(var) and var.data.size and var.data.min() < 0:
+    if on_cpu(var) and var.data.size and var.data.min() < 0:
         raise ValueError(f"{name}: var must not be negative, got {var.data.min()}")
     var = var + (ops.clip(var, min=eps) - var).detach()
     loss = (ops.log(var) + (input - target) ** 2 / var) * 0.5

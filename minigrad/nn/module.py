@@ -14,33 +14,14 @@ from ..autograd import Leaf
 from ..backend import Device, DType
 from ..backend import device as find_device
 from ..clock import mutated
+from ..creation import as_tensor
 from ..tensor import Tensor
+from .parameter import Parameter
 
 if TYPE_CHECKING:
     from typing import Self
 
 Named = Iterator[tuple[str, Any]]
-
-
-class Parameter(Tensor):
-    """A tensor that is learned: a Module's attribute of this type is one of its parameters.
-
-    It shares the memory of `data`, a tensor or an array.
-    """
-
-    __slots__ = ()
-
-    def __init__(self, data: Any, requires_grad: bool = True) -> None:
-        super().__init__(data.data if isinstance(data, Tensor) else data)
-        if requires_grad:
-            self.requires_grad_()
-
-    def __repr__(self) -> str:
-        return f"Parameter containing:\n{super().__repr__()}"
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> "Parameter":
-        """A leaf of its own, without the gradient, in the same order in memory."""
-        return type(self)(self.data.copy(order="K"), self.requires_grad)
 
 
 class IncompatibleKeys(NamedTuple):
@@ -65,14 +46,11 @@ class Module:
         return self.forward(*args, **kwargs)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if (
-            isinstance(value, Tensor)
-            and not isinstance(value, Parameter)
-            and isinstance(vars(self).get(name), Parameter)
-        ):
+        replaces = isinstance(vars(self).get(name), Parameter)
+        if replaces and not (value is None or isinstance(value, Parameter)):
             raise TypeError(
-                f"{type(self).__name__}: cannot assign a Tensor to the parameter {name!r}; use "
-                "nn.Parameter(...), or change its elements under minigrad.no_grad()"
+                f"{type(self).__name__}: cannot assign a {type(value).__name__} to the parameter "
+                f"{name!r}; use nn.Parameter(...), or change its elements under minigrad.no_grad()"
             )
         object.__setattr__(self, name, value)
 
@@ -326,8 +304,7 @@ def _misfit(name: str, tensor: Tensor, value: Any) -> list[str]:
 
 
 def _fill(tensor: Tensor, value: Any) -> None:
-    array = value.data if isinstance(value, Tensor) else value
-    tensor.data[...] = tensor.device.asarray(array)
+    tensor.data[...] = as_tensor(value, device=tensor.device).data
     mutated(tensor.data)
 
 

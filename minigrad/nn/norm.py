@@ -5,7 +5,8 @@ from typing import Any, ClassVar
 from .. import creation
 from ..tensor import Tensor
 from . import functional as F
-from .module import Module, Parameter
+from .module import Module
+from .parameter import Parameter
 
 
 class _BatchNorm(Module):

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..backend import Array, device_of, quiet
 from ..clock import mutated
+from ..creation import as_tensor
 from ..modes import enable_grad
 from ..tensor import Tensor
 
@@ -176,7 +177,7 @@ def _copied(p: Array, state: Mapping[str, Any]) -> State:
         if key == "step":
             copies[key] = int(x)
         elif hasattr(x, "shape"):
-            copies[key] = zeros_like(p).copy_(x)
+            copies[key] = zeros_like(p).copy_(as_tensor(x, device=device_of(p)))
         else:
             copies[key] = x
     return copies
