@@ -1,5 +1,6 @@
 """minigrad: reverse-mode automatic differentiation from scratch, on NumPy and CuPy."""
 
+from . import nn, optim
 from .autograd import backward, grad
 from .backend import Device, device
 from .creation import (
@@ -28,6 +29,7 @@ from .creation import (
     zeros,
     zeros_like,
 )
+from .gradcheck import GradcheckError, gradcheck, gradgradcheck
 from .modes import detect_anomaly, enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .op import elementwise, op
 from .ops import (
@@ -102,13 +104,17 @@ from .ops import (
     var,
     where,
 )
+from .profiler import Profile, profile
 from .random import get_rng_state, manual_seed, set_rng_state
+from .serialization import load, save
 from .tensor import Tensor
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Device",
+    "GradcheckError",
+    "Profile",
     "Tensor",
     "abs_",
     "add",
@@ -156,6 +162,8 @@ __all__ = [
     "ge",
     "get_rng_state",
     "grad",
+    "gradcheck",
+    "gradgradcheck",
     "gt",
     "int64",
     "is_grad_enabled",
@@ -165,6 +173,7 @@ __all__ = [
     "leaky_relu",
     "linear",
     "linspace",
+    "load",
     "log",
     "log1p",
     "log_softmax",
@@ -180,13 +189,16 @@ __all__ = [
     "multiply",
     "ne",
     "negative",
+    "nn",
     "no_grad",
     "ones",
     "ones_like",
     "op",
+    "optim",
     "pad",
     "permute",
     "power",
+    "profile",
     "rand",
     "rand_like",
     "randint",
@@ -195,6 +207,7 @@ __all__ = [
     "randperm",
     "relu",
     "reshape",
+    "save",
     "set_grad_enabled",
     "set_rng_state",
     "sigmoid",
