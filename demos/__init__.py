@@ -1,0 +1,1 @@
+"""Programs: arguments in, pictures and numbers out. Run one with `python -m demos.NAME --help`."""

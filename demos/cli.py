@@ -1,0 +1,185 @@
+"""The command line that all demos share: common arguments, continuing a run, errors in one line."""
+
+import argparse
+import shlex
+import signal
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Sequence, Set
+from pathlib import Path
+from typing import Any
+
+import minigrad as mg
+from demos.run import CommandError, Run, holds_run
+from demos.training import Stopped
+from minigrad import data
+
+Program = Callable[[Namespace, Run], None]
+
+# What may differ when a run is continued: none of it changes what was computed so far.
+FREE = frozenset({"out", "resume", "data_dir", "epochs", "checkpoint_every"})
+
+
+def whole(least: int) -> Callable[[str], int]:
+    """An argument's type: an int of at least that size."""
+
+    def parse(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+        if number < least:
+            raise argparse.ArgumentTypeError(f"must be at least {least}, got {number}")
+        return number
+
+    return parse
+
+
+def positive(text: str) -> float:
+    """An argument's type: a finite float above 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be positive and finite, got {text}")
+    return number
+
+
+def common_arguments(parser: ArgumentParser, *, epochs: int, batch_size: int, lr: float) -> None:
+    """Adds what every demo has: the data, the training, the run's folder."""
+    add = parser.add_argument_group("data").add_argument
+    add(
+        "--dataset",
+        choices=data.NAMES,
+        default="glyphs",
+        help="glyphs and faces are drawn, the others are read (default: %(default)s)",
+    )
+    add(
+        "--data-dir",
+        metavar="DIR",
+        help="where the real data are (default: $MINIGRAD_DATA, else the user's cache folder, "
+        "to which they are downloaded)",
+    )
+    add("--limit", type=whole(1), metavar="N", help="only the first N images of each split")
+
+    add = parser.add_argument_group("training").add_argument
+    default = {"metavar": "N", "help": "(default: %(default)s)"}
+    add("--epochs", type=whole(1), default=epochs, **default)
+    add("--batch-size", type=whole(1), default=batch_size, **default)
+    add("--lr", type=positive, default=lr, metavar="X", help="learning rate (default: %(default)s)")
+    add("--device", choices=("cpu", "cuda"), default="cpu", help="(default: %(default)s)")
+    add("--seed", type=whole(0), default=0, **default)
+
+    add = parser.add_argument_group("the run's folder").add_argument
+    folder = f"runs/{name_of(parser)}"
+    add(
+        "--out",
+        metavar="DIR",
+        help=f"(default: {folder} or the first free of {folder}-2, ...; with --resume the last "
+        "of these that is not)",
+    )
+    add(
+        "--resume",
+        action="store_true",
+        help="go on where the run in --out was stopped or killed, with its arguments; --epochs may "
+        "be larger. Begins a run where there is none",
+    )
+    add(
+        "--checkpoint-every",
+        type=whole(0),
+        default=500,
+        metavar="N",
+        help="batches between checkpoints besides those after each epoch, 0 for none "
+        "(default: %(default)s)",
+    )
+
+
+def name_of(parser: ArgumentParser) -> str:
+    """vae, for a parser of `python -m demos.vae`."""
+    return parser.prog.rpartition(".")[2]
+
+
+def arguments(
+    parser: ArgumentParser, argv: Sequence[str] | None, free: Set[str]
+) -> tuple[Namespace, Run]:
+    """The arguments and the run: what was not given is what the continued run had, or the default.
+
+    Raises CommandError if an argument that is not `free` differs from that of the continued run.
+    """
+    defaults = vars(parser.parse_args([]))
+    unset = object()
+    typed = vars(parser.parse_args(argv, Namespace(**dict.fromkeys(defaults, unset))))
+    given = {name: value for name, value in typed.items() if value is not unset}
+    resume = given.get("resume", False)
+    folder = given.get("out") or default_folder(name_of(parser), resume)
+    run = Run(folder, resume)
+    begun: dict[str, Any] = run.checkpoint["args"] if run.checkpoint else {}
+    changed = [
+        f"--{name.replace('_', '-')} is {value}, was {begun[name]}"
+        for name, value in given.items()
+        if name in begun and name not in free and value != begun[name]
+    ]
+    if changed:
+        raise CommandError(
+            f"the run in {folder} was begun with other arguments: {'; '.join(changed)}. "
+            "Leave them out, or choose another --out"
+        )
+    return Namespace(**defaults | begun | given | {"out": folder}), run
+
+
+def default_folder(name: str, resume: bool) -> str:
+    """runs/NAME or the first free of runs/NAME-2, ...; to resume, the last that is not free."""
+    names = [f"runs/{name}"]
+    while holds_run(Path(names[-1])):
+        names.append(f"runs/{name}-{len(names) + 1}")
+    return names[-2] if resume and len(names) > 1 else names[-1]
+
+
+def saved_arguments(args: Namespace) -> dict[str, Any]:
+    """What belongs into a checkpoint: all but where it is, and how it was begun."""
+    return {name: value for name, value in vars(args).items() if name not in ("out", "resume")}
+
+
+def load_data(args: Namespace) -> tuple[data.ImageDataset, data.ImageDataset]:
+    """The train and test splits of --dataset."""
+    try:
+        return tuple(  # type: ignore[return-value]
+            data.load(args.dataset, split, data_dir=args.data_dir, limit=args.limit)
+            for split in ("train", "test")
+        )
+    except (OSError, ValueError) as error:
+        raise CommandError(str(error)) from error
+
+
+def check_device(name: str) -> None:
+    """Raises CommandError, which says why, if a device cannot be used."""
+    try:
+        mg.device(name)
+    except (RuntimeError, ImportError) as error:
+        raise CommandError(f"--device {name}: {error}") from error
+
+
+def main(
+    parser: ArgumentParser,
+    program: Program,
+    argv: Sequence[str] | None = None,
+    free: Set[str] = frozenset(),
+) -> int:
+    """Runs a program; returns 2 for what the caller can put right, and 128 + N after signal N."""
+    again = ""
+    try:
+        args, run = arguments(parser, argv, FREE | free)
+        again = f"{parser.prog} --resume --out {shlex.quote(args.out)}"
+        check_device(args.device)
+        program(args, run)
+    except CommandError as error:
+        print(f"{parser.prog}: error: {error}", file=sys.stderr)
+        return 2
+    except Stopped as stopped:
+        print(f"{stopped}. Go on with:\n  {again}", file=sys.stderr)
+        return 128 + stopped.signum
+    except KeyboardInterrupt:
+        print(f"\nstopped. Go on from the last checkpoint with:\n  {again}", file=sys.stderr)
+        return 128 + signal.SIGINT
+    return 0

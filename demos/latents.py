@@ -1,0 +1,99 @@
+"""Pictures of what a VAE has learned: reconstructions, the two-dimensional manifold, traversals."""
+
+from pathlib import Path
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+import minigrad as mg
+from demos import pictures
+from minigrad import Tensor
+from minigrad.data import DataLoader, ImageDataset
+from models.vae import VAE, kl_per_latent
+
+Codes = NDArray[np.float32]
+REACH = 3.0  # standard deviations of the prior that a traversal goes to each side
+
+
+def save_reconstructions(path: Path, model: VAE, images: ImageDataset, pairs: int = 10) -> None:
+    """Writes the first images and below each its reconstruction, in two double rows."""
+    x, _ = images[: 2 * pairs]
+    recon = model.reconstruct(_on_device(x, model)).numpy(force=True)
+    rows = [
+        row for i in range(0, len(x), pairs) for row in (x[i : i + pairs], recon[i : i + pairs])
+    ]
+    pictures.save_grid(
+        path,
+        np.concatenate(rows),
+        pairs,
+        "test images and their reconstructions",
+        row_labels=["input", "output"] * (len(rows) // 2),
+    )
+
+
+def save_manifold(path: Path, model: VAE, n: int = 20) -> None:
+    """Writes the decoded means of an n x n grid of the unit square, taken through the Gaussian's
+    inverse distribution function: every image stands for the same share of the prior (figure 4)."""
+    quantiles = [(i + 0.5) / n for i in range(n)]
+    z = [NormalDist().inv_cdf(q) for q in quantiles]
+    codes = np.array([(z1, z2) for z2 in reversed(z) for z1 in z], np.float32)
+    images = model.decode(_on_device(codes, model)).numpy(force=True)
+    ticks = [f"{value:.1f}" if i % 3 == 0 else "" for i, value in enumerate(z)]
+    pictures.save_grid(
+        path,
+        images,
+        n,
+        "the decoder's means over the prior's quantiles",
+        scale=1,
+        gap=0,
+        row_labels=ticks[::-1],
+        column_labels=ticks,
+        x_label="z1",
+        y_label="z2",
+    )
+
+
+def save_codes(path: Path, model: VAE, images: ImageDataset) -> None:
+    """Writes a map of the means of q(z|x), coloured by label."""
+    mu, _ = encode(model, images)
+    title = f"means of q(z|x) of {len(images):,} test images"
+    pictures.save_codes(path, mu, images.labels, images.classes, title)
+
+
+def save_traversal(
+    path: Path, model: VAE, images: ImageDataset, dims: int = 10, steps: int = 13
+) -> None:
+    """Writes a row for each of the latents with the largest KL: the first test image's code, with
+    that latent going from -3 to 3."""
+    mu, kl = encode(model, images)
+    order = np.argsort(-kl.mean(0), kind="stable")[:dims]
+    values = np.linspace(-REACH, REACH, steps, dtype=np.float32)
+    codes = np.tile(mu[0], (len(order), steps, 1))
+    for row, dim in enumerate(order):
+        codes[row, :, dim] = values
+    decoded = model.decode(_on_device(codes.reshape(-1, model.latent), model))
+    pictures.save_grid(
+        path,
+        decoded.numpy(force=True),
+        steps,
+        "one latent changed at a time, from a test image's code",
+        row_labels=[f"z{dim}   {kl.mean(0)[dim]:.2f} nats" for dim in order],
+        column_labels=[f"{value:.1f}" for value in values],
+        x_label="value of the latent",
+    )
+
+
+@mg.no_grad()
+def encode(model: VAE, images: ImageDataset) -> tuple[Codes, Codes]:
+    """The means of q(z|x) and each latent's KL in nats, both (N, latent)."""
+    mus, kls = [], []
+    for x, _ in DataLoader(images, 1000):
+        mu, logvar = model.encoder(_on_device(x, model))
+        mus.append(mu.numpy(force=True))
+        kls.append(kl_per_latent(mu, logvar).numpy(force=True))
+    return np.concatenate(mus), np.concatenate(kls)
+
+
+def _on_device(array: NDArray[np.float32], model: VAE) -> Tensor:
+    return mg.tensor(array, device=model.encoder.mu.weight.device)

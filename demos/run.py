@@ -1,0 +1,98 @@
+"""A run's folder: its checkpoint, its tables, its summary. Every file is whole at all times."""
+
+import csv
+import io
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from minigrad.serialization import load, save
+
+Row = dict[str, Any]
+
+
+class CommandError(Exception):
+    """What the person at the command line can put right: shown without a traceback, status 2."""
+
+
+class Run:
+    """The folder of one training run.
+
+    `checkpoint` is what the run goes on from, as `save` got it; None at a run's beginning. Raises
+    CommandError if the folder holds a run and `resume` is not given, if it cannot be written to, or
+    if its checkpoint cannot be read.
+    """
+
+    CHECKPOINT = "checkpoint.safetensors"
+
+    def __init__(self, folder: str | os.PathLike[str], resume: bool = False) -> None:
+        self.folder = Path(folder)
+        self.checkpoint: dict[str, Any] | None = None
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CommandError(f"cannot write to {folder}: {error.strerror}") from error
+        if not os.access(self.folder, os.W_OK):
+            raise CommandError(f"cannot write to {folder}: permission denied")
+        if holds_run(self.folder):
+            if not resume:
+                raise CommandError(
+                    f"{folder} holds a run already: go on with --resume, or choose another --out"
+                )
+            self.checkpoint = self._read()
+
+    def _read(self) -> dict[str, Any]:
+        path = self.folder / self.CHECKPOINT
+        try:
+            found = load(path)
+        except (OSError, ValueError) as error:
+            raise CommandError(str(error)) from error
+        if "args" not in found:
+            raise CommandError(f"{path} is no checkpoint of a run")
+        return found
+
+    def file(self, name: str) -> Path:
+        """The path of a file of the run; the folder that it is in exists."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def save(self, state: Mapping[str, Any]) -> None:
+        """Replaces the checkpoint."""
+        save(dict(state), self.folder / self.CHECKPOINT)
+
+    def write_table(self, name: str, rows: Sequence[Row]) -> None:
+        """Replaces a CSV file, whose columns are the first row's keys."""
+        text = io.StringIO()
+        table = csv.writer(text, lineterminator="\n")
+        table.writerow(rows[0] if rows else ())
+        table.writerows([_short(value) for value in row.values()] for row in rows)
+        self._replace(name, text.getvalue())
+
+    def read_table(self, name: str) -> list[dict[str, str]]:
+        """The rows of a CSV file; none if there is no such file."""
+        path = self.folder / name
+        if not path.exists():
+            return []
+        with path.open(encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file))
+
+    def write_summary(self, values: Mapping[str, Any]) -> None:
+        """Replaces summary.json."""
+        self._replace("summary.json", json.dumps(values, indent=2) + "\n")
+
+    def _replace(self, name: str, text: str) -> None:
+        part = self.folder / f"{name}.part"
+        part.write_text(text, encoding="utf-8")
+        os.replace(part, self.folder / name)
+
+
+def holds_run(folder: Path) -> bool:
+    """Whether a folder has something that a run can go on from."""
+    return (folder / Run.CHECKPOINT).exists()
+
+
+def _short(value: Any) -> Any:
+    return f"{value:.7g}" if isinstance(value, float) else value

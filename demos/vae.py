@@ -1,0 +1,179 @@
+"""Trains a variational autoencoder: numbers, samples, reconstructions and the latents' pictures.
+
+    python -m demos.vae                                          drawn digits; minutes on a laptop
+    python -m demos.vae --dataset mnist --data-dir DIR --epochs 10
+    python -m demos.vae --dataset mnist --latent 2 --epochs 30   the two-dimensional manifold
+
+The folder then has summary.json, metrics.csv (a row for each epoch), checkpoint.safetensors,
+samples/ (after each epoch, from the same noise) and the pictures. Numbers are nats per image, and
+less is better: nelbo is the negative ELBO, rec + kl; test_iwae is minus the IWAE bound with k
+samples, which is closer to -log p(x). With --likelihood gaussian they are of densities, and may be
+negative.
+"""
+
+import argparse
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+
+from tqdm import tqdm
+
+import minigrad as mg
+from demos import cli, latents, pictures
+from demos.run import CommandError, Run
+from demos.training import Means, Trainer, random_numbers
+from minigrad import Tensor, optim
+from minigrad.data import DataLoader, ImageDataset
+from models.vae import LIKELIHOODS, VAE, conv_vae, mlp_vae, train_step
+
+SAMPLES, COLUMNS = 64, 8  # images in a picture of samples
+EVALUATED_AT_ONCE = 256  # images
+
+
+def parser() -> ArgumentParser:
+    """The command line."""
+    parser = ArgumentParser(
+        "python -m demos.vae",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    cli.common_arguments(parser, epochs=20, batch_size=128, lr=1e-3)
+    add = parser.add_argument_group("model").add_argument
+    add("--model", choices=("mlp", "conv"), default="mlp", help="(default: %(default)s)")
+    add(
+        "--latent",
+        type=cli.whole(1),
+        default=20,
+        metavar="N",
+        help="latents; with 2 the whole manifold is drawn (default: %(default)s)",
+    )
+    add("--hidden", type=cli.whole(1), metavar="N", help="units (default: mlp 400, conv 256)")
+    add(
+        "--likelihood",
+        choices=tuple(LIKELIHOODS),
+        help="of a pixel (default: bernoulli for grey images, whose grey levels are then the "
+        "targets; gaussian for colour)",
+    )
+    add(
+        "--beta",
+        type=cli.positive,
+        default=1.0,
+        metavar="X",
+        help="weight of the KL in the objective (default: %(default)s)",
+    )
+    add(
+        "--iwae-k",
+        type=cli.whole(1),
+        default=50,
+        metavar="K",
+        help="samples per test image of the final IWAE bound (default: %(default)s)",
+    )
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return cli.main(parser(), train, argv, free={"iwae_k"})
+
+
+def train(args: Namespace, run: Run) -> None:
+    """Trains, then evaluates and writes the pictures."""
+    train_set, test_set = cli.load_data(args)
+    if args.hidden is None:
+        args.hidden = {"mlp": 400, "conv": 256}[args.model]
+    if args.likelihood is None:
+        args.likelihood = "bernoulli" if train_set.images.shape[1] == 1 else "gaussian"
+    mg.manual_seed(args.seed)
+    model = build(args, train_set.images.shape[1:])
+    optimizer = optim.Adam(model.parameters(), lr=args.lr)
+    loader = DataLoader(
+        train_set, args.batch_size, shuffle=True, seed=args.seed, device=args.device
+    )
+    test_loader = DataLoader(test_set, EVALUATED_AT_ONCE, device=args.device)
+    trainer = Trainer(
+        run,
+        loader,
+        {"model": model, "optimizer": optimizer},
+        cli.saved_arguments(args),
+        epochs=args.epochs,
+        seed=args.seed,
+        device=args.device,
+        checkpoint_every=args.checkpoint_every,
+    )
+
+    def step(x: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        terms = train_step(model, optimizer, x)
+        return {"nelbo": terms.rec.detach() + terms.kl.detach(), "rec": terms.rec, "kl": terms.kl}
+
+    def end_of_epoch(number: int) -> dict[str, float]:
+        images = model.sample(SAMPLES).numpy(force=True)
+        title = f"samples after epoch {number}"
+        pictures.save_grid(run.file(f"samples/epoch-{number:03d}.png"), images, COLUMNS, title)
+        return evaluate(model, test_loader)
+
+    trainer.fit(step, end_of_epoch)
+    print(f"evaluating {args.iwae_k} samples per image, and drawing ...", flush=True)
+    with random_numbers(args.seed, args.device):
+        draw(model, test_set, trainer, args)
+    with random_numbers(args.seed, args.device):
+        bound = evaluate_iwae(model, test_loader, args.iwae_k)
+    last = trainer.rows[-1]
+    summary = {name: last[name] for name in ("test_nelbo", "test_rec", "test_kl")}
+    summary |= {"test_iwae": bound, "iwae_k": args.iwae_k}
+    summary |= {"seconds": round(trainer.clock.seconds(), 1)}
+    run.write_summary({**summary, "args": vars(args), "version": mg.__version__})
+    numbers = ", ".join(f"{name} {value:.2f}" for name, value in list(summary.items())[:4])
+    print(f"{numbers} (nats per image; less is better)\neverything is in {run.folder}/")
+
+
+def build(args: Namespace, image_shape: tuple[int, ...]) -> VAE:
+    """The model that the arguments ask for."""
+    options = {"likelihood": args.likelihood, "beta": args.beta}
+    try:
+        if args.model == "conv":
+            model = conv_vae(image_shape, args.latent, args.hidden, **options)
+        else:
+            model = mlp_vae(image_shape, args.latent, (args.hidden,), **options)
+    except ValueError as error:
+        raise CommandError(str(error)) from error
+    return model.to(args.device)
+
+
+@mg.no_grad()
+def evaluate(model: VAE, loader: DataLoader) -> dict[str, float]:
+    """The negative ELBO and its two parts on a test set, with one sample of z per image."""
+    means = Means()
+    for x, _ in loader:
+        terms = model.loss(x)
+        means.add({"rec": terms.rec, "kl": terms.kl}, len(x))
+    rec, kl = means.take().values()
+    return {"test_nelbo": rec + kl, "test_rec": rec, "test_kl": kl}
+
+
+def evaluate_iwae(model: VAE, loader: DataLoader, k: int) -> float:
+    """Minus the IWAE bound with k samples, averaged over a test set."""
+    means = Means()
+    for x, _ in tqdm(loader, "IWAE", leave=False, disable=None):
+        means.add({"iwae": -model.iwae(x, k).mean()}, len(x))
+    return means.take()["iwae"]
+
+
+def draw(model: VAE, test_set: ImageDataset, trainer: Trainer, args: Namespace) -> None:
+    """Writes all pictures but those of single epochs."""
+    run = trainer.run
+    kind = {"mlp": "MLP", "conv": "convolutional"}[args.model]
+    name = f"{args.dataset}, {kind} VAE, {args.latent} latents"
+    images = model.sample(SAMPLES).numpy(force=True)
+    title = f"samples from the prior: {name}"
+    pictures.save_grid(run.file("samples.png"), images, COLUMNS, title)
+    latents.save_reconstructions(run.file("reconstructions.png"), model, test_set)
+    if args.latent == 2:
+        latents.save_manifold(run.file("manifold.png"), model)
+        latents.save_codes(run.file("codes.png"), model, test_set)
+    else:
+        latents.save_traversal(run.file("traversal.png"), model, test_set)
+    parts = {"nelbo": "negative ELBO", "rec": "reconstruction", "kl": "KL(q(z|x) || p(z))"}
+    pictures.save_curves(run.file("curves.png"), trainer.rows, parts, name, "nats per image")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

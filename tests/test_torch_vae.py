@@ -1,0 +1,96 @@
+"""One whole training step of the VAE against PyTorch, from equal weights and equal noise."""
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad import optim
+from models.vae import conv_vae, mlp_vae, train_step
+
+torch = pytest.importorskip("torch", reason="the comparison with PyTorch needs PyTorch")
+tnn = torch.nn
+STEPS = 3
+
+
+class TorchVAE(tnn.Module):
+    """The same networks under the same names, so that state dicts fit both."""
+
+    def __init__(self, body, features, decoder, likelihood):
+        super().__init__()
+        self.encoder = tnn.Module()
+        self.encoder.body = body
+        self.encoder.mu = tnn.Linear(features, 20)
+        self.encoder.logvar = tnn.Linear(features, 20)
+        self.decoder = decoder
+        if likelihood == "gaussian":
+            self.likelihood = tnn.Module()
+            self.likelihood.scaled_logvar = tnn.Parameter(torch.empty(1))
+
+    def loss(self, x, eps):
+        features = self.encoder.body(x)
+        mu, logvar = self.encoder.mu(features), self.encoder.logvar(features)
+        h = self.decoder(mu + torch.exp(0.5 * logvar) * eps)
+        q = torch.distributions.Normal(mu, torch.exp(0.5 * logvar))
+        kl = torch.distributions.kl_divergence(q, torch.distributions.Normal(0, 1)).sum()
+        if hasattr(self, "likelihood"):
+            sigma = torch.exp(5 * self.likelihood.scaled_logvar)
+            p = torch.distributions.Normal(torch.sigmoid(h), sigma)
+            rec = -p.log_prob(x).sum()
+        else:
+            rec = tnn.functional.binary_cross_entropy_with_logits(h, x, reduction="sum")
+        return (rec + kl) / len(x)
+
+
+def torch_mlp(likelihood):
+    body = tnn.Sequential(tnn.Flatten(), tnn.Linear(784, 400), tnn.ReLU())
+    decoder = tnn.Sequential(
+        tnn.Linear(20, 400), tnn.ReLU(), tnn.Linear(400, 784), tnn.Unflatten(1, (1, 28, 28))
+    )
+    return TorchVAE(body, 400, decoder, likelihood)
+
+
+def torch_conv(likelihood):
+    body = tnn.Sequential(
+        tnn.Conv2d(1, 32, 4, 2, 1), tnn.ReLU(),
+        tnn.Conv2d(32, 64, 4, 2, 1), tnn.ReLU(),
+        tnn.Flatten(), tnn.Linear(3136, 256), tnn.ReLU(),
+    )  # fmt: skip
+    decoder = tnn.Sequential(
+        tnn.Linear(20, 256), tnn.ReLU(),
+        tnn.Linear(256, 3136), tnn.ReLU(), tnn.Unflatten(1, (64, 7, 7)),
+        tnn.ConvTranspose2d(64, 32, 4, 2, 1), tnn.ReLU(),
+        tnn.ConvTranspose2d(32, 1, 4, 2, 1),
+    )  # fmt: skip
+    return TorchVAE(body, 256, decoder, likelihood)
+
+
+@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
+@pytest.mark.parametrize(("ours", "theirs"), [(mlp_vae, torch_mlp), (conv_vae, torch_conv)])
+def test_training_steps_are_pytorchs(ours, theirs, likelihood, monkeypatch):
+    """Loss and every gradient of the first step; parameters after it and after two more."""
+    model, other = ours(likelihood=likelihood).double(), theirs(likelihood).double()
+    weights = {name: torch.tensor(t.numpy()) for name, t in model.state_dict().items()}
+    other.load_state_dict(weights)  # strict: the same names
+    optimizer = optim.Adam(model.parameters(), lr=1e-3)
+    other_optimizer = torch.optim.Adam(other.parameters(), lr=1e-3)
+    rng = np.random.default_rng(0)
+    for step in range(STEPS):
+        x, eps = rng.random((3, 1, 28, 28)), rng.standard_normal((3, 20))
+        monkeypatch.setattr(mg, "randn_like", lambda _, eps=eps: mg.tensor(eps))
+        terms = train_step(model, optimizer, mg.tensor(x))
+
+        loss = other.loss(torch.tensor(x), torch.tensor(eps))
+        other_optimizer.zero_grad()
+        loss.backward()
+        other_optimizer.step()
+
+        assert terms.loss.item() == pytest.approx(loss.item(), rel=1e-9)
+        named = dict(other.named_parameters())
+        for name, parameter in model.named_parameters():
+            if step == 0:
+                grad = named[name].grad.numpy()
+                scale = np.abs(grad).max()
+                assert np.allclose(parameter.grad.numpy(), grad, rtol=1e-9, atol=1e-12 * scale)
+            # Where a gradient is 0 but for rounding, Adam's step is its sign: hence atol.
+            got, expected = parameter.numpy(force=True), named[name].detach().numpy()
+            assert np.allclose(got, expected, rtol=1e-7, atol=1e-8), name
