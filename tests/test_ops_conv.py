@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import minigrad as mg
-from minigrad.ops.conv import conv2d_weight_
 from minigrad.backend import Geometry
+from minigrad.ops.conv import conv2d_weight_
 from tests.checks import check_op
 from tests.strategies import Convolution, arrays, at_most, convolutions, normal
 
@@ -25,8 +25,8 @@ def taps(c: Convolution):
 
 
 def by_loops(c: Convolution, x, weight, y):
-    """The three sides of the form sum x[n, i, pixel] w[o, i, cell] y[n, o, place]: each the sum over
-    all that meet, leaving out one of the three (the one given as None)."""
+    """The three sides of the form sum x[n, i, pixel] w[o, i, cell] y[n, o, place]: the sum over all
+    that meet of two of them, for the third, given as None."""
     made = np.zeros(c.x if x is None else c.weight if weight is None else c.y)
     each_in, each_out = c.weight[1], c.weight[0] // c.groups
     for place, cell, pixel in taps(c):
@@ -146,7 +146,7 @@ def test_the_rows_of_output_padding_get_what_kernels_reach_and_the_bias_alone_el
 
 
 def test_the_unread_tail_of_an_image_has_gradient_zero():
-    """A stride that goes beyond the kernel leaves gaps, and pixels at the end that nothing reads."""
+    """A stride beyond the kernel leaves gaps, and pixels at the end that nothing reads."""
     x = mg.tensor(np.ones((1, 1, 9, 8)), requires_grad=True)
     (g,) = mg.grad(mg.conv2d(x, mg.tensor(KERNEL), stride=4).sum(), x)
     expected = np.zeros((9, 8))
@@ -165,7 +165,7 @@ def test_the_forward_run_twice_gives_the_same_and_leaves_the_weight_alone(c, dat
         try:
             first = f(mg.tensor(x), w, **c.settings)
         except ValueError:
-            continue  # a padding that leaves nothing of a transposed convolution without output_padding
+            continue  # without output_padding nothing may be left of a transposed convolution
         np.testing.assert_array_equal(first.data, f(mg.tensor(x), w, **c.settings).data)
         assert w.data.tobytes() == before
 
@@ -175,9 +175,9 @@ def test_the_forward_run_twice_gives_the_same_and_leaves_the_weight_alone(c, dat
 @pytest.mark.parametrize("channels", [2, 4])
 def test_images_are_channels_last_in_memory(channels, groups, dtype):
     rng = np.random.default_rng(0)
-    x, w = (mg.tensor(normal(rng, s).astype(dtype)) for s in ((2, channels, 5, 6), (4, channels // groups, 3, 3)))
-    up = mg.tensor(normal(rng, (channels, 4 // groups, 3, 3)).astype(dtype))
-    for f, weight in ((mg.conv2d, w), (mg.conv_transpose2d, up)):
+    shapes = (2, channels, 5, 6), (4, channels // groups, 3, 3), (channels, 4 // groups, 3, 3)
+    x, down, up = (mg.tensor(normal(rng, shape).astype(dtype)) for shape in shapes)
+    for f, weight in ((mg.conv2d, down), (mg.conv_transpose2d, up)):
         for bias in (None, mg.zeros(4, dtype=dtype)):
             y = f(x, weight, bias, stride=2, groups=groups)
             assert y.permute(0, 2, 3, 1).data.flags.c_contiguous

@@ -34,7 +34,7 @@ def test_ints_slices_ellipsis_and_none(x, data):
 @given(arrays(shapes(min_dims=1, min_side=1)), st.data())
 @FEW
 def test_index_arrays(x, data):
-    """Of any number of dimensions, broadcast against each other, with duplicates and from the back."""
+    """Of any number of dimensions, broadcast with each other, with duplicates, from the back."""
     check_index(x, data.draw(hnp.integer_array_indices(x.shape, result_shape=shapes(max_side=3))))
 
 
@@ -139,7 +139,7 @@ def test_errors(key, message):
 @given(arrays(shapes(min_dims=1, min_side=1)), st.data())
 @FEW
 def test_gather(x, data):
-    """out[i][j][k] = x[index[i][j][k]][j][k] for dim 0; the index may be smaller than x elsewhere."""
+    """out[i][j] = x[index[i][j]][j] for dim 0; the index may be smaller than x elsewhere."""
     dim = data.draw(st.integers(0, x.ndim - 1))
     shape = tuple(data.draw(st.integers(0, 3 if i == dim else n)) for i, n in enumerate(x.shape))
     index = data.draw(hnp.arrays(np.int64, shape, elements=st.integers(0, x.shape[dim] - 1)))

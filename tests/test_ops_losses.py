@@ -1,0 +1,43 @@
+"""What losses are made of: binary cross-entropy of logits, and of labels by log_softmax."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+
+import minigrad as mg
+from minigrad.ops import bce_with_logits
+from tests.checks import check_op
+from tests.strategies import between, normal, operands
+
+cross_entropy = np.vectorize(
+    lambda x, t: -t * math.log(1 / (1 + math.exp(-x))) - (1 - t) * math.log(1 / (1 + math.exp(x))),
+    otypes=[float],
+)
+
+
+@given(operands(normal, between(0, 1)))
+def test_bce_with_logits(xt):
+    check_op(bce_with_logits, cross_entropy, *xt)
+
+
+POINTS = [-1000, -100, -10, -1, -1e-6, 0, 1e-6, 1, 10, 100, 1000]
+
+
+@pytest.mark.parametrize("target", [0.0, 0.25, 1.0])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_bce_with_logits_is_accurate_everywhere(dtype, target):
+    """Its slope is sigmoid - target. Of a logit of 1000 and target 0 the loss is 1000, the slope 1:
+    nothing is clipped."""
+    eps, tiny = np.finfo(dtype).eps, np.finfo(dtype).tiny
+    points = np.array(POINTS, dtype)
+    with np.errstate(all="raise"):
+        x = mg.tensor(points, requires_grad=True)
+        loss = bce_with_logits(x, mg.full_like(x, target))
+        (g,) = mg.grad(loss, x, mg.ones_like(x))
+    numbers = [float(p) for p in points]
+    exact = [max(p, 0) - p * target + math.log1p(math.exp(-abs(p))) for p in numbers]
+    np.testing.assert_allclose(loss.detach().numpy(), exact, 4 * eps, atol=tiny)
+    slope = [(1 / (1 + math.exp(-p)) if p > -700 else 0) - target for p in numbers]
+    np.testing.assert_allclose(g.numpy(), slope, 4 * eps, atol=eps)
