@@ -1,0 +1,453 @@
+"""Ops of one's own: what a rule may read, what goes wrong, and what the message then says."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+import minigrad as mg
+from minigrad.op import not_differentiable
+
+
+def leaf(*values: float, dtype: Any = np.float64) -> mg.Tensor:
+    return mg.tensor(list(values), dtype=dtype, requires_grad=True)
+
+
+def make_cube() -> Any:
+    @mg.op
+    def cube(xp: Any, x: Any) -> Any:
+        """x to the power three."""
+        return x * x * x
+
+    cube.gradient("x")(lambda g, x: g * (3 * x * x))
+    return cube
+
+
+# ---- what an op is -------------------------------------------------------------------------------
+
+
+def test_an_op_on_arrays_gives_an_array_and_on_tensors_a_tensor() -> None:
+    cube = make_cube()
+    array = np.array([1.0, 2.0])
+    assert type(cube(array)) is np.ndarray
+    assert cube(array).tolist() == [1.0, 8.0]
+    assert isinstance(cube(mg.tensor(array)), mg.Tensor)
+    assert not cube(mg.tensor(array)).requires_grad
+    assert cube(leaf(1.0, 2.0)).requires_grad
+    with mg.no_grad():
+        assert not cube(leaf(1.0, 2.0)).requires_grad
+
+
+def test_an_op_says_what_it_is() -> None:
+    cube = make_cube()
+    assert cube.__name__ == "cube"
+    assert cube.__doc__ == "x to the power three."
+    assert repr(cube) == "<op cube(x)>"
+    assert leaf(1.0).exp().grad_fn.name == "exp"
+
+
+def test_one_rule_gives_derivatives_of_any_order() -> None:
+    cube = make_cube()
+    x = leaf(2.0)
+    y = cube(x)
+    found = []
+    for _ in range(4):
+        (y,) = mg.grad(y, x, create_graph=True)
+        found.append(y.item())
+        if not y.requires_grad:
+            break
+    assert found[:3] == [12.0, 12.0, 6.0]
+    assert mg.gradcheck(cube, [leaf(0.5, -1.5)])
+    assert mg.gradgradcheck(cube, [leaf(0.5, -1.5)])
+
+
+def test_the_first_order_walk_hands_arrays_to_the_rule_and_create_graph_tensors() -> None:
+    seen: list[type] = []
+
+    @mg.op
+    def same(xp: Any, x: Any) -> Any:
+        return x * 1
+
+    @same.gradient("x")
+    def _(g: Any, x: Any, out: Any) -> Any:
+        seen.extend([type(g), type(x), type(out)])
+        return g
+
+    x = leaf(1.0)
+    mg.grad(same(x), x)
+    assert seen == [np.ndarray] * 3
+    seen.clear()
+    mg.grad(same(x), x, create_graph=True)
+    assert seen == [mg.Tensor] * 3
+
+
+# ---- what rules read -----------------------------------------------------------------------------
+
+
+@given(st.integers(0, 2**5 - 1))
+def test_rules_get_what_they_name_whichever_operands_need_a_gradient(which: int) -> None:
+    """Five operands, any of which may be constant: out = a b + c d e, and rules in mixed order."""
+
+    @mg.op
+    def mixed(xp: Any, a: Any, b: Any, c: Any, d: Any, e: Any, *, scale: float = 1.0) -> Any:
+        return scale * (a * b + c * d * e)
+
+    mixed.gradient("e")(lambda g, scale, d, c: g * (scale * c * d))
+    mixed.gradient("a")(lambda g, b, scale: g * (scale * b))
+    mixed.gradient("c", "d")(lambda g, e, d, c, scale: (g * (scale * d * e), g * (scale * c * e)))
+    mixed.gradient("b")(lambda g, out, c, d, e, b, scale: g * ((out - scale * c * d * e) / b))
+    values = [2.0, 3.0, 5.0, 7.0, 11.0]
+    operands = [
+        mg.tensor([v], dtype=np.float64, requires_grad=bool(which >> i & 1))
+        for i, v in enumerate(values)
+    ]
+    expected = [3.0, 2.0, 77.0, 55.0, 35.0]
+    for scale in (1.0, -2.0):
+        out = mixed(*operands) if scale == 1.0 else mixed(*operands, scale=scale)
+        assert out.requires_grad == bool(which)
+        if which:
+            out.backward()
+        for i, x in enumerate(operands):
+            if which >> i & 1:
+                assert x.grad is not None
+                assert x.grad.item() == scale * expected[i]
+                x.grad = None
+            else:
+                assert x.grad is None
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_rules_may_read_shape_dtype_and_device_alone(create_graph: bool) -> None:
+    seen: list[Any] = []
+
+    @mg.op
+    def total(xp: Any, x: Any, *, times: int = 2) -> Any:
+        return x.sum() * times
+
+    @total.gradient("x")
+    def _(g: Any, x_shape: Any, x_dtype: Any, x_device: Any, times: int) -> Any:
+        seen.append((x_shape, x_dtype, x_device, times))
+        return mg.expand(g * times, x_shape)
+
+    x = mg.zeros(2, 3, requires_grad=True)
+    for settings, times in (({}, 2), ({"times": 5}, 5)):
+        (g,) = mg.grad(total(x, **settings), x, create_graph=create_graph)
+        assert seen.pop() == ((2, 3), np.float32, mg.device("cpu"), times)
+        assert g.tolist() == [[times] * 3] * 2
+
+
+def test_an_operand_may_have_a_default() -> None:
+    @mg.op
+    def affine(xp: Any, x: Any, w: Any, b: Any = None, *, power: int = 1) -> Any:
+        out = (x * w) ** power
+        return out if b is None else out + b
+
+    affine.gradient("x")(lambda g, x, w, out, b, power: g * (power * (x * w) ** (power - 1) * w))
+    affine.gradient("b")(lambda g: g)
+    affine.gradient("w")(lambda g, x, w, power: g * (power * (x * w) ** (power - 1) * x))
+    x, w, b = leaf(2.0), leaf(3.0), leaf(5.0)
+    for power in (1, 2):
+        outer = power * 6.0 ** (power - 1)
+        gx, gw = mg.grad(affine(x, w, power=power), [x, w])
+        assert (gx.item(), gw.item()) == (outer * 3, outer * 2)
+        gx, gb = mg.grad(affine(x, w, b, power=power), [x, b])
+        assert (gx.item(), gb.item()) == (outer * 3, 1.0)
+        assert mg.grad(affine(x, w, None, power=power), x)[0].item() == outer * 3
+
+
+def test_a_joint_rule_runs_once_for_all_of_its_operands() -> None:
+    runs: list[int] = []
+
+    @mg.op
+    def product(xp: Any, x: Any, y: Any) -> Any:
+        return x * y
+
+    @product.gradient("x", "y")
+    def _(g: Any, x: Any, y: Any) -> Any:
+        runs.append(1)
+        return g * y, g * x
+
+    x, y = leaf(2.0), leaf(3.0)
+    product(x, y).backward()
+    assert x.grad is not None
+    assert y.grad is not None
+    assert (x.grad.item(), y.grad.item(), runs) == (3.0, 2.0, [1])
+    (gx,) = mg.grad(product(x, y.detach()), x)
+    assert gx.item() == 3.0
+    (gy,) = mg.grad(product(x, y), y)
+    assert gy.item() == 2.0
+
+
+def test_a_joint_rule_may_leave_out_what_is_not_asked_for() -> None:
+    @mg.op
+    def product(xp: Any, x: Any, y: Any) -> Any:
+        return x * y
+
+    product.gradient("x", "y")(lambda g, y: (g * y, None))
+    x = leaf(2.0)
+    (g,) = mg.grad(product(x, np.array([3.0])), x)
+    assert g.item() == 3.0
+
+
+@given(
+    st.lists(hnp.arrays(np.float64, (2,), elements=st.floats(-2, 2)), min_size=1, max_size=5),
+    st.data(),
+)
+def test_ops_of_any_number_of_operands(arrays: list[Any], data: st.DataObject) -> None:
+    @mg.op
+    def weighted(xp: Any, *xs: Any, by: float = 1.0) -> Any:
+        return sum((i + by) * x for i, x in enumerate(xs))
+
+    @weighted.gradient("xs")
+    def _(g: Any, by: float) -> Any:
+        return [g * (i + by) for i in range(len(arrays))]
+
+    flags = [data.draw(st.booleans()) for _ in arrays]
+    xs = [mg.tensor(a, requires_grad=f) for a, f in zip(arrays, flags, strict=True)]
+    out = weighted(*xs, by=2.0)
+    assert out.requires_grad == any(flags)
+    if any(flags):
+        out.backward(mg.ones(2, dtype=np.float64))
+    for i, x in enumerate(xs):
+        assert (x.grad is not None) == flags[i]
+        assert x.grad is None or x.grad.tolist() == [i + 2.0] * 2
+
+
+# ---- elementwise ---------------------------------------------------------------------------------
+
+
+@given(hnp.mutually_broadcastable_shapes(num_shapes=3, max_dims=3, max_side=3))
+def test_elementwise_ops_sum_over_what_was_broadcast(shapes: Any) -> None:
+    @mg.elementwise
+    def fma(xp: Any, x: Any, y: Any, z: Any) -> Any:
+        return x * y + z
+
+    fma.gradient("x")(lambda g, y: g * y)
+    fma.gradient("y")(lambda g, x: g * x)
+    fma.gradient("z")(lambda g: g)
+    a, b, c = (mg.randn(s, dtype=np.float64, requires_grad=True) for s in shapes.input_shapes)
+    out = fma(a, b, c)
+    assert out.shape == shapes.result_shape
+    v = np.random.default_rng(0).normal(size=out.shape)
+    found = mg.grad(out, [a, b, c], mg.tensor(v))
+    full = [
+        v * np.broadcast_to(b.numpy(force=True), v.shape),
+        v * np.broadcast_to(a.numpy(force=True), v.shape),
+        v,
+    ]
+    for x, g, f in zip((a, b, c), found, full, strict=True):
+        lead = f.ndim - x.ndim
+        f = f.sum(tuple(range(lead)))
+        f = f.sum(tuple(i for i, n in enumerate(x.shape) if n == 1), keepdims=True)
+        np.testing.assert_allclose(g.numpy(), f.reshape(x.shape), rtol=1e-12, atol=1e-12)
+        assert g.shape == x.shape
+
+
+def test_elementwise_ops_meet_in_the_right_dtype() -> None:
+    @mg.elementwise
+    def plus(xp: Any, x: Any, y: Any) -> Any:
+        return x + y
+
+    plus.gradient("x", "y")(lambda g: (g, g))
+    for x, y, dtype in [
+        (mg.ones(2), np.float64(1), np.float32),
+        (mg.ones(2), 1, np.float32),
+        (mg.ones(2), mg.tensor([1, 2]), np.float32),
+        (mg.ones(2), np.ones(2), np.float64),
+        (mg.tensor([1]), mg.tensor([True]), np.int64),
+    ]:
+        assert plus(x, y).dtype == dtype
+
+
+def test_ops_that_are_not_differentiable_are_off_the_tape() -> None:
+    @not_differentiable
+    def count(xp: Any, x: Any) -> Any:
+        return (x > 0).sum()
+
+    out = count(leaf(1.0, -1.0))
+    assert isinstance(out, mg.Tensor)
+    assert not out.requires_grad
+    assert out.item() == 1
+
+
+def test_a_result_that_is_not_floating_is_off_the_tape() -> None:
+    @mg.op
+    def rounded(xp: Any, x: Any) -> Any:
+        return x.astype(np.int64)
+
+    rounded.gradient("x")(lambda g: g)
+    assert not rounded(leaf(1.5)).requires_grad
+
+
+def test_a_forward_may_return_a_scalar_or_its_operand() -> None:
+    @mg.op
+    def total(xp: Any, x: Any) -> Any:
+        return x.sum()  # NumPy gives a scalar, not an array
+
+    total.gradient("x")(lambda g, x_shape: mg.expand(g, x_shape))
+
+    @mg.op
+    def same(xp: Any, x: Any) -> Any:
+        return x
+
+    same.gradient("x")(lambda g: g)
+    x = leaf(1.0, 2.0)
+    y = total(same(x))
+    assert y.shape == ()
+    assert isinstance(y.data, np.ndarray)
+    y.backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [1.0, 1.0]
+
+
+# ---- what goes wrong -----------------------------------------------------------------------------
+
+
+def test_a_rule_for_an_operand_that_does_not_exist() -> None:
+    cube = make_cube()
+    with pytest.raises(ValueError, match=r"cube.gradient: no operand 'y'.*\['x'\]"):
+        cube.gradient("y")
+    with pytest.raises(ValueError, match=r"cube.gradient: no operand"):
+        cube.gradient(lambda g: g)  # the operand's name was forgotten
+
+
+def test_a_second_rule_for_an_operand() -> None:
+    cube = make_cube()
+    with pytest.raises(ValueError, match=r"cube.*'x'.*already"):
+        cube.gradient("x")(lambda g: g)
+
+
+def test_a_rule_given_after_the_first_call_counts() -> None:
+    @mg.op
+    def product(xp: Any, x: Any, y: Any) -> Any:
+        return x * y
+
+    product.gradient("x")(lambda g, y: g * y)
+    x, y = leaf(2.0), leaf(3.0)
+    mg.grad(product(x, y.detach()), x)
+    with pytest.raises(NotImplementedError, match="product: no gradient rule for operand y"):
+        product(x, y)
+    product.gradient("y")(lambda g, x: g * x)
+    assert mg.grad(product(x, y), y)[0].item() == 2.0
+
+
+def test_a_missing_rule_matters_only_where_it_is_needed() -> None:
+    @mg.op
+    def half(xp: Any, x: Any) -> Any:
+        return x / 2
+
+    assert half(np.array([2.0])).item() == 1.0
+    assert half(mg.tensor([2.0])).item() == 1.0
+    with mg.no_grad():
+        half(leaf(2.0))
+    with pytest.raises(NotImplementedError, match="half: no gradient rule for operand x"):
+        half(leaf(2.0))
+
+
+def broken(rule: Any, *targets: str) -> Any:
+    @mg.op
+    def faulty(xp: Any, x: Any, y: Any) -> Any:
+        return x + y
+
+    faulty.gradient(*(targets or ("x",)))(rule)
+    return faulty
+
+
+def test_a_rule_that_reads_a_name_that_does_not_exist() -> None:
+    with pytest.raises(TypeError, match=r"faulty: .*'z'.*\['x', 'y', 'out'"):
+        broken(lambda g, z: g)(leaf(1.0), 2.0)
+
+
+FAULTS: dict[str, tuple[Any, str]] = {
+    "wrong shape": (lambda g: g.sum(), r"faulty: .*shape \[\].*\[2\]"),
+    "too many axes": (lambda g: g.reshape(1, 2), r"faulty: .*shape \[1, 2\].*\[2\]"),
+    "float64": (lambda g: g * mg.ones(2, dtype=np.float64), "faulty: .*float64.*float32"),
+    "float64 array": (lambda g: g * np.ones(2), "faulty: .*float64.*float32"),
+    "integers": (lambda g: g.astype(np.int64), "faulty: .*int64.*float32"),
+    "None": (lambda g: None, "faulty: .*None"),
+    "a number": (lambda g: 1.0, r"faulty: .*1\.0"),
+    "a list": (lambda g: [g, g], "faulty: "),
+}
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_a_rule_returns_is_checked(fault: str, create_graph: bool) -> None:
+    rule, message = FAULTS[fault]
+    x = leaf(1.0, 2.0, dtype=np.float32)
+    out = broken(rule)(x, 2.0).sum()
+    with pytest.raises((TypeError, ValueError), match=message):
+        out.backward(create_graph=create_graph)
+    assert x.grad is None
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [lambda g: (g,), lambda g: (g, g, g), lambda g: g, lambda g: None, lambda g: ()],
+    ids=["one", "three", "an array", "None", "none"],
+)
+def test_a_joint_rule_returns_as_many_as_its_operands(rule: Any) -> None:
+    x, y = leaf(1.0, 2.0, 3.0), leaf(3.0, 4.0, 5.0)
+    out = broken(rule, "x", "y")(x, y).sum()
+    with pytest.raises((TypeError, ValueError), match=r"faulty: .*2"):
+        out.backward()
+
+
+def test_a_rule_of_a_variadic_op_returns_as_many_as_there_are() -> None:
+    @mg.op
+    def total(xp: Any, *xs: Any) -> Any:
+        return sum(xs)
+
+    total.gradient("xs")(lambda g: [g])
+    out = total(leaf(1.0), leaf(2.0))
+    with pytest.raises((TypeError, ValueError), match=r"total: .*2"):
+        out.backward()
+
+
+@pytest.mark.parametrize("wrong", [lambda x: (x, x), lambda x: 1.0, lambda x: None, lambda x: [1]])
+def test_what_a_forward_returns_is_checked(wrong: Any) -> None:
+    @mg.op
+    def faulty(xp: Any, x: Any) -> Any:
+        return wrong(x)
+
+    faulty.gradient("x")(lambda g: g)
+    with pytest.raises(TypeError, match="faulty: "):
+        faulty(leaf(1.0))
+
+
+def test_a_forwards_own_error_names_the_op_and_what_it_was_given() -> None:
+    @mg.op
+    def faulty(xp: Any, x: Any, y: Any) -> Any:
+        return xp.concatenate([x, y]).reshape(5)
+
+    faulty.gradient("x")(lambda g: g)
+    with pytest.raises(ValueError, match=r"faulty: .*x float64\[2\], y float32\[4\]"):
+        faulty(leaf(1.0, 2.0), mg.zeros(4))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda f, t: f(), "cube"),
+        (lambda f, t: f(t, t), "cube"),
+        (lambda f, t: f(t, scale=2), "cube.*scale"),
+        (lambda f, t: f(x=t), "cube"),
+        (lambda f, t: f("abc"), "cube.*str"),
+        (lambda f, t: f([t, t]), "cube.*list"),
+        (lambda f, t: mg.add(t, y=t), "add.*y.*position"),
+    ],
+)
+def test_a_call_with_the_wrong_operands_names_the_op(call: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        call(make_cube(), leaf(1.0))
+
+
+def test_an_error_in_a_rule_keeps_its_own_type() -> None:
+    def rule(g: Any) -> Any:
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        broken(rule)(leaf(1.0), 2.0).backward()
