@@ -95,7 +95,8 @@ class GAN:
         return Losses(d, g, real, fake)
 
     def discriminator_step(self, x: Tensor, *labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Moves the discriminator only; returns its loss and its mean scores of data and samples."""
+        """Moves the discriminator only; returns its loss, and its mean scores of data and of
+        samples."""
         with mg.no_grad(), untouched_buffers(self.generator):
             samples = self.generator(self.draw_noise(len(x)), *labels)
         x = x.detach().requires_grad_(self.r1 > 0)
@@ -127,7 +128,8 @@ class GAN:
         self.g_optimizer.step()
         if self.average is not None:
             self.average.update(self.generator)
-        return loss.detach()
+        value: Tensor = loss.detach()
+        return value
 
     def _real_loss(self, scores: Tensor) -> Tensor:
         if self.label_smoothing and self.objective.smoothed is not None:
@@ -142,14 +144,14 @@ class GAN:
         z: Tensor = mg.randn(n, self.noise, dtype=like.dtype, device=like.device)
         return z
 
-    @mg.no_grad()
     def sample(self, z: Tensor, *labels: Tensor) -> Tensor:
         """The samples of noise z (N, noise), each on its own: a batch norm uses its running
         statistics, and they stay as they are. With `ema`, by the averaged weights."""
         generator = self.generator if self.average is None else self.average.module
         training = generator.training
         try:
-            samples: Tensor = generator.eval()(z, *labels)
+            with mg.no_grad():
+                samples: Tensor = generator.eval()(z, *labels)
         finally:
             generator.train(training)
         return samples
@@ -219,16 +221,16 @@ class Average:
         self.module = copy.deepcopy(module).requires_grad_(False)
         self.decay, self.steps = decay, 0
 
-    @mg.no_grad()
     def update(self, module: nn.Module) -> None:
         """Takes in the weights after a step."""
         self.steps += 1
         keep = min(self.decay, (1 + self.steps) / (10 + self.steps))
-        for mine, theirs in _tensors(self.module, module):
-            if mine.dtype.kind == "f":
-                mine.add_(theirs - mine, alpha=1 - keep)
-            else:
-                mine.copy_(theirs)  # how many batches a batch norm has seen
+        with mg.no_grad():
+            for mine, theirs in _tensors(self.module, module):
+                if mine.dtype.kind == "f":
+                    mine.add_(theirs - mine, alpha=1 - keep)
+                else:
+                    mine.copy_(theirs)  # how many batches a batch norm has seen
 
     def state_dict(self) -> dict[str, Any]:
         return {"module": self.module.state_dict(), "steps": self.steps}
@@ -266,8 +268,8 @@ class MLP(nn.Module):
         h = x.flatten(1)
         if self.embedding is not None:
             h = mg.concat([h, self.embedding(labels)], 1)
-        h = self.layers(h)
-        return h
+        out: Tensor = self.layers(h)
+        return out
 
 
 class MLPGenerator(MLP):
@@ -281,7 +283,7 @@ class MLPGenerator(MLP):
         self.shape = shape
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        x = super().forward(z, labels).reshape(-1, *self.shape)
+        x: Tensor = super().forward(z, labels).reshape(-1, *self.shape)
         return x.tanh() if len(self.shape) == 3 else x
 
 

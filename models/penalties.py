@@ -16,7 +16,8 @@ def squared_slope(scores: Tensor, x: Tensor) -> Tensor:
 
     `scores` (N,) or (N, 1) were made from x (N, ...), which requires a gradient.
     """
-    return _squared_slopes(scores, x).mean()
+    penalty: Tensor = _squared_slopes(scores, x).mean()
+    return penalty
 
 
 def gradient_penalty(
