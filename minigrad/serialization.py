@@ -75,10 +75,10 @@ def _described(value: Any, name: str, tensors: dict[str, np.ndarray[Any, Any]]) 
             if type(key) not in (str, int):
                 raise TypeError(f"save: a key must be a str or an int, got {key!r} in {name!r}")
         return {"dict": [[k, _described(v, _join(name, k), tensors)] for k, v in value.items()]}
-    if isinstance(value, list | tuple):
+    if type(value) in (list, tuple):
         items = [_described(v, _join(name, i), tensors) for i, v in enumerate(value)]
         return items if isinstance(value, list) else {"tuple": items}
-    raise TypeError(f"save: {name!r} is a {type(value).__name__}, which cannot be saved")
+    raise TypeError(f"save: {name!r} is of type {type(value).__name__}, which cannot be saved")
 
 
 def _put_aside(
@@ -130,12 +130,15 @@ def _replace(
     The name of the temporary file is always the same, so that what a killed process left behind is
     gone after the next save.
     """
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save as serialized
 
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"save: there is no folder {path.parent}")
     temporary = path.with_name(f".{path.name}.tmp")
     try:
-        save_file(tensors, temporary, metadata)
-        with open(temporary, "rb+") as file:
+        with open(temporary, "wb") as file:
+            file.write(serialized(tensors, metadata))
+            file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
     finally:

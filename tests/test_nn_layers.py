@@ -1,0 +1,403 @@
+"""Every layer: what it computes, its gradients, its first values, what it says of wrong input."""
+
+import inspect
+import math
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+import minigrad.nn.functional as F
+from minigrad import nn
+from minigrad.gradcheck import gradcheck, gradgradcheck
+from minigrad.nn import init
+
+# Each exported layer: how to make it, and the shape of an input.
+LAYERS = {
+    "Identity": (lambda **k: nn.Identity(7, anything=1), (2, 3)),
+    "Linear": (lambda **k: nn.Linear(3, 2, **k), (4, 3)),
+    "Linear without bias": (lambda **k: nn.Linear(3, 2, bias=False, **k), (2, 4, 3)),
+    "Conv2d": (lambda **k: nn.Conv2d(2, 4, 3, 2, 1, groups=2, **k), (2, 2, 5, 6)),
+    "Conv2d without bias": (
+        lambda **k: nn.Conv2d(2, 3, (1, 2), dilation=(1, 2), bias=False, **k),
+        (2, 2, 3, 4),
+    ),
+    "ConvTranspose2d": (lambda **k: nn.ConvTranspose2d(2, 4, 3, 2, 1, 1, 2, **k), (2, 2, 3, 2)),
+    "ConvTranspose2d without bias": (
+        lambda **k: nn.ConvTranspose2d(2, 3, (2, 1), bias=False, dilation=2, **k),
+        (1, 2, 3, 3),
+    ),
+    "BatchNorm1d": (lambda **k: nn.BatchNorm1d(3, **k), (4, 3)),
+    "BatchNorm1d of sequences": (lambda **k: nn.BatchNorm1d(3, affine=False, **k), (4, 3, 2)),
+    "BatchNorm2d": (lambda **k: nn.BatchNorm2d(3, **k), (2, 3, 2, 2)),
+    "BatchNorm2d without statistics": (
+        lambda **k: nn.BatchNorm2d(3, track_running_stats=False, **k),
+        (2, 3, 2, 2),
+    ),
+    "ReLU": (lambda **k: nn.ReLU(), (2, 3)),
+    "LeakyReLU": (lambda **k: nn.LeakyReLU(0.2), (2, 3)),
+    "Tanh": (lambda **k: nn.Tanh(), (2, 3)),
+    "Sigmoid": (lambda **k: nn.Sigmoid(), (2, 3)),
+    "Softplus": (lambda **k: nn.Softplus(2.0), (2, 3)),
+    "Softmax": (lambda **k: nn.Softmax(1), (2, 3)),
+    "LogSoftmax": (lambda **k: nn.LogSoftmax(1), (2, 3)),
+    "Flatten": (lambda **k: nn.Flatten(), (2, 3, 2)),
+    "Unflatten": (lambda **k: nn.Unflatten(1, (2, -1)), (2, 6)),
+    "Dropout": (lambda **k: nn.Dropout(0.4), (3, 4)),
+    "Sequential": (lambda **k: nn.Sequential(nn.Linear(3, 2, **k), nn.Tanh()), (2, 3)),
+}
+OTHERS = {"Embedding", "ModuleList", "Module", "Parameter", "functional", "init"}
+LOSSES = {name for name in nn.__all__ if name.endswith("Loss")}
+cases = pytest.mark.parametrize(("make", "shape"), LAYERS.values(), ids=LAYERS)
+
+
+def test_the_table_has_every_exported_layer():
+    assert {name.split()[0] for name in LAYERS} | OTHERS | LOSSES == set(nn.__all__)
+
+
+@cases
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("training", [True, False])
+def test_a_layer_runs_and_keeps_the_dtype(make, shape, dtype, training):
+    layer = make(dtype=dtype).train(training)
+    x = mg.randn(*shape, dtype=dtype, requires_grad=True)
+    out = layer(x)
+    assert out.dtype == dtype
+    (out * mg.randn(*out.shape, dtype=dtype)).sum().backward()
+    for tensor in (x, *layer.parameters()):
+        assert tensor.grad.dtype == dtype
+        assert np.isfinite(tensor.grad.data).all()
+    for buffer in layer.buffers():
+        assert buffer.dtype in (dtype, np.int64)
+
+
+@cases
+@pytest.mark.parametrize("training", [True, False])
+def test_gradients_of_input_and_parameters(make, shape, training):
+    layer = make(dtype=np.float64).train(training)
+    params = list(layer.parameters())
+    for p in params:
+        init.normal_(p)
+    for b in layer.buffers():  # other statistics than the batch's
+        if b.dtype == np.float64:
+            init.uniform_(b, 0.5, 2)
+
+    def run(x, *params):
+        mg.manual_seed(3)  # the same mask of a dropout each time
+        return layer(x)
+
+    x = mg.randn(*shape, dtype=np.float64)
+    x = (x + 0.2 * x.sign()).requires_grad_()  # away from the kinks at 0
+    how = {"atol": 1e-6, "rtol": 1e-5, "fast_mode": True}
+    assert gradcheck(run, (x, *params), **how)
+    assert gradgradcheck(run, (x, *params), **how)
+
+
+@cases
+def test_evaluation_changes_no_buffer(make, shape):
+    layer = make().eval()
+    before = {name: b.data.tobytes() for name, b in layer.named_buffers()}
+    layer(mg.randn(*shape))
+    assert {name: b.data.tobytes() for name, b in layer.named_buffers()} == before
+
+
+@pytest.mark.parametrize("name", sorted(set(nn.__all__) - {"functional", "init"}))
+def test_every_public_class_says_what_it_is(name):
+    assert inspect.getdoc(getattr(nn, name))
+
+
+# ---- linear --------------------------------------------------------------------------------------
+
+
+def test_linear():
+    layer = nn.Linear(3, 2)
+    x = mg.randn(2, 4, 3)
+    np.testing.assert_allclose(
+        layer(x).detach().numpy(),
+        x.numpy() @ layer.weight.detach().numpy().T + layer.bias.detach().numpy(),
+        rtol=1e-5,
+        atol=1e-6,
+    )
+    with pytest.raises(ValueError, match=r"linear: .*\[4, 5\].*\[2, 3\]"):
+        layer(mg.ones(4, 5))
+    with pytest.raises(TypeError, match=r"linear: .*float64.*float32"):
+        layer(mg.ones(4, 3, dtype=mg.float64))
+
+
+def test_embedding_looks_up_rows_and_adds_up_their_gradients():
+    layer = nn.Embedding(5, 2)
+    out = layer(mg.tensor([[1, 3], [1, 1]]))
+    assert out.shape == (2, 2, 2)
+    np.testing.assert_array_equal(out.data[0, 1], layer.weight.data[3])
+    out.sum().backward()
+    assert layer.weight.grad[:, 0].tolist() == [0, 3, 0, 1, 0]
+
+
+def test_embedding_pads():
+    layer = nn.Embedding(4, 2, padding_idx=-1)
+    assert layer.padding_idx == 3
+    assert layer.weight[3].tolist() == [0, 0]
+    layer(mg.tensor([3, 0, 3])).sum().backward()
+    assert layer.weight.grad[:, 1].tolist() == [1, 0, 0, 0]
+    with pytest.raises(ValueError, match="padding_idx 4"):
+        nn.Embedding(4, 2, padding_idx=4)
+
+
+def test_embedding_refuses_what_is_no_row():
+    layer = nn.Embedding(4, 2)
+    for wrong in ([4], [-1], [0, 7]):
+        with pytest.raises(IndexError, match=r"embedding: indices must be in 0 \.\.\. 3"):
+            layer(mg.tensor(wrong))
+    with pytest.raises(TypeError, match="embedding: needs integers as indices, got float32"):
+        layer(mg.tensor([1.0]))
+    with pytest.raises(TypeError, match="an index must be a tensor, got list"):
+        layer([1])
+
+
+# ---- convolution ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("layer", [nn.Conv2d(3, 8, 4, 2, 1), nn.ConvTranspose2d(3, 8, 4, 2, 1)])
+def test_kernels_are_channels_last_in_memory_and_stay_so(layer):
+    def is_last(array):
+        return array.transpose(0, 2, 3, 1).flags.c_contiguous
+
+    assert is_last(layer.weight.data)
+    layer(mg.randn(2, 3, 8, 8)).sum().backward()
+    assert is_last(layer.weight.grad.data)
+    assert is_last(mg.no_grad()(init.normal_)(layer.weight).data)
+
+
+def test_conv_transpose_is_the_adjoint_with_one_weight():
+    conv = nn.Conv2d(2, 3, 3, 2, 1, dtype=mg.float64, bias=False)
+    back = nn.ConvTranspose2d(3, 2, 3, 2, 1, dtype=mg.float64, bias=False)
+    assert back.weight.shape == conv.weight.shape
+    back.load_state_dict(conv.state_dict())
+    x = mg.randn(2, 2, 6, 7, dtype=mg.float64)
+    y = mg.randn(2, 3, 3, 4, dtype=mg.float64)
+    left = (conv(x) * y).sum().item()
+    right = (x * back(y, output_size=(6, 7))).sum().item()
+    assert left == pytest.approx(right, rel=1e-12)
+
+
+def test_conv_transpose_output_size_is_reachable_or_refused():
+    layer = nn.ConvTranspose2d(1, 1, 3, stride=2)
+    x = mg.ones(1, 1, 3, 3)
+    assert layer(x).shape == (1, 1, 7, 7)
+    assert layer(x, output_size=(8, 7)).shape == (1, 1, 8, 7)
+    for wrong in ((6, 7), (9, 7)):
+        with pytest.raises(ValueError, match=r"output_size .* must be from \[7, 7\] to \[8, 8\]"):
+            layer(x, output_size=wrong)
+
+
+def test_wrong_images_and_settings_are_named():
+    conv = nn.Conv2d(3, 8, 3)
+    with pytest.raises(ValueError, match=r"conv2d: .*needs x with 3 channels"):
+        conv(mg.ones(1, 2, 8, 8))
+    with pytest.raises(ValueError, match="conv_transpose2d: expected x"):
+        nn.ConvTranspose2d(3, 8, 3)(mg.ones(3, 8, 8))
+    for groups in (2, 0):
+        with pytest.raises(ValueError, match=f"Conv2d: in_channels 3 .* groups {groups}"):
+            nn.Conv2d(3, 8, 3, groups=groups)
+
+
+# ---- batch normalization -------------------------------------------------------------------------
+
+
+def test_batch_norm_running_statistics_after_one_batch():
+    norm = nn.BatchNorm1d(1)
+    out = norm(mg.tensor([[0.0], [2.0], [4.0]]))
+    np.testing.assert_allclose(out.data.ravel(), [-1.2247, 0, 1.2247], atol=1e-4)  # biased
+    assert norm.running_mean.item() == pytest.approx(0.2)  # 0.9 · 0 + 0.1 · 2
+    assert norm.running_var.item() == pytest.approx(1.3)  # 0.9 · 1 + 0.1 · 4: unbiased
+    assert norm.num_batches_tracked.item() == 1
+
+
+def test_batch_norm_evaluates_with_what_it_has_seen():
+    norm = nn.BatchNorm2d(2)
+    norm.load_state_dict(
+        {
+            "weight": mg.tensor([2.0, 1.0]),
+            "bias": mg.tensor([1.0, 0.0]),
+            "running_mean": mg.tensor([3.0, 0.0]),
+            "running_var": mg.tensor([4.0, 1.0]),
+            "num_batches_tracked": mg.tensor(7),
+        }
+    )
+    norm.eval()
+    out = norm(mg.full((1, 2, 1, 1), 5.0))
+    np.testing.assert_allclose(out.data.ravel(), [3, 5], rtol=1e-5)  # a batch of one is fine
+    assert norm.num_batches_tracked.item() == 7
+
+
+def test_batch_norm_without_momentum_averages_all_batches_alike():
+    norm = nn.BatchNorm1d(1, momentum=None)
+    for values in ([0.0, 2.0], [10.0, 14.0], [1.0, 3.0]):
+        norm(mg.tensor(values).reshape(2, 1))
+    assert norm.running_mean.item() == pytest.approx((1 + 12 + 2) / 3)
+    assert norm.running_var.item() == pytest.approx((2 + 8 + 2) / 3)
+
+
+def test_batch_norm_without_statistics_uses_the_batch_in_evaluation_too():
+    norm = nn.BatchNorm1d(2, track_running_stats=False).eval()
+    assert list(norm.state_dict()) == ["weight", "bias"]
+    out = norm(mg.randn(50, 2) * 3 + 4).detach().numpy()
+    np.testing.assert_allclose(out.mean(0), 0, atol=1e-5)
+    np.testing.assert_allclose(out.var(0), 1, atol=1e-3)
+
+
+def test_batch_norm_says_which_shape_it_wants():
+    with pytest.raises(ValueError, match=r"BatchNorm2d: expected \(N, C, H, W\) with C = 3"):
+        nn.BatchNorm2d(3)(mg.ones(2, 3))
+    with pytest.raises(ValueError, match=r"BatchNorm1d: expected .*\(N, C, L\) with C = 3"):
+        nn.BatchNorm1d(3)(mg.ones(2, 4))
+    with pytest.raises(ValueError, match="more than one value per channel"):
+        nn.BatchNorm1d(3)(mg.ones(1, 3))
+
+
+# ---- dropout -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("p", [0.1, 0.5, 0.9])
+def test_dropout_keeps_the_mean_and_drops_a_share(p):
+    x = mg.ones(200, 500)
+    out = nn.Dropout(p)(x).numpy()
+    n, dropped = out.size, (out == 0).mean()
+    assert abs(dropped - p) < 5 * math.sqrt(p * (1 - p) / n)
+    np.testing.assert_allclose(out[out != 0], 1 / (1 - p), rtol=1e-6)
+
+
+def test_dropout_at_its_ends_and_in_evaluation():
+    x = mg.randn(3, 4)
+    assert nn.Dropout(0.0)(x) is x
+    assert nn.Dropout(0.5).eval()(x) is x
+    assert not nn.Dropout(1.0)(x).numpy().any()
+    for wrong in (-0.1, 1.1, math.nan):
+        with pytest.raises(ValueError, match="Dropout: p must be between 0 and 1"):
+            nn.Dropout(wrong)
+        with pytest.raises(ValueError, match="dropout: p must be between 0 and 1"):
+            F.dropout(x, wrong)
+
+
+def test_dropout_means_the_same_by_seed_in_any_memory_order():
+    x = mg.ones(2, 3, 4, 5)
+    last = mg.ones(2, 4, 5, 3).permute(0, 3, 1, 2)
+    results = []
+    for image in (x, last):
+        mg.manual_seed(1)
+        results.append(F.dropout(image))
+    np.testing.assert_array_equal(results[0].data, results[1].data)
+    assert results[1].data.strides == last.data.strides
+
+
+# ---- shapes --------------------------------------------------------------------------------------
+
+
+def test_flatten_and_unflatten_are_inverse():
+    x = mg.randn(2, 3, 4, 5)
+    assert nn.Flatten()(x).shape == (2, 60)
+    assert nn.Flatten(0, 1)(x).shape == (6, 4, 5)
+    back = nn.Unflatten(-1, (3, -1, 5))(nn.Flatten()(x))
+    np.testing.assert_array_equal(back.data, x.data)
+    with pytest.raises(ValueError, match="reshape"):
+        nn.Unflatten(1, (7, 7))(mg.ones(2, 48))
+
+
+# ---- first values --------------------------------------------------------------------------------
+
+
+def uniform_within(tensor, bound):
+    """Whether a tensor looks uniform on ±bound: its range and its first two moments."""
+    x = tensor.detach().numpy().ravel()
+    sd = bound / math.sqrt(3)
+    return (
+        abs(x).max() <= bound
+        and abs(x).max() > 0.99 * bound
+        and abs(x.mean()) < 5 * sd / math.sqrt(x.size)
+        and abs(x.var() / sd**2 - 1) < 5 * math.sqrt(0.8 / x.size)
+    )
+
+
+@pytest.mark.parametrize(
+    ("layer", "fan_in"),
+    [
+        (nn.Linear(400, 300), 400),
+        (nn.Conv2d(64, 128, 4), 64 * 16),
+        (nn.Conv2d(64, 128, 4, groups=4), 16 * 16),
+        (nn.ConvTranspose2d(64, 32, 4), 32 * 16),  # and not 64 · 16: see init
+        (nn.ConvTranspose2d(64, 128, 4, groups=4), 32 * 16),
+    ],
+    ids=["linear", "conv", "grouped conv", "transposed", "grouped transposed"],
+)
+def test_weights_start_uniform_within_one_over_root_fan_in(layer, fan_in):
+    mg.manual_seed(0)
+    layer.reset_parameters()
+    assert uniform_within(layer.weight, 1 / math.sqrt(fan_in))
+    layer.bias = nn.Parameter(mg.zeros(100_000))  # enough of them to tell
+    layer.reset_parameters()
+    assert uniform_within(layer.bias, 1 / math.sqrt(fan_in))
+
+
+def test_embeddings_start_standard_normal():
+    x = nn.Embedding(500, 100).weight.detach().numpy()
+    assert abs(x.mean()) < 5 / math.sqrt(x.size)
+    assert abs(x.var() - 1) < 5 * math.sqrt(2 / x.size)
+
+
+def test_batch_norm_starts_as_the_identity():
+    state = nn.BatchNorm2d(3).state_dict()
+    found = {name: x.tolist() for name, x in state.items()}
+    assert found == {
+        "weight": [1, 1, 1], "bias": [0, 0, 0], "running_mean": [0, 0, 0],
+        "running_var": [1, 1, 1], "num_batches_tracked": 0,
+    }  # fmt: skip
+
+
+def test_a_seed_gives_the_same_kernel_whatever_its_order_in_memory():
+    mg.manual_seed(4)
+    last = nn.Conv2d(3, 4, 2).weight
+    mg.manual_seed(4)
+    first = init.kaiming_uniform_(mg.empty(4, 3, 2, 2), a=math.sqrt(5))
+    np.testing.assert_array_equal(last.data, first.data)
+
+
+@pytest.mark.parametrize(
+    ("fill", "sd", "shape"),
+    [
+        (lambda w: init.kaiming_uniform_(w, nonlinearity="relu"), math.sqrt(2 / 400), "uniform"),
+        (lambda w: init.kaiming_normal_(w, 0.2), math.sqrt(2 / 1.04 / 400), "normal"),
+        (lambda w: init.kaiming_normal_(w, mode="fan_out"), math.sqrt(2 / 300), "normal"),
+        (lambda w: init.xavier_uniform_(w, 2.0), 2 * math.sqrt(2 / 700), "uniform"),
+        (lambda w: init.xavier_normal_(w), math.sqrt(2 / 700), "normal"),
+        (lambda w: init.normal_(w, 0.0, 0.02), 0.02, "normal"),
+        (lambda w: init.uniform_(w, -1.0, 1.0), 1 / math.sqrt(3), "uniform"),
+    ],
+)
+def test_distributions(fill, sd, shape):
+    w = nn.Parameter(mg.empty(300, 400))
+    assert fill(w) is w
+    if shape == "uniform":
+        assert uniform_within(w, sd * math.sqrt(3))
+    else:
+        x = w.detach().numpy()
+        assert abs(x.var() / sd**2 - 1) < 5 * math.sqrt(2 / x.size)
+        assert abs((x**4).mean() / sd**4 - 3) < 5 * math.sqrt(96 / x.size)  # kurtosis
+    assert w.dtype == np.float32
+    assert w.requires_grad and w.is_leaf
+
+
+def test_constants_and_gains():
+    w = nn.Parameter(mg.empty(2, 2))
+    assert init.zeros_(w).tolist() == [[0, 0], [0, 0]]
+    assert init.ones_(w).tolist() == [[1, 1], [1, 1]]
+    assert init.constant_(w, 0.5).tolist() == [[0.5, 0.5], [0.5, 0.5]]
+    assert init.calculate_gain("relu") == math.sqrt(2)
+    assert init.calculate_gain("tanh") == 5 / 3
+    assert init.calculate_gain("leaky_relu", 0.2) == math.sqrt(2 / 1.04)
+    assert init.calculate_gain("leaky_relu") == math.sqrt(2 / 1.0001)
+    with pytest.raises(ValueError, match="unknown nonlinearity 'gelu'"):
+        init.calculate_gain("gelu")
+    with pytest.raises(ValueError, match="mode must be 'fan_in' or 'fan_out'"):
+        init.kaiming_normal_(w, mode="fan")
+    with pytest.raises(ValueError, match="two dimensions"):
+        init.xavier_normal_(mg.empty(3))
