@@ -238,8 +238,6 @@ KINKS = {
     "power 0": (lambda x: x**0, lambda x: x**0, 1),
     "power 1": (lambda x: x**1, lambda x: x**1, 1),
     "power 2": (lambda x: x**2, lambda x: x**2, 1),
-    "power": (lambda x, y: x ** abs(y), lambda x, y: x.abs() ** y.abs(), 0),
-    "roots": (lambda x: abs(x).sqrt(), lambda x: x.abs().sqrt(), 0),
 }
 
 
