@@ -8,97 +8,15 @@ an array which was saved for backward and then changed is recognised by comparin
 """
 
 import math
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from operator import add
-from typing import Any, TypeVar
+from typing import Any
 
-from .backend import Array, DType, Shape, device_of, exclusive, in_memory_order, quiet
+from .backend import device_of, exclusive, in_memory_order, quiet
 from .clock import mutated, tick
 from .modes import mode, set_grad_enabled
-
-V = TypeVar("V", bound="Variable")
-
-
-class Variable:
-    """An array and its place on the tape: what the engine needs to know of a Tensor."""
-
-    __slots__ = ("__weakref__", "data", "node")
-
-    data: Array
-    node: "Node | None"
-
-    def __init__(self, data: Array, node: "Node | None" = None) -> None:
-        self.data = data
-        self.node = node
-
-
-_tensor: type[Variable] = Variable
-
-
-def makes_results(cls: type[V]) -> type[V]:
-    """Class decorator: the results of ops and the gradients are of this class (it is Tensor)."""
-    global _tensor
-    _tensor = cls
-    return cls
-
-
-def result(data: Array, node: "Node | None" = None) -> Any:
-    """A tensor with `data`, made by `node`."""
-    return _tensor(data, node)
-
-
-class Node(ABC):
-    """One recorded operation. `parents` are the nodes of the operands that need a gradient."""
-
-    __slots__ = ("dtype", "extras", "name", "parents", "saved", "shape", "stamp")
-
-    name: str
-    shape: Shape
-    dtype: DType
-    stamp: int
-    parents: "tuple[Node, ...]"
-    saved: tuple[Any, ...] | None  # None once freed
-    extras: dict[str, Any] | None  # hooks, the retained gradient, the line of code: rarely there
-
-    @abstractmethod
-    def gradients(self, g: Any, differentiable: bool, on_path: "set[Node] | None") -> list[Any]:
-        """What reaches each parent when `g` reaches this node; None for parents that are not
-        `on_path`.
-
-        `g` is an array, and so are the results; if they are to be differentiable, all are tensors.
-        """
-
-    def free(self) -> None:
-        self.saved = None
-        self.parents = ()
-
-    def __repr__(self) -> str:
-        return f"<{self.name} {list(self.shape)}>"
-
-
-class Leaf(Node):
-    """Where the gradient of a tensor that was made by the user accumulates."""
-
-    __slots__ = ("grad",)
-
-    def __init__(self, shape: Shape, dtype: DType) -> None:
-        self.name = "leaf"
-        self.shape = shape
-        self.dtype = dtype
-        self.parents = ()
-        self.saved = ()
-        self.extras = None
-        self.stamp = tick()
-        self.grad: Any = None
-
-    def gradients(self, g: Any, differentiable: bool, on_path: "set[Node] | None") -> list[Any]:
-        return []
-
-    def free(self) -> None:
-        """A leaf belongs to its tensor, not to the graph."""
-
+from .nodes import Leaf, Node, Variable, extras_of
 
 # ---- the walk ------------------------------------------------------------------------------------
 
@@ -122,18 +40,15 @@ def walk(
     pending: dict[int, tuple[Node, Any]] = {}  # by stamp: a node and the sum of what has reached it
     stamps: list[int] = []  # a heap: the youngest node comes first
 
-    def contribute(node: Node, part: Any) -> None:
-        stamp = node.stamp
-        if stamp in pending:
-            part = _sum(pending.pop(stamp)[1], part, differentiable)
-        else:
-            heappush(stamps, -stamp)
-        pending[stamp] = (node, part)
-
     for node, part in roots:
         if on_path is None or node in on_path:
-            contribute(node, part)
-    del part
+            if node.stamp in pending:
+                part = pending.pop(node.stamp)[1] + part
+            else:
+                heappush(stamps, -node.stamp)
+            pending[node.stamp] = (node, part)
+    part = None  # or it would count as a second owner, here and below
+    anomaly = mode.anomaly
     while stamps:
         node, g = pending.pop(-heappop(stamps))
         if node.extras is not None:
@@ -147,18 +62,24 @@ def walk(
             if not (differentiable or exclusive(g)):
                 g = g.copy(order="K")
             _accumulate(node, g)
+            continue
         if node.saved is None:
             raise RuntimeError(_FREED.format(node.name))
         parts = node.gradients(g, differentiable, on_path)
-        for parent in reversed(node.parents):
-            part = parts.pop()
-            if part is not None:
-                if mode.anomaly:
-                    _complain_of_nan(node, part)
-                contribute(parent, part)
-            part = None  # or it would count as a second owner
+        if anomaly:
+            _complain_of_nan(node, parts)
+        for parent, part in zip(node.parents, parts, strict=True):
+            if part is None:
+                continue
+            stamp = parent.stamp
+            if stamp in pending:
+                pending[stamp] = (parent, _sum(pending.pop(stamp)[1], part, differentiable))
+            else:
+                heappush(stamps, -stamp)
+                pending[stamp] = (parent, part)
+        part, parts = None, []
         if not retain_graph:
-            node.free()
+            node.saved, node.parents = None, ()
     return found
 
 
@@ -198,7 +119,7 @@ def _accumulate(leaf: Leaf, g: Any) -> None:
     if hasattr(g, "node"):  # a tensor: two leaves must not share it
         leaf.grad = g.clone() if leaf.grad is None else leaf.grad + g
     elif leaf.grad is None:
-        leaf.grad = result(device_of(g).asarray(g))
+        leaf.grad = Variable.made(device_of(g).asarray(g))
     else:
         leaf.grad.data += g
         mutated(leaf.grad.data)
@@ -208,7 +129,7 @@ def _run_hooks(node: Node, g: Any) -> Any:
     """Show the gradient to each hook of the node, which may return another one; then keep it if
     the node was told to."""
     extras = extras_of(node)
-    tensor: Any = g if isinstance(g, Variable) else result(device_of(g).asarray(g))
+    tensor: Any = g if isinstance(g, Variable) else Variable.made(device_of(g).asarray(g))
     for hook in list(extras.get("hooks", {}).values()):
         replaced = hook(tensor)
         if replaced is not None:
@@ -230,23 +151,18 @@ def _check_hook(replaced: Any, node: Node) -> None:
         )
 
 
-def _complain_of_nan(node: Node, part: Any) -> None:
-    array = part.data if isinstance(part, Variable) else part
-    if not (array == array).all():
-        where = (node.extras or {}).get("line", "no line: it ran before detect_anomaly() was on")
-        raise RuntimeError(
-            f"detect_anomaly: the gradient of '{node.name}' has a NaN. The operation was recorded "
-            f"at\n  {where}"
-        )
+def _complain_of_nan(node: Node, parts: Sequence[Any]) -> None:
+    for part in parts:
+        array = part.data if isinstance(part, Variable) else part
+        if array is not None and not (array == array).all():
+            where = (node.extras or {}).get("line", "no line: it ran before detect_anomaly()")
+            raise RuntimeError(
+                f"detect_anomaly: the gradient of '{node.name}' has a NaN. The operation was "
+                f"recorded at\n  {where}"
+            )
 
 
 # ---- what users call -----------------------------------------------------------------------------
-
-
-def extras_of(node: Node) -> dict[str, Any]:
-    if node.extras is None:
-        node.extras = {}
-    return node.extras
 
 
 def add_hook(node: Node, hook: Callable[[Any], Any]) -> Callable[[], None]:
@@ -323,7 +239,7 @@ def grad(
 
 
 def _as_result(g: Any, differentiable: bool) -> Any:
-    return g if differentiable else result(device_of(g).asarray(g).copy())
+    return g if differentiable else Variable.made(device_of(g).asarray(g).copy())
 
 
 def _listed(name: str, x: Any) -> list[Any]:
@@ -356,9 +272,11 @@ def _roots(
                 "reduce the tensor (.sum() or .mean()) or pass the gradient"
             )
         if g is None:
-            g = result(device_of(x.data).xp.ones(x.shape, x.dtype))
+            g = Variable.made(device_of(x.data).xp.ones(x.shape, x.dtype))
+        elif isinstance(g, str):
+            raise TypeError(f"{name}: the gradient must be a tensor, got {g!r}")
         elif not isinstance(g, Variable):
-            g = result(device_of(x.data).asarray(g, x.dtype))
+            g = Variable.made(device_of(x.data).asarray(g, x.dtype))
         if g.data.shape != x.shape or g.data.dtype != x.dtype:
             raise ValueError(
                 f"{name}: the gradient must be {x.dtype}{list(x.shape)} as its tensor, got "

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from . import random
-from .backend import Device, DType, Shape, cpu, device_of
+from .backend import Device, DType, Shape, cpu, device_of, find_dtype
 from .backend import device as find_device
 from .ops.shape import shape_of
 from .tensor import Tensor
@@ -41,10 +41,10 @@ def tensor(
     if isinstance(data, Tensor):
         copied: Tensor = data.detach().clone().to(device=device, dtype=dtype)
         return _finished(copied.data, requires_grad)
-    kind = None if dtype is None else np.dtype(dtype)
+    kind = None if dtype is None else find_dtype("tensor", dtype)
     if device_of(data) is not cpu:
         return _finished(_as_array(data.copy(), kind, device or device_of(data)), requires_grad)
-    host = np.array(data) if hasattr(data, "dtype") else _from_python(data, kind)
+    host = np.array(np.asarray(data)) if hasattr(data, "dtype") else _from_python(data, kind)
     return _finished(_as_array(_checked("tensor", host), kind, device), requires_grad)
 
 
@@ -64,8 +64,14 @@ def _from_python(data: Any, dtype: DType | None = None) -> np.ndarray[Any, Any]:
         raise TypeError(f"tensor: cannot make a tensor of {type(data).__name__} {data!r:.60}")
     if dtype is not None:
         return array.astype(dtype)
-    holds_numpy = isinstance(data, list | tuple) and any(hasattr(x, "dtype") for x in data)
-    return array.astype(np.float32) if array.dtype == np.float64 and not holds_numpy else array
+    if array.dtype == np.uint64:
+        raise ValueError("tensor: an integer is too large for int64")
+    if array.dtype != np.float64:
+        return array
+    dtypes = (
+        [x.dtype for x in data if hasattr(x, "dtype")] if isinstance(data, list | tuple) else []
+    )
+    return array.astype(np.result_type(*dtypes) if dtypes else np.float32)
 
 
 def as_tensor(data: Any, *, dtype: Any = None, device: _Place = None) -> Tensor:
@@ -73,7 +79,7 @@ def as_tensor(data: Any, *, dtype: Any = None, device: _Place = None) -> Tensor:
     if isinstance(data, Tensor):
         moved: Tensor = data.to(device=device, dtype=dtype)
         return moved
-    kind = None if dtype is None else np.dtype(dtype)
+    kind = None if dtype is None else find_dtype("as_tensor", dtype)
     if device_of(data) is not cpu:
         return Tensor(_as_array(data, kind, device or device_of(data)))
     host = np.asarray(data) if hasattr(data, "dtype") else _from_python(data, kind)
@@ -107,7 +113,9 @@ def full(
     requires_grad: bool = False,
 ) -> Tensor:
     """A tensor of one value; its dtype is that of the value unless given."""
-    kind = np.dtype(dtype) if dtype is not None else _from_python(fill_value).dtype
+    if not isinstance(fill_value, int | float) and not hasattr(fill_value, "dtype"):
+        raise TypeError(f"full: the value must be a number, got {fill_value!r}")
+    kind = _from_python(fill_value).dtype if dtype is None else find_dtype("full", dtype)
     return _finished(_place(device).xp.full(shape_of((size,)), fill_value, kind), requires_grad)
 
 
@@ -122,21 +130,29 @@ def zeros(
     *size: Any, dtype: Any = float32, device: _Place = None, requires_grad: bool = False
 ) -> Tensor:
     """A tensor of zeros."""
-    return _finished(_place(device).xp.zeros(_size_and(size), dtype or float32), requires_grad)
+    return _finished(
+        _place(device).xp.zeros(_size_and(size), find_dtype("zeros", dtype or float32)),
+        requires_grad,
+    )
 
 
 def ones(
     *size: Any, dtype: Any = float32, device: _Place = None, requires_grad: bool = False
 ) -> Tensor:
     """A tensor of ones."""
-    return _finished(_place(device).xp.ones(_size_and(size), dtype or float32), requires_grad)
+    return _finished(
+        _place(device).xp.ones(_size_and(size), find_dtype("ones", dtype or float32)), requires_grad
+    )
 
 
 def empty(
     *size: Any, dtype: Any = float32, device: _Place = None, requires_grad: bool = False
 ) -> Tensor:
     """A tensor whose elements are not set."""
-    return _finished(_place(device).xp.empty(_size_and(size), dtype or float32), requires_grad)
+    return _finished(
+        _place(device).xp.empty(_size_and(size), find_dtype("empty", dtype or float32)),
+        requires_grad,
+    )
 
 
 def zeros_like(x: Any, *, dtype: Any = None) -> Tensor:
@@ -157,6 +173,8 @@ def full_like(x: Any, fill_value: Any, *, dtype: Any = None) -> Tensor:
 def arange(*limits: Any, dtype: Any = None, device: _Place = None) -> Tensor:
     """start, start + step, ... below end: `arange(end)`, `arange(start, end)` or `arange(start,
     end, step)`."""
+    if len(limits) == 3 and limits[2] == 0:
+        raise ValueError("arange: the step must not be 0")
     kind = dtype or (float32 if any(isinstance(n, float | np.floating) for n in limits) else int64)
     return Tensor(_place(device).xp.arange(*limits, dtype=kind))
 
@@ -165,6 +183,8 @@ def linspace(
     start: float, end: float, steps: int, *, dtype: Any = float32, device: _Place = None
 ) -> Tensor:
     """`steps` numbers from start to end, both included."""
+    if steps < 0:
+        raise ValueError(f"linspace: needs a number of steps that is not negative, got {steps}")
     return Tensor(_place(device).xp.linspace(start, end, steps, dtype=dtype))
 
 
@@ -173,12 +193,19 @@ def eye(n: int, m: int | None = None, *, dtype: Any = float32, device: _Place = 
     return Tensor(_place(device).xp.eye(n, m, dtype=dtype))
 
 
+def _floating(name: str, dtype: Any) -> DType:
+    found = find_dtype(name, dtype or float32)
+    if found.kind != "f":
+        raise TypeError(f"{name}: draws floating numbers, not {found}; use randint for integers")
+    return found
+
+
 def rand(
     *size: Any, dtype: Any = float32, device: _Place = None, requires_grad: bool = False
 ) -> Tensor:
     """Uniform random numbers from [0, 1)."""
     return _finished(
-        random.uniform(_size_and(size), np.dtype(dtype or float32), _place(device)), requires_grad
+        random.uniform(_size_and(size), _floating("rand", dtype), _place(device)), requires_grad
     )
 
 
@@ -187,7 +214,7 @@ def randn(
 ) -> Tensor:
     """Random numbers from the standard normal distribution."""
     return _finished(
-        random.normal(_size_and(size), np.dtype(dtype or float32), _place(device)), requires_grad
+        random.normal(_size_and(size), _floating("randn", dtype), _place(device)), requires_grad
     )
 
 
@@ -207,9 +234,13 @@ def randint(*limits_and_size: Any, device: _Place = None) -> Tensor:
         raise TypeError("randint: takes (high, size) or (low, high, size)")
     *limits, size = limits_and_size
     low, high = (0, *limits) if len(limits) == 1 else limits
+    if low >= high:
+        raise ValueError(f"randint: there is no integer from {low} to below {high}")
     return Tensor(random.stream(_place(device)).integers(low, high, shape_of((size,))))
 
 
 def randperm(n: int, *, device: _Place = None) -> Tensor:
     """The integers from 0 to n - 1 in random order."""
+    if n < 0:
+        raise ValueError(f"randperm: needs a number that is not negative, got {n}")
     return Tensor(random.stream(_place(device)).permutation(n))

@@ -3,11 +3,11 @@
 from typing import TYPE_CHECKING, Any
 
 from . import ops, random
-from .autograd import Leaf, Variable
 from .backend import device_of
 from .clock import mutated
 from .methods import Methods
 from .modes import mode
+from .nodes import Leaf, Variable
 from .op import Op
 
 if TYPE_CHECKING:
@@ -30,6 +30,10 @@ class InPlace(Methods):
                 "use minigrad.where or concat to make a new one, or minigrad.no_grad() to change "
                 "a parameter"
             )
+
+    def _need_floats(self, name: str) -> None:
+        if self.data.dtype.kind != "f":
+            raise TypeError(f"{name}: needs a floating tensor, this one is {self.data.dtype}")
 
     def _become(self, name: str, value: Any) -> "Self":
         """Take over the elements of an array or number, which is broadcast, in this dtype."""
@@ -94,14 +98,16 @@ class InPlace(Methods):
         return self._become("mul_", ops.multiply(self.data, _data(other)))
 
     def clamp_(self, min: Any = None, max: Any = None) -> "Self":
-        return self._become("clamp_", ops.clip(self.data, min=min, max=max))
+        return self._become("clamp_", ops.clip(self.data, min, max))
 
     def normal_(self, mean: Any = 0.0, std: Any = 1.0) -> "Self":
         """Fill with normal random numbers."""
+        self._need_floats("normal_")
         draw = random.normal(self.data.shape, self.data.dtype, device_of(self.data))
         return self._become("normal_", draw * std + mean)
 
     def uniform_(self, a: Any = 0.0, b: Any = 1.0) -> "Self":
         """Fill with random numbers, uniform from [a, b)."""
+        self._need_floats("uniform_")
         draw = random.uniform(self.data.shape, self.data.dtype, device_of(self.data))
         return self._become("uniform_", draw * (b - a) + a)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from . import ops
-from .autograd import Variable
+from .nodes import Variable
 
 
 class Methods(Variable):
@@ -142,7 +142,7 @@ class Methods(Variable):
         return ops.power(self, exponent)
 
     def clip(self, min: Any = None, max: Any = None) -> Any:
-        return ops.clip(self, min=min, max=max)
+        return ops.clip(self, min, max)
 
     clamp = clip
 

@@ -1,7 +1,7 @@
 """What the current thread records: no_grad() and its relatives."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import ContextDecorator
 from functools import wraps
 from typing import Any
@@ -38,7 +38,7 @@ class _Switch(ContextDecorator):
             return super().__call__(function)
 
         @wraps(function)
-        def generator(*args: Any, **kwargs: Any) -> Iterator[Any]:
+        def generator(*args: Any, **kwargs: Any) -> Generator[Any, None, Any]:
             values = function(*args, **kwargs)
             while True:
                 with self:

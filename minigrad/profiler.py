@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
-from .autograd import Node, Variable, extras_of
 from .nn import Module
+from .nodes import Node, Variable, extras_of
 from .op import Op
 from .recorded import Recorded
 

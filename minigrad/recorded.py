@@ -4,15 +4,16 @@ import linecache
 import os
 import sys
 from collections.abc import Callable
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import clock
-from .autograd import Node, result
 from .backend import device_of, in_memory_order
 from .clock import tick
 from .modes import mode
+from .nodes import Node, Variable
 
 if TYPE_CHECKING:
     from .op import Op
@@ -23,11 +24,12 @@ _PACKAGE = os.path.dirname(__file__)
 class Plan:
     """What an op keeps and which rules run, for one choice of operands that need a gradient."""
 
-    __slots__ = ("facts", "keep", "op", "origins", "parents", "rules", "settings")
+    __slots__ = ("beyond", "broadcasts", "keep", "only", "op", "origins", "parents", "rules")
 
     def __init__(self, op: "Op", needed: int, count: int) -> None:
         self.op = op
         self.parents = [i for i in range(count) if needed >> i & 1]
+        self.only = self.parents[0] if len(self.parents) == 1 else None
         operands, rules = op.operands, op.rules
         if op.variadic:  # one rule for all of the operands, however many there are
             operands = [str(i) for i in range(count)]
@@ -40,30 +42,43 @@ class Plan:
                 f"{op.name}: no gradient rule for operand {', '.join(sorted(missing))}"
             )
         kept = list(dict.fromkeys(name for _, _, reads in active for name in reads))
-        # The values of a call are laid out as: operands, the output, the settings and facts that
-        # are read.
-        self.settings = [name for name in op.settings if name in kept]
+        # The values of a call are laid out as: operands, the output, and what lies beyond: settings
+        # that are read, by name and default, and facts that are read, by operand.
         facts = {f"{x}_{fact}": (i, fact) for i, x in enumerate(operands) for fact in _FACTS}
-        self.facts = [facts[name] for name in kept if name in facts]
-        layout = [*operands, "out", *self.settings, *(name for name in kept if name in facts)]
+        self.beyond: list[tuple[Any, Any]] = []
+        layout = [*operands, "out"]
         for name in kept:
+            if name in op.settings:
+                self.beyond.append((name, op.settings[name]))
+            elif name in facts:
+                self.beyond.append(facts[name])
+            elif name not in layout:
+                readable = [*layout, *op.settings, *facts]
+                raise TypeError(f"{op.name}: a rule reads {name!r}, which is none of {readable}")
             if name not in layout:
-                raise TypeError(
-                    f"{op.name}: a gradient rule reads {name!r}, which is none of {layout}"
-                )
-        self.keep = [layout.index(name) for name in kept]
+                layout.append(name)
+        self.keep = _getter([layout.index(name) for name in kept])
         # Where a kept value comes from: a parent's place, _OUT, or _FIXED.
         self.origins = [
             names.index(n) if n in names else _OUT if n == "out" else _FIXED for n in kept
         ]
+        # For each rule: where its results go, and what it reads of what is kept (None for all).
         self.rules = [
             (
                 [names.index(n) if n in names else -1 for n in targets],
                 rule,
-                [kept.index(n) for n in reads],
+                None if reads == kept else _getter([kept.index(n) for n in reads]),
             )
             for targets, rule, reads in active
         ]
+        self.broadcasts = op.broadcasts
+
+
+def _getter(places: list[int]) -> Callable[[Any], Any]:
+    """A function that takes these elements out of a sequence, as a sequence."""
+    if len(places) > 1:
+        return itemgetter(*places)
+    return itemgetter(slice(places[0], places[0] + 1) if places else slice(0))
 
 
 _OUT, _FIXED = -1, -2
@@ -88,42 +103,47 @@ class Recorded(Node):
         settings: dict[str, Any],
     ) -> None:
         self.plan = plan
-        self.name = plan.op.name
         self.shape = out.shape
         self.dtype = out.dtype
-        self.parents = tuple([operands[i].node for i in plan.parents])
+        if plan.only is None:
+            self.parents = tuple([operands[i].node for i in plan.parents])
+        else:
+            self.parents = (operands[plan.only].node,)
         self.extras = {"line": _line_of_caller()} if mode.anomaly else None
         self.stamp = tick()
-        if plan.keep:
-            facts = [_FACTS[fact](values[i]) for i, fact in plan.facts]
-            values.append(out)
-            if plan.settings:
-                defaults = plan.op.settings
-                values.extend([settings.get(name, defaults[name]) for name in plan.settings])
-            values.extend(facts)
-            self.saved = tuple([values[i] for i in plan.keep])
+        beyond = plan.beyond
+        if beyond:
+            read = [
+                settings.get(name, default) if type(name) is str else _FACTS[default](values[name])
+                for name, default in beyond
+            ]
+            self.saved = plan.keep([*values, out, *read])
         else:
-            self.saved = ()
+            values.append(out)
+            self.saved = plan.keep(values)
+
+    @property
+    def name(self) -> str:
+        return self.plan.op.name
 
     def gradients(self, g: Any, differentiable: bool, on_path: "set[Node] | None") -> list[Any]:
         plan, parents, saved = self.plan, self.parents, self.saved
-        assert saved is not None
+        assert saved is not None, "the walk does not come here"
         if clock.last_mutation > self.stamp:
             self._check_unchanged(saved)
         if differentiable:
             saved = self._as_tensors(saved)
+        here = type(g) is np.ndarray or differentiable or not plan.broadcasts
         parts: list[Any] = [None] * len(parents)
         for targets, rule, reads in plan.rules:
             if on_path is not None and not any(t >= 0 and parents[t] in on_path for t in targets):
                 continue
-            values = [saved[i] for i in reads]
-            if differentiable or isinstance(g, np.ndarray) or not plan.op.broadcasts:
-                got = rule(g, *values)
-            else:
-                got = in_memory_order(rule, (g, *values))
+            values = saved if reads is None else reads(saved)
+            got = rule(g, *values) if here else in_memory_order(rule, (g, *values))
             if len(targets) == 1 and not isinstance(got, tuple | list):
-                got = (got,)
-            elif not isinstance(got, tuple | list) or len(got) != len(targets):
+                parts[targets[0]] = self._fitted(got, parents[targets[0]])
+                continue
+            if not isinstance(got, tuple | list) or len(got) != len(targets):
                 raise TypeError(
                     f"{self.name}: a gradient rule for {len(targets)} operands must return as many "
                     f"gradients, got {got!r:.60}"
@@ -135,16 +155,21 @@ class Recorded(Node):
 
     def _fitted(self, part: Any, parent: Node) -> Any:
         """`part`, summed to the parent's shape where the op broadcast it."""
-        if not hasattr(part, "dtype"):
-            raise TypeError(f"{self.name}: a gradient rule gave {part!r:.60}, not an array")
+        try:
+            if part.shape == parent.shape and part.dtype is parent.dtype:
+                return part
+        except AttributeError:
+            raise TypeError(
+                f"{self.name}: a gradient rule gave {part!r:.60}, not an array"
+            ) from None
         if part.shape != parent.shape:
-            if not self.plan.op.broadcasts:
+            if not self.plan.broadcasts:
                 raise ValueError(
                     f"{self.name}: a gradient rule gave shape {list(part.shape)} for an operand "
                     f"of shape {list(parent.shape)}"
                 )
             part = self.plan.op.sum_to(part, shape=parent.shape)
-        if part.dtype is not parent.dtype and part.dtype != parent.dtype:
+        if part.dtype != parent.dtype:
             raise TypeError(
                 f"{self.name}: a gradient rule gave {part.dtype} for an operand of {parent.dtype}"
             )
@@ -155,7 +180,7 @@ class Recorded(Node):
         places = (*self.parents, self)
         return tuple(
             [
-                x if at == _FIXED else result(x, places[at])
+                x if at == _FIXED else Variable.made(x, places[at])
                 for x, at in zip(saved, self.plan.origins, strict=True)
             ]
         )

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import autograd, ops
-from .autograd import Leaf, makes_results
-from .backend import Array, Device, DType, Shape, device_of
+from .backend import Array, Device, DType, Shape, device_of, find_dtype
 from .backend import device as find_device
 from .inplace import InPlace
+from .nodes import Leaf, Node, extras_of, makes_results
 from .op import cast
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class Tensor(InPlace):
     __slots__ = ("_frozen",)  # the leaf, while requires_grad_(False) has taken it off the tape
     __hash__ = object.__hash__
 
-    def __init__(self, data: Array, node: "autograd.Node | None" = None) -> None:
+    def __init__(self, data: Array, node: Node | None = None) -> None:
         if type(data) is not np.ndarray and not hasattr(data, "strides"):
             raise TypeError(
                 f"Tensor: needs an array, got {type(data).__name__}; use minigrad.tensor(...)"
@@ -121,7 +121,8 @@ class Tensor(InPlace):
                     ".detach()"
                 )
         elif not requires_grad:
-            self._frozen = self.node
+            if self.node is not None:
+                self._frozen = self.node
             self.node = None
         elif self.node is None:
             if self.dtype.kind != "f":
@@ -137,7 +138,7 @@ class Tensor(InPlace):
         return self.node is None or isinstance(self.node, Leaf)
 
     @property
-    def grad_fn(self) -> "autograd.Node | None":
+    def grad_fn(self) -> Node | None:
         """The node that made this tensor, or None for a leaf."""
         return None if self.is_leaf else self.node
 
@@ -171,7 +172,7 @@ class Tensor(InPlace):
         if self.node is None:
             raise RuntimeError("retain_grad: this tensor requires no gradient")
         if not isinstance(self.node, Leaf):
-            autograd.extras_of(self.node)["retain"] = True
+            extras_of(self.node)["retain"] = True
 
     def register_hook(self, hook: "Callable[[Tensor], Tensor | None]") -> Callable[[], None]:
         """Call `hook` with the gradient when it is known; what it returns, if anything, replaces
@@ -279,8 +280,9 @@ class Tensor(InPlace):
             else:
                 dtype = arg
         out: Any = self
-        if dtype is not None and np.dtype(dtype) != self.dtype:
-            out = cast(out, dtype=np.dtype(dtype))
+        if dtype is not None and find_dtype("to", dtype) != self.dtype:
+            kind = find_dtype("to", dtype)
+            out = cast(self if kind.kind == "f" else self.detach(), dtype=kind)
         if device is not None and (target := find_device(device)) is not self.device:
             out = ops.move_to(out, device=target)
         return out

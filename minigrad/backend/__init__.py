@@ -1,7 +1,7 @@
 """Where arrays live: one Device per kind, and the only code that says "numpy" or "cupy" for device
 data."""
 
-from .base import Array, Device, DType, Geometry, Pair, Shape
+from .base import Array, Device, DType, Geometry, Pair, Shape, find_dtype
 from .devices import cpu, device, device_of, on_same_device, xp_of
 from .memory import exclusive, overlaps_itself, storage
 from .numeric import quiet
@@ -18,6 +18,7 @@ __all__ = [
     "device",
     "device_of",
     "exclusive",
+    "find_dtype",
     "in_memory_order",
     "on_same_device",
     "overlaps_itself",

@@ -14,6 +14,18 @@ Shape: TypeAlias = tuple[int, ...]
 Pair: TypeAlias = tuple[int, int]
 
 
+def find_dtype(name: str, dtype: Any) -> DType:
+    """A NumPy dtype by its name or type; TypeError, in the function's name, for what is none that
+    tensors have."""
+    try:
+        found: DType = np.dtype(dtype)
+    except TypeError:
+        raise TypeError(f"{name}: {dtype!r} is no dtype") from None
+    if found.kind not in "fiub":
+        raise TypeError(f"{name}: tensors are made of numbers and bools, not of {found}")
+    return found
+
+
 class Geometry(NamedTuple):
     """How a kernel moves over an image."""
 
@@ -103,6 +115,12 @@ class Device(ABC):
     def ahead(self, batches: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Array, ...]]:
         """Batches of host arrays as arrays of this device, which may fetch one batch ahead."""
         return (tuple([self.asarray(x) for x in batch]) for batch in batches)
+
+    def adam(
+        self, param: Array, grad: Array, exp_avg: Array, exp_avg_sq: Array, **how: float
+    ) -> bool:
+        """Do Adam's update of contiguous arrays in one kernel; False where there is none."""
+        return False
 
     def batch_norm_rows(
         self, rows: Array, mean: Array, rstd: Array, weight: Array | None, bias: Array | None

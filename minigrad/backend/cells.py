@@ -23,7 +23,7 @@ def scatter_product(xp: Any, image: Array, weight: Array, how: Geometry, size: P
     planes = _planes(xp, weight, how.stride)
     down, across = planes.shape[:2]
     products = xp.matmul(image.reshape(-1, c), planes.reshape(down * across, c, -1))
-    products = products.reshape(down, across, n, h, w, -1)
+    products = products.reshape(down, across, n, h, w, sh * sw * o)
     cells = xp.zeros((n, h + down - 1, w + across - 1, sh * sw * o), image.dtype)
     for i in range(down):
         for j in range(across):
@@ -46,11 +46,12 @@ def _planes(xp: Any, weight: Array, stride: Pair) -> Array:
 def _image_of(xp: Any, cells: Array, how: Geometry, size: Pair) -> Array:
     """Cells (N, H, W, sh * sw * O) as the image (N, *size, O) that is left when the padding is cut
     off."""
-    (sh, sw), (ph, pw), (n, h, w, _) = how.stride, how.padding, cells.shape
-    pixels = cells.reshape(n, h, w, sh, sw, -1).transpose(0, 1, 3, 2, 4, 5)
-    pixels = pixels.reshape(n, h * sh, w * sw, -1)[:, ph : ph + size[0], pw : pw + size[1]]
+    (sh, sw), (ph, pw), (n, h, w, values) = how.stride, how.padding, cells.shape
+    o = values // (sh * sw)
+    pixels = cells.reshape(n, h, w, sh, sw, o).transpose(0, 1, 3, 2, 4, 5)
+    pixels = pixels.reshape(n, h * sh, w * sw, o)[:, ph : ph + size[0], pw : pw + size[1]]
     if pixels.shape[1:3] == size:
         return xp.ascontiguousarray(pixels)
-    image = xp.zeros((n, *size, pixels.shape[-1]), cells.dtype)  # no product reaches the last rows
+    image = xp.zeros((n, *size, o), cells.dtype)  # no product reaches the last rows
     image[:, : pixels.shape[1], : pixels.shape[2]] = pixels
     return image

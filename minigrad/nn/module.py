@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..autograd import Leaf
 from ..backend import Device, DType
 from ..backend import device as find_device
 from ..clock import mutated
 from ..creation import as_tensor
+from ..nodes import Leaf
 from ..tensor import Tensor
 from .parameter import Parameter
 

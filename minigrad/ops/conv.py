@@ -15,7 +15,7 @@ gathered into (N * OH * OW, KH * KW * C).
 from typing import Any
 
 from ..backend import Geometry, Pair, device_of
-from ..op import need_arrays, op
+from ..op import need_arrays, need_one_dtype, op
 from .linalg import sum_rows
 from .shape import permute, reshape
 
@@ -191,10 +191,7 @@ def _check(name: str, x: Any, weight: Any, bias: Any, channels: int, out_channel
         )
     if bias is not None and tuple(bias.shape) != (out_channels,):
         raise ValueError(f"{name}: bias has shape {list(bias.shape)}, expected [{out_channels}]")
-    if x.dtype != weight.dtype:
-        raise TypeError(
-            f"{name}: x is {x.dtype} and weight {weight.dtype}; use .to(dtype) on one of them"
-        )
+    need_one_dtype(name, x=x, weight=weight, bias=bias)
 
 
 def conv2d(

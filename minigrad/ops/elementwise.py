@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import quiet
-from ..op import elementwise, not_differentiable
+from ..op import cast, elementwise, not_differentiable
 
 # ---- arithmetic ----------------------------------------------------------------------------------
 
@@ -60,24 +60,33 @@ negative.gradient("x")(lambda g: -g)
 
 
 @elementwise
-def power(xp: Any, x: Any, y: Any) -> Any:
-    """x to the power y; the gradient for y is 0 where x is 0 and y is not negative."""
+def power_(xp: Any, x: Any, y: Any) -> Any:
     return x**y  # and not xp.power: the operator knows squares and square roots
 
 
-@power.gradient("x")
+@power_.gradient("x")
 def _(g: Any, x: Any, y: Any) -> Any:
     if isinstance(y, int | float):
         return g * 0 if y == 0 else g * (y * x ** (y - 1))
     return g * where(y == 0, 0, y * x ** where(y == 0, 1, y - 1))
 
 
-@power.gradient("y")
+@power_.gradient("y")
 def _(g: Any, x: Any, y: Any, out: Any) -> Any:
     if isinstance(x, int | float):
         return g * (out * (math.log(x) if x > 0 else 0.0 if x == 0 else math.nan))
     no_slope = (x == 0) & (y >= 0)
     return g * where(no_slope, 0, out * log(where(no_slope, 1, x)))
+
+
+def power(x: Any, y: Any) -> Any:
+    """x to the power y; the gradient for y is 0 where x is 0 and y is not negative."""
+    return power_(_as_number(x), _as_number(y))
+
+
+def _as_number(x: Any) -> Any:
+    """x, with a tensor of bools as integers."""
+    return cast(x, dtype=np.dtype(np.int64)) if getattr(x, "dtype", None) == np.bool_ else x
 
 
 # ---- exponentials and roots ----------------------------------------------------------------------
@@ -259,8 +268,7 @@ minimum.gradient("y")(lambda g, x, y: _share(g, y < x, x == y))
 
 
 @elementwise
-def clip(xp: Any, x: Any, *, min: Any = None, max: Any = None) -> Any:
-    """x kept between two numbers, either of which may be None."""
+def clip_(xp: Any, x: Any, *, min: Any, max: Any) -> Any:
     if min is not None:
         x = xp.maximum(x, min)
     if max is not None:
@@ -268,10 +276,24 @@ def clip(xp: Any, x: Any, *, min: Any = None, max: Any = None) -> Any:
     return x
 
 
-@clip.gradient("x")
+@clip_.gradient("x")
 def _(g: Any, x: Any, min: Any, max: Any) -> Any:
     inside = True if min is None else x >= min
     return where(inside if max is None else (x <= max) & inside, g, 0)
+
+
+def clip(x: Any, min: Any = None, max: Any = None) -> Any:
+    """x kept between two bounds, numbers or tensors, either of which may be None.
+
+    A bound gets the gradient of the elements that it replaces, and x that of the others.
+    """
+    if min is None and max is None:
+        raise TypeError("clip: needs min, max or both")
+    if not (hasattr(min, "shape") or hasattr(max, "shape")):
+        return clip_(x, min=min, max=max)
+    if min is not None:
+        x = where(x < min, min, x)
+    return x if max is None else where(x > max, max, x)
 
 
 @elementwise

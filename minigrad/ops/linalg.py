@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from ..backend import device_of
-from ..op import expand, need_arrays, op, sum_to
+from ..op import expand, need_arrays, need_one_dtype, op, sum_to
 from .shape import reshape, transpose
 
 
@@ -35,10 +35,7 @@ def matmul(x: Any, y: Any) -> Any:
         raise ValueError(
             f"matmul: shapes {list(x.shape)} and {list(y.shape)} do not fit: the inner sizes differ"
         )
-    if x.dtype != y.dtype:
-        raise TypeError(
-            f"matmul: operands have dtypes {x.dtype} and {y.dtype}; use .to(dtype) on one of them"
-        )
+    need_one_dtype("matmul", x=x, y=y)
     if x.ndim == 2 and y.ndim == 2:
         return matmul_(x, y)
     a = reshape(x, (1, *x.shape)) if x.ndim == 1 else x
@@ -93,10 +90,7 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
         )
     if bias is not None and tuple(bias.shape) != (weight.shape[0],):
         raise ValueError(f"linear: bias has shape {list(bias.shape)}, expected [{weight.shape[0]}]")
-    if x.dtype != weight.dtype:
-        raise TypeError(
-            f"linear: x is {x.dtype} and weight {weight.dtype}; use .to(dtype) on one of them"
-        )
+    need_one_dtype("linear", x=x, weight=weight, bias=bias)
     if x.ndim == 2:
         return linear_(x, weight, bias)
     rows = reshape(x, (math.prod(x.shape[:-1]), x.shape[-1]))

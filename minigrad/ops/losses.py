@@ -12,10 +12,8 @@ from .elementwise import log1p_exp, sigmoid
 def bce_with_logits(xp: Any, x: Any, target: Any) -> Any:
     """-target log(sigmoid(x)) - (1 - target) log(1 - sigmoid(x)), as max(x, 0) - x target + log(1 +
     exp(-|x|))."""
-    out = log1p_exp(xp, -xp.abs(x))
-    out += xp.maximum(x, 0)
-    out -= x * target
-    return out
+    out = xp.maximum(x, 0) - x * target  # first, since both can be large and cancel
+    return out + log1p_exp(xp, -xp.abs(x))
 
 
 bce_with_logits.gradient("x")(lambda g, x, target: g * (sigmoid(x) - target))

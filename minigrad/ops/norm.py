@@ -3,9 +3,9 @@
 import math
 from typing import Any
 
-from ..autograd import Variable
 from ..backend import device_of
 from ..clock import mutated
+from ..nodes import Variable
 from ..op import op
 from .reduce import mean as mean_over
 from .reduce import var

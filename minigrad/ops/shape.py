@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import Variable
 from ..backend import Device, Shape, device_of, xp_of
+from ..nodes import Variable
 from ..op import expand as expand_op
 from ..op import need_arrays, op
 
@@ -92,7 +92,8 @@ def expand(x: Any, *sizes: Any) -> Any:
     wanted = shape_of(sizes)
     lead = len(wanted) - x.ndim
     shape = tuple([x.shape[i - lead] if n == -1 and i >= lead else n for i, n in enumerate(wanted)])
-    if lead < 0 or any(n < 0 for n in shape):
+    fits = all(n in (1, shape[lead + i]) for i, n in enumerate(x.shape)) if lead >= 0 else False
+    if not fits or any(n < 0 for n in shape):
         raise ValueError(f"expand: {list(x.shape)} cannot be expanded to {list(wanted)}")
     return expand_op(x, shape=shape)
 
@@ -181,6 +182,8 @@ def split(x: Any, split_size_or_sections: int | Sequence[int], dim: int = 0) -> 
     views."""
     d = axis("split", x.ndim, dim)
     n, step = x.shape[d], split_size_or_sections
+    if not isinstance(step, int | list | tuple):
+        raise TypeError(f"split: needs an int or a list of ints, got {step!r}")
     if isinstance(step, int):
         if step <= 0:
             raise ValueError(f"split: the size of the pieces must be positive, got {step}")
