@@ -1,0 +1,1 @@
+"""Measures of generative models: how good samples are, as numbers."""

@@ -1,0 +1,37 @@
+"""Distances of distributions on a line, exactly enough to compare others with."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Values = NDArray[Any]
+
+
+def wasserstein_1d(x: Values, y: Values) -> float:
+    """The Wasserstein-1 distance of two samples of one size (n,): sorted, the i-th go together.
+
+    On a line no plan is cheaper than one in which no paths cross: the mean of |x_(i) - y_(i)|.
+    ValueError for samples of other shapes.
+    """
+    if x.ndim != 1 or x.shape != y.shape or not len(x):
+        raise ValueError(
+            f"wasserstein_1d: needs two samples (n,), got {list(x.shape)} and {list(y.shape)}"
+        )
+    return float(np.abs(np.sort(x) - np.sort(y)).mean(dtype=np.float64))
+
+
+def jensen_shannon(p: Values, q: Values, x: Values) -> float:
+    """The Jensen-Shannon divergence in nats of densities p and q (n,) at increasing places x (n,).
+
+    (KL(p || m) + KL(q || m)) / 2 with m = (p + q) / 2, by the trapezoid rule: from 0, for equal
+    ones, to log 2 for those that are nowhere positive together.
+    """
+    m = (p + q) / 2
+    return float(_kl(p, m, x) + _kl(q, m, x)) / 2
+
+
+def _kl(p: Values, m: Values, x: Values) -> float:
+    # Where p is 0 it adds nothing, as p log p goes to 0; nor where it is so small that m is 0.
+    ratio = np.divide(p, m, out=np.ones_like(p), where=(p > 0) & (m > 0))
+    return float(np.trapezoid(p * np.log(ratio), x))
