@@ -84,6 +84,3 @@ class LogSoftmax(Softmax):
 
     def forward(self, input: Any) -> Any:
         return F.log_softmax(input, self.dim)
-
-    def extra_repr(self) -> str:
-        return ""
