@@ -114,7 +114,8 @@ def full(
 ) -> Tensor:
     """A tensor of one value; its dtype is that of the value unless given."""
     if not isinstance(fill_value, int | float) and not hasattr(fill_value, "dtype"):
-        raise TypeError(f"full: the value must be a number, got {fill_value!r}")
+        given = type(fill_value).__name__
+        raise TypeError(f"full: the value must be a number, got {given} {fill_value!r:.60}")
     kind = _from_python(fill_value).dtype if dtype is None else find_dtype("full", dtype)
     return _finished(_place(device).xp.full(shape_of((size,)), fill_value, kind), requires_grad)
 

@@ -90,7 +90,7 @@ class Op:
             kind = type(x)
             if kind is np.ndarray:
                 if x.dtype is not dtype:
-                    unusual = dtype is not None
+                    unusual |= dtype is not None
                     dtype = x.dtype
             elif kind not in _NUMBERS:
                 unusual = True
@@ -111,7 +111,7 @@ class Op:
             promoted = self._promoted(operands, arrays, out.dtype)
             if promoted is not None:
                 return self(*promoted, **settings)
-        if not (needed and mode.recording and self.records):
+        if not (needed and mode.recording and self.records) or out.dtype.kind != "f":
             return Variable.made(out)
         plan = self._plans.get((needed, bit))
         if plan is None:

@@ -31,14 +31,12 @@ def exclusive(array: Array) -> bool:
     to declare what it shares. A view is the only way to its memory if it is the only one that knows
     its base.
     """
-    if sys.getrefcount(array) > _ONE_OUTSIDE:
+    if sys.getrefcount(array) > _ONE_OUTSIDE or not getattr(array.flags, "writeable", True):
         return False
     base = array.base
     if base is None:
         return True
     if not isinstance(base, type(array)) or base.base is not None or overlaps_itself(array):
-        return False
-    if not getattr(array.flags, "writeable", True):
         return False
     return sys.getrefcount(base) <= _ONE_OUTSIDE
 
