@@ -8,6 +8,7 @@ import numpy as np
 
 import minigrad as mg
 from minigrad.gradcheck import gradcheck, gradgradcheck
+from tests.devices import check_as_on_the_cpu, stand_in
 from tests.strategies import negative_strides
 
 # A central difference of step 1e-6 is off by 1e-9 or so; a random cotangent adds some of them up.
@@ -29,6 +30,7 @@ def check_op(
     - Inputs stay as they are; gradients belong to nobody else, and can be written to.
     - A cotangent may lie anywhere in memory; an operand's gradient does not depend on which others
       have one.
+    - On the stand-in for CUDA the same comes out.
     """
     before = [x.tobytes() for x in arrays]
     plain = as_list(f(*arrays))
@@ -55,6 +57,7 @@ def check_op(
     assert gradcheck(f, leaves, **TOLERANCES)
     assert gradgradcheck(f, leaves, **TOLERANCES)
     assert [x.tobytes() for x in arrays] == before, "an input was changed"
+    check_as_on_the_cpu(f, arrays, stand_in())
 
 
 class backward:
@@ -90,6 +93,13 @@ class backward:
 def leaf(x: np.ndarray) -> mg.Tensor:
     """A tensor on the array itself, in its own layout, that requires a gradient."""
     return mg.from_numpy(x).requires_grad_()
+
+
+def beside(array: np.ndarray, x: Any) -> Any:
+    """An array that f reads besides its operands: on x's device, floats in x's dtype."""
+    if not isinstance(x, mg.Tensor):
+        return array
+    return mg.tensor(array, device=x.device, dtype=x.dtype if array.dtype.kind == "f" else None)
 
 
 def frozen(x: np.ndarray) -> np.ndarray:

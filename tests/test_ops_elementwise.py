@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import minigrad as mg
-from tests.checks import check_op
+from tests.checks import beside, check_op
 from tests.strategies import (
     arrays,
     at_most,
@@ -128,7 +128,11 @@ def test_where(xyz):
     *xy, z = xyz
     condition = z > 0
     choose = np.vectorize(lambda x, y, c: x if c else y, otypes=[float])
-    check_op(lambda x, y: mg.where(condition, x, y), lambda x, y: choose(x, y, condition), *xy)
+    check_op(
+        lambda x, y: mg.where(beside(condition, x), x, y),
+        lambda x, y: choose(x, y, condition),
+        *xy,
+    )
 
 
 @given(arrays(shapes()))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import minigrad as mg
-from tests.checks import check_op
+from tests.checks import beside, check_op
 from tests.strategies import arrays, at_most, distinct, normal, positive
 
 EPS = 1e-5
@@ -65,9 +65,7 @@ def test_evaluation(x, data):
     )
 
     def f(x, *parameters):
-        statistics = (mg.tensor(s.astype(x.dtype)) for s in (mean, var))
-        statistics = statistics if isinstance(x, mg.Tensor) else (mean, var)
-        return mg.batch_norm(x, *statistics, *parameters)
+        return mg.batch_norm(x, beside(mean, x), beside(var, x), *parameters)
 
     check_op(lambda x: f(x), lambda x: channel_by_channel(x, None, None, mean, var), x)
     check_op(f, lambda x, w, b: channel_by_channel(x, w, b, mean, var), x, weight, bias)
