@@ -109,6 +109,11 @@ from .random import get_rng_state, manual_seed, set_rng_state
 from .serialization import load, save
 from .tensor import Tensor
 
+# PyTorch's other names for the same functions.
+abs, neg, pow = abs_, negative, power
+sub, mul, div = subtract, multiply, divide
+cat, clamp = concat, clip
+
 __version__ = "0.1.0"
 
 __all__ = [
@@ -116,6 +121,7 @@ __all__ = [
     "GradcheckError",
     "Profile",
     "Tensor",
+    "abs",
     "abs_",
     "add",
     "all",
@@ -132,7 +138,9 @@ __all__ = [
     "bitwise_not",
     "bitwise_or",
     "bool_",
+    "cat",
     "chunk",
+    "clamp",
     "clip",
     "clone",
     "concat",
@@ -141,6 +149,7 @@ __all__ = [
     "cos",
     "detect_anomaly",
     "device",
+    "div",
     "divide",
     "elementwise",
     "empty",
@@ -186,8 +195,10 @@ __all__ = [
     "mean",
     "min",
     "minimum",
+    "mul",
     "multiply",
     "ne",
+    "neg",
     "negative",
     "nn",
     "no_grad",
@@ -197,6 +208,7 @@ __all__ = [
     "optim",
     "pad",
     "permute",
+    "pow",
     "power",
     "profile",
     "rand",
@@ -220,6 +232,7 @@ __all__ = [
     "squeeze",
     "stack",
     "std",
+    "sub",
     "subtract",
     "sum",
     "tanh",

@@ -1,5 +1,8 @@
-"""`python -m minigrad` says what there is to compute with: versions, devices, the BLAS, threads."""
+"""`python -m minigrad [--json]` says what there is to compute with: versions, devices, the BLAS."""
 
-from .machine import report
+import json
+import sys
 
-print(report())
+from .machine import describe, report
+
+print(json.dumps(describe()) if sys.argv[1:] == ["--json"] else report())

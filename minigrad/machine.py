@@ -4,6 +4,7 @@ import ctypes
 import importlib.metadata
 import os
 import platform
+from importlib import import_module
 from typing import Any
 
 from .backend import device
@@ -83,6 +84,8 @@ def _cuda() -> str:
 
 
 def _version(package: str) -> str | None:
+    if package == "minigrad":  # a clone need not be installed
+        return str(import_module(package).__version__)
     names = {"cupy": ("cupy-cuda13x", "cupy-cuda12x", "cupy")}.get(package, (package,))
     for name in names:
         try:

@@ -155,11 +155,11 @@ class Methods(Variable):
     def matmul(self, other: Any) -> Any:
         return ops.matmul(self, other)
 
-    def any(self) -> Any:
-        return ops.any(self)
+    def any(self, dim: Any = None, keepdim: Any = False) -> Any:
+        return ops.any(self, dim, keepdim)
 
-    def all(self) -> Any:
-        return ops.all(self)
+    def all(self, dim: Any = None, keepdim: Any = False) -> Any:
+        return ops.all(self, dim, keepdim)
 
     def sum(self, dim: Any = None, keepdim: Any = False, **numpy_spelling: Any) -> Any:
         return ops.sum(self, dim, keepdim, **numpy_spelling)

@@ -16,6 +16,8 @@ from hypothesis import HealthCheck, register_random, settings
 import minigrad
 from minigrad.backend import device
 
+pytest_plugins = ["tests.devices"]  # the fixture `device`
+
 ROOT = Path(__file__).resolve().parent.parent
 
 # Every profile draws the same examples each time: a red test is red for the next person too.

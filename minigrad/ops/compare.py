@@ -61,10 +61,20 @@ def isnan(xp: Any, x: Any) -> Any:
 
 
 @not_differentiable
-def any(xp: Any, x: Any) -> Any:
-    return xp.any(x)
+def any_(xp: Any, x: Any, *, dim: Any, keepdim: bool) -> Any:
+    return xp.any(x, axis=dim, keepdims=keepdim)
 
 
 @not_differentiable
-def all(xp: Any, x: Any) -> Any:
-    return xp.all(x)
+def all_(xp: Any, x: Any, *, dim: Any, keepdim: bool) -> Any:
+    return xp.all(x, axis=dim, keepdims=keepdim)
+
+
+def any(x: Any, dim: int | tuple[int, ...] | None = None, keepdim: bool = False) -> Any:
+    """Whether an element, or one along `dim`, is not zero."""
+    return any_(x, dim=dim, keepdim=keepdim)
+
+
+def all(x: Any, dim: int | tuple[int, ...] | None = None, keepdim: bool = False) -> Any:
+    """Whether every element, or every one along `dim`, is not zero."""
+    return all_(x, dim=dim, keepdim=keepdim)
