@@ -114,6 +114,8 @@ def arguments(
     resume = given.get("resume", False)
     folder = given.get("out") or default_folder(name_of(parser), resume)
     run = Run(folder, resume)
+    if resume and run.checkpoint is None:
+        print(f"there is no run in {folder} to go on with: it begins here", flush=True)
     begun: dict[str, Any] = run.checkpoint["args"] if run.checkpoint else {}
     changed = [
         f"--{name.replace('_', '-')} is {value}, was {begun[name]}"

@@ -86,6 +86,8 @@ class Trainer:
         so that noise drawn there is fixed, and leaves those of training as they were.
         """
         with StopRequest() as stop:
+            if self.run.checkpoint is None:
+                self._save()  # so that a run can be resumed from its first moment
             while self.epoch < self.epochs:
                 self._train_epoch(step, stop)
                 number = self.epoch + 1
@@ -143,12 +145,17 @@ class Trainer:
         self.clock.record(self.epoch, self.loader.state_dict()["batches"])
 
     def _load(self, saved: Mapping[str, Any]) -> None:
-        for name, part in self.state.items():
-            part.load_state_dict(saved[name])
-        self.epoch, self.rows = saved["epoch"], saved["rows"]
-        self.means.load_state_dict(saved["means"])
-        self.loader.load_state_dict(saved["loader"])
-        set_random_state(saved["random"])
+        try:
+            for name, part in self.state.items():
+                part.load_state_dict(saved[name])
+            self.epoch, self.rows = saved["epoch"], saved["rows"]
+            self.means.load_state_dict(saved["means"])
+            self.loader.load_state_dict(saved["loader"])
+            set_random_state(saved["random"])
+        except (KeyError, ValueError, RuntimeError) as error:
+            raise CommandError(
+                f"the checkpoint in {self.run.folder} does not fit this program: {error}"
+            ) from error
         # A kill may have come between the checkpoint and the table.
         self.run.write_table("metrics.csv", self.rows)
 

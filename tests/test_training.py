@@ -120,8 +120,10 @@ def test_a_run_that_dies_in_any_batch_ends_with_the_same_bytes(tmp_path, straigh
     assert 0 <= lost < (every or 3)
 
 
-@pytest.mark.parametrize("save", range(1, 6))
-@pytest.mark.parametrize("what", ["save", "write_table"])
+@pytest.mark.parametrize(
+    ("what", "save"),
+    [("save", n) for n in range(1, 8)] + [("write_table", n) for n in range(1, 11)],
+)
 def test_a_run_that_dies_around_its_checkpoint_ends_with_the_same_bytes(
     tmp_path, straight, monkeypatch, what, save
 ):
@@ -315,7 +317,7 @@ def test_a_folder_that_holds_a_run_is_not_overwritten(tmp_path, straight):
     assert contents(tmp_path) == before
 
 
-def test_a_run_that_has_no_checkpoint_yet_can_be_begun_again(tmp_path, straight):
+def test_a_run_can_be_resumed_from_its_first_moment(tmp_path, straight):
     game = Game(tmp_path)
 
     def die():
@@ -324,8 +326,17 @@ def test_a_run_that_has_no_checkpoint_yet_can_be_begun_again(tmp_path, straight)
     game.before_step = die
     with pytest.raises(Killed):
         game.fit()
-    Game(tmp_path).fit()
+    assert Run(tmp_path, resume=True).checkpoint["args"] == {"a": 1}
+    Game(tmp_path, resume=True).fit()
     assert contents(tmp_path) == straight
+
+
+def test_a_checkpoint_of_another_program_is_an_error(tmp_path):
+    Game(tmp_path, epochs=1).fit()
+    run = Run(tmp_path, resume=True)
+    loader = DataLoader(TensorDataset(np.zeros(3, np.float32)))
+    with pytest.raises(CommandError, match=r"does not fit this program: 'other'"):
+        Trainer(run, loader, {"other": nn.Linear(2, 2)}, {}, epochs=1)
 
 
 def test_a_damaged_checkpoint_is_an_error_that_names_it(tmp_path):
