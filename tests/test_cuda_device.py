@@ -15,7 +15,6 @@ from minigrad.backend.cuda import CUDA, try_out
 from minigrad.backend.launch import Kernels, signatures
 from tests import standin
 
-pytest_plugins = ["tests.devices"]
 
 FLOATS = [np.float32, np.float64]
 

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from minigrad.backend import device
+from minigrad.backend.launch import KERNELS, SOURCE, Parameter, signatures
 from tests.standin import twins
 from tests.standin.kernels import COMPILER, NO_COMPILER, REALS, check_sizes, compiled, twin
-
-from minigrad.backend.launch import KERNELS, SOURCE, Parameter, signatures
 
 CODE = SOURCE.read_text("utf-8")
 DECLARED = signatures(CODE)
@@ -217,6 +218,27 @@ def test_a_kernel_computes_what_its_twin_does(name: str, real: str) -> None:
         ]
         tolerance = ROUNDING[REALS[real]] if name in INEXACT else EXACT
         check(name, real, (grid, block, typed), data.draw(small(0, 1)), tolerance)
+
+    check_one()
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("real", sorted(REALS))
+@pytest.mark.parametrize("name", list(KERNELS))
+def test_a_kernel_computes_on_the_chip_what_its_twin_does(name: str, real: str) -> None:
+    """Up to rounding: the chip fuses multiplications with additions."""
+    gpu, dtype = device("cuda"), REALS[real]
+
+    @given(data=st.data())
+    def check_one(data: st.DataObject) -> None:
+        grid, block, values = globals()[name](data.draw, dtype)
+        up = [gpu.asarray(v) if isinstance(v, np.ndarray) else v for v in values]
+        gpu.kernels.launch(name, dtype, grid, block, *up)
+        numbers = [v if p.array else p.dtype(dtype).type(v) for p, v in zip(DECLARED[name], values)]
+        twin(name)(numbers)
+        for p, got, wanted in zip(DECLARED[name], up, numbers, strict=True):
+            if p.array and wanted is not None:
+                close(p, gpu.to_numpy(got), wanted, ROUNDING[dtype])
 
     check_one()
 

@@ -147,11 +147,12 @@ class CUDA(Device):
 
     def _column_sums(self, a: Array, b: Array | None = None, centre: Array | None = None) -> Array:
         (m, c), chunk = a.shape, _chunk(*a.shape)
-        width = c if b is None else 2 * c
-        sums = self.xp.empty((-(-m // chunk), width), a.dtype)
-        self._over_columns("column_sums", c, len(sums), a, b, centre, sums, m, c, chunk)
+        width, chunks = c if b is None else 2 * c, -(-m // chunk)
+        sums = self.xp.empty((chunks, width), a.dtype)
+        self._over_columns("column_sums", c, chunks, a, b, centre, sums, m, c, chunk)
+        if chunks == 1:
+            return sums.reshape(width)
         total = self.xp.empty(width, a.dtype)
-        chunks = len(sums)
         self._over_columns("column_sums", width, 1, sums, None, None, total, chunks, width, chunks)
         return total
 
@@ -195,9 +196,10 @@ def _rows_by(rows: int, width: int) -> tuple[tuple[int, int], tuple[int, int]]:
 
 
 def _chunk(m: int, c: int) -> int:
-    """How many rows a block reduces: with 64 or more each, about 512 blocks, which fill a chip."""
-    blocks_per_row = -(-c // _LANES)
-    return max(64, -(-m // max(512 // max(blocks_per_row, 1), 1)))
+    """How many rows a block reduces: 64 or more, in about 512 blocks, which fill a chip; and all of
+    up to 512 rows, which saves a second launch."""
+    blocks_per_row = max(-(-c // _LANES), 1)
+    return 512 if m <= 512 else max(64, -(-m // max(512 // blocks_per_row, 1)))
 
 
 # ---- finding one ---------------------------------------------------------------------------------
