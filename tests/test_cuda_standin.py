@@ -12,7 +12,6 @@ import pytest
 from minigrad.backend import Device
 from tests import standin
 
-
 F4 = np.float32
 
 
