@@ -100,11 +100,16 @@ def adam_step(
 
     Weight decay is added to the gradient or, decoupled, taken from p (Loshchilov and Hutter 2019).
     """
-    xp = device_of(param).xp
-    b1, b2 = betas
+    device, (b1, b2) = device_of(param), betas
+    xp = device.xp
     root = (1 - b2**step) ** 0.5  # the correction of V, moved out of the passes over the arrays
     rate, floor = lr * root / (1 - b1**step), eps * root
-    for t, g, p, m, v in _blocks(1, grad, param, exp_avg, exp_avg_sq):
+    g, p, m, v = arrays = _vectors(grad, (param, exp_avg, exp_avg_sq))
+    keep, decay = (1 - lr * weight_decay, 0.0) if decoupled else (1.0, weight_decay)
+    rates = {"beta1": b1, "rest1": 1 - b1, "beta2": b2, "rest2": 1 - b2}
+    if device.adam(p, g, m, v, **rates, rate=rate, floor=floor, decay=decay, keep=keep):
+        return
+    for t, g, p, m, v in _blocks(1, *arrays):
         if weight_decay and decoupled:
             p *= 1 - lr * weight_decay
         elif weight_decay:
