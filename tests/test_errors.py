@@ -131,7 +131,7 @@ MISTAKES: dict[str, tuple[Callable[[], Any], Any, list[str]]] = {
     "arange without limits": (lambda: mg.arange(), TypeError, ["arange"]),
     "arange with step 0": (lambda: mg.arange(0, 3, 0), ValueError, ["arange"]),
     "linspace of -1": (lambda: mg.linspace(0, 1, -1), ValueError, ["linspace", "-1"]),
-    "full of a string": (lambda: mg.full((2,), "a"), TypeError, ["full", "str"]),
+    "full of a string": (lambda: mg.full((2,), "a"), TypeError, ["full", "'a'"]),
     "a device that is none": (lambda: mg.zeros(2, device="gpu"), ValueError, ["'gpu'", "'cuda'"]),
     "to a device that is none": (lambda: mg.zeros(2).to("mps"), ValueError, ["'mps'", "'cuda'"]),
     "to nonsense": (lambda: mg.zeros(2).to(3.5), TypeError, ["to", "3.5"]),
