@@ -56,5 +56,7 @@ def test_seeds_and_draws_differ(gpu: Device) -> None:
     a, b = gpu.generator(1), gpu.generator(2)
     drawn = [tuple(gpu.to_numpy(g.uniform((4,), f4))) for g in (a, a, b)]
     assert len(set(drawn)) == 3
+    first, second = (set(gpu.to_numpy(a.uniform((40,), f4)).tolist()) for _ in range(2))
+    assert not first & second, "no number comes twice"
     with pytest.raises(TypeError, match="draws float32 or float64, got float16"):
         a.normal((1,), np.dtype(np.float16))
