@@ -106,6 +106,29 @@ def test_every_public_class_says_what_it_is(name):
     assert inspect.getdoc(getattr(nn, name))
 
 
+# ---- activations ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("layer", "reference"),
+    [
+        (nn.ReLU(), lambda x: np.maximum(x, 0)),
+        (nn.LeakyReLU(0.2), lambda x: np.where(x > 0, x, 0.2 * x)),
+        (nn.LeakyReLU(), lambda x: np.where(x > 0, x, 0.01 * x)),
+        (nn.Tanh(), np.tanh),
+        (nn.Sigmoid(), lambda x: 1 / (1 + np.exp(-x))),
+        (nn.Softplus(), lambda x: np.logaddexp(0, x)),
+        (nn.Softplus(3.0), lambda x: np.logaddexp(0, 3 * x) / 3),
+        (nn.Softmax(0), lambda x: np.exp(x) / np.exp(x).sum(0)),
+        (nn.LogSoftmax(-1), lambda x: x - np.log(np.exp(x).sum(1, keepdims=True))),
+        (nn.Identity(), lambda x: x),
+    ],
+)
+def test_activations(layer, reference):
+    x = mg.randn(4, 5, dtype=mg.float64)
+    np.testing.assert_allclose(layer(x).data, reference(x.numpy()), rtol=1e-12)
+
+
 # ---- linear --------------------------------------------------------------------------------------
 
 
@@ -299,6 +322,7 @@ def test_flatten_and_unflatten_are_inverse():
     assert nn.Flatten(0, 1)(x).shape == (6, 4, 5)
     back = nn.Unflatten(-1, (3, -1, 5))(nn.Flatten()(x))
     np.testing.assert_array_equal(back.data, x.data)
+    assert nn.Unflatten(2, (2, -1))(mg.ones(5, 3, 8)).shape == (5, 3, 2, 4)
     with pytest.raises(ValueError, match="reshape"):
         nn.Unflatten(1, (7, 7))(mg.ones(2, 48))
 
