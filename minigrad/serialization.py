@@ -4,9 +4,8 @@ A state dict gives a file whose tensors have its very names. What is nested, and
 is described as JSON in the file's metadata.
 """
 
-import json
 import os
-from pathlib import Path
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -26,11 +25,13 @@ def save(obj: dict[Any, Any], path: File) -> None:
     The file appears at once, or not at all: a crash while writing leaves the old one whole.
     TypeError for anything else, with its place in `obj`.
     """
+    import json  # here, as all that only files need: the import of minigrad stays light
+
     if not isinstance(obj, dict):
         raise TypeError(f"save: needs a dict, got {type(obj).__name__}")
     tensors: dict[str, np.ndarray[Any, Any]] = {}
     tree = json.dumps(_described(obj, "", tensors))
-    _replace(Path(path), tensors, {_KEY: tree})
+    _replace(os.fspath(path), tensors, {_KEY: tree})
 
 
 def load(path: File, device: str | Device | None = None) -> dict[Any, Any]:
@@ -39,10 +40,12 @@ def load(path: File, device: str | Device | None = None) -> dict[Any, Any]:
     The tensors are put on `device` (the CPU if None). FileNotFoundError or ValueError names the
     file if it is missing, damaged or of another kind.
     """
+    import json
+
     from safetensors import SafetensorError, safe_open
 
     place = cpu if device is None else find_device(device)
-    if not Path(path).is_file():
+    if not os.path.isfile(path):
         raise FileNotFoundError(f"load: there is no file {os.fspath(path)}")
     try:
         with safe_open(os.fspath(path), framework="np") as file:
@@ -51,7 +54,7 @@ def load(path: File, device: str | Device | None = None) -> dict[Any, Any]:
         if _KEY in metadata:
             found: dict[Any, Any] = _restored(json.loads(metadata[_KEY]), arrays, place)
             return found
-    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+    except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(
             f"load: {os.fspath(path)} is damaged, or no safetensors file that can be read here "
             f"({type(error).__name__}: {error})"
@@ -122,9 +125,7 @@ def _restored(tree: Any, arrays: dict[str, np.ndarray[Any, Any]], place: Device)
 # ---- the file ------------------------------------------------------------------------------------
 
 
-def _replace(
-    path: Path, tensors: dict[str, np.ndarray[Any, Any]], metadata: dict[str, str]
-) -> None:
+def _replace(path: str, tensors: dict[str, np.ndarray[Any, Any]], metadata: dict[str, str]) -> None:
     """Write beside the file, and take its place when all is on the disk.
 
     The name of the temporary file is always the same, so that what a killed process left behind is
@@ -132,20 +133,23 @@ def _replace(
     """
     from safetensors.numpy import save as serialized
 
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"save: there is no folder {path.parent}")
-    temporary = path.with_name(f".{path.name}.tmp")
+    folder, name = os.path.split(os.path.abspath(path))
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(f"save: there is no folder {folder}")
+    temporary = os.path.join(folder, f".{name}.tmp")
     try:
         with open(temporary, "wb") as file:
             file.write(serialized(tensors, metadata))
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
     if os.name == "posix":  # elsewhere a folder cannot be opened
-        folder = os.open(path.parent, os.O_RDONLY)
+        handle = os.open(folder, os.O_RDONLY)
         try:
-            os.fsync(folder)
+            os.fsync(handle)
         finally:
-            os.close(folder)
+            os.close(handle)

@@ -186,6 +186,7 @@ DAMAGED = {
     "no JSON in the tree": with_tree("{"),
     "a tree that names no tensor of the file": with_tree('{"dict": [["a", {"tensor": "a"}]]}'),
     "a tree of another kind": with_tree('{"dict": [["a", {"code": "1"}]]}'),
+    "a tree without end": with_tree("[" * 10**5 + "]" * 10**5),
     "a tree of two kinds": with_tree('{"list": [], "dict": []}'),
 }  # fmt: skip
 
