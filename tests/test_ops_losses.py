@@ -5,11 +5,12 @@ import math
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 import minigrad as mg
-from minigrad.ops import bce_with_logits
+from minigrad.ops import bce_with_logits, bce_with_logits_sum
 from tests.checks import check_op
-from tests.strategies import between, normal, operands
+from tests.strategies import arrays, between, normal, operands, shapes
 
 cross_entropy = np.vectorize(
     lambda x, t: -t * math.log(1 / (1 + math.exp(-x))) - (1 - t) * math.log(1 / (1 + math.exp(x))),
@@ -20,6 +21,24 @@ cross_entropy = np.vectorize(
 @given(operands(normal, between(0, 1)))
 def test_bce_with_logits(xt):
     check_op(bce_with_logits, cross_entropy, *xt)
+
+
+@given(shapes(), st.data())
+def test_bce_with_logits_sum(shape, data):
+    x, target = (data.draw(arrays(shape, f)) for f in (normal, between(0, 1)))
+    check_op(bce_with_logits_sum, lambda x, t: cross_entropy(x, t).sum(), x, target)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_sums_slope_is_that_of_the_elements(dtype):
+    """Also at logits where one of them would overflow."""
+    x = mg.tensor(np.array(POINTS, dtype), requires_grad=True)
+    target = mg.tensor(np.linspace(0, 1, len(POINTS), dtype=dtype))
+    with np.errstate(all="raise"):
+        (one,) = mg.grad(bce_with_logits_sum(x, target), x)
+        (other,) = mg.grad(bce_with_logits(x, target).sum(), x)
+    eps = np.finfo(dtype).eps
+    np.testing.assert_allclose(one.numpy(), other.numpy(), 4 * eps, atol=eps)
 
 
 POINTS = [-1000, -100, -10, -1, -1e-6, 0, 1e-6, 1, 10, 100, 1000]

@@ -105,6 +105,10 @@ def binary_cross_entropy_with_logits(
     """
     name = "binary_cross_entropy_with_logits"
     _check_target(name, input, target)
+    n = math.prod(input.shape)
+    if n and pos_weight is None and weight is None and reduction in ("sum", "mean"):
+        total = ops.bce_with_logits_sum(input, target)
+        return total if reduction == "sum" else total * (1 / n)
     if pos_weight is None:
         loss = ops.bce_with_logits(input, target)
     else:

@@ -43,7 +43,7 @@ from .elementwise import (
     where,
 )
 from .linalg import linear, matmul
-from .losses import bce_with_logits
+from .losses import bce_with_logits, bce_with_logits_sum
 from .norm import batch_norm
 from .reduce import (
     amax,
@@ -92,6 +92,7 @@ __all__ = [
     "argmin",
     "batch_norm",
     "bce_with_logits",
+    "bce_with_logits_sum",
     "bitwise_and",
     "bitwise_not",
     "bitwise_or",
