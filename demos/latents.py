@@ -32,20 +32,19 @@ def save_reconstructions(path: Path, model: VAE, images: ImageDataset, pairs: in
     )
 
 
-def save_manifold(path: Path, model: VAE, n: int = 20) -> None:
+def save_manifold(path: Path, model: VAE, n: int = 16) -> None:
     """Writes the decoded means of an n x n grid of the unit square, taken through the Gaussian's
     inverse distribution function: every image stands for the same share of the prior (figure 4)."""
     quantiles = [(i + 0.5) / n for i in range(n)]
     z = [NormalDist().inv_cdf(q) for q in quantiles]
     codes = np.array([(z1, z2) for z2 in reversed(z) for z1 in z], np.float32)
     images = model.decode(_on_device(codes, model)).numpy(force=True)
-    ticks = [f"{value:.1f}" if i % 3 == 0 else "" for i, value in enumerate(z)]
+    ticks = [f"{value:.2f}" for value in z]
     pictures.save_grid(
         path,
         images,
         n,
-        "the decoder's means over the prior's quantiles",
-        scale=1,
+        "the decoder's means, with z1 and z2 at the quantiles of the prior",
         gap=0,
         row_labels=ticks[::-1],
         column_labels=ticks,

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from minigrad.serialization import load, save
+import minigrad as mg
 
 Row = dict[str, Any]
 
@@ -46,7 +46,7 @@ class Run:
     def _read(self) -> dict[str, Any]:
         path = self.folder / self.CHECKPOINT
         try:
-            found = load(path)
+            found = mg.load(path)
         except (OSError, ValueError) as error:
             raise CommandError(str(error)) from error
         if "args" not in found:
@@ -61,7 +61,7 @@ class Run:
 
     def save(self, state: Mapping[str, Any]) -> None:
         """Replaces the checkpoint."""
-        save(dict(state), self.folder / self.CHECKPOINT)
+        mg.save(dict(state), self.folder / self.CHECKPOINT)
 
     def write_table(self, name: str, rows: Sequence[Row]) -> None:
         """Replaces a CSV file, whose columns are the first row's keys."""

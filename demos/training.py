@@ -106,8 +106,8 @@ class Trainer:
         number, total = self.epoch + 1, len(self.loader)
         done = self.loader.state_dict()["batches"]
         # disable=None: no bar where stderr is no terminal; a line for each epoch is printed anyway.
-        with tqdm(total=total, initial=done, leave=False, disable=None) as bar:
-            bar.set_description(f"epoch {number}/{self.epochs}")
+        title = f"epoch {number}/{self.epochs}"
+        with tqdm(total=total, initial=done, desc=title, leave=False, disable=None) as bar:
             for batch in self.loader:
                 self.means.add(step(*batch), len(batch[0]))
                 done += 1

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import minigrad as mg
 import minigrad.nn.functional as F
-from minigrad import Tensor, nn
+from minigrad import Tensor, nn, optim
 
 Shape = tuple[int, ...]
 
@@ -199,7 +199,6 @@ class VAE(nn.Module):
         log_w: Tensor = log_likelihood.reshape(k, len(x)) + log_ratio
         return log_w
 
-    @mg.no_grad()
     def iwae(self, x: Tensor, k: int, rows: int = 2048) -> Tensor:
         """The bound of Burda et al. 2016 on log p(x): (N,) in nats, rising to log p(x) with k.
 
@@ -209,17 +208,18 @@ class VAE(nn.Module):
         if k < 1:
             raise ValueError(f"iwae: k must be at least 1, got {k}")
         step = max(1, rows // max(1, len(x)))
-        parts = [self.log_weights(x, min(step, k - i)) for i in range(0, k, step)]
-        bound: Tensor = mg.concat(parts).logsumexp(0) - math.log(k)
+        with mg.no_grad():
+            parts = [self.log_weights(x, min(step, k - i)) for i in range(0, k, step)]
+            bound: Tensor = mg.concat(parts).logsumexp(0) - math.log(k)
         return bound
 
     # ---- generation ------------------------------------------------------------------------------
 
-    @mg.no_grad()
     def decode(self, z: Tensor, draw: bool = False) -> Tensor:
         """Latents (N, latent) to the means of p(x|z), or with `draw` to samples: (N, C, H, W)."""
-        h = self.decoder(z)
-        return self.likelihood.draw(h) if draw else self.likelihood.mean(h)
+        with mg.no_grad():
+            h = self.decoder(z)
+            return self.likelihood.draw(h) if draw else self.likelihood.mean(h)
 
     def sample(self, n: int, draw: bool = False) -> Tensor:
         """n images by ancestral sampling: z from the prior, then x as `decode` says."""
@@ -227,14 +227,14 @@ class VAE(nn.Module):
         z = mg.randn(n, self.latent, dtype=like.dtype, device=like.device)
         return self.decode(z, draw)
 
-    @mg.no_grad()
     def reconstruct(self, x: Tensor) -> Tensor:
         """Images to the decoder's means at the encoder's means: (N, C, H, W)."""
-        mu, _ = self.encoder(x)
+        with mg.no_grad():
+            mu, _ = self.encoder(x)
         return self.decode(mu)
 
 
-def train_step(model: VAE, optimizer: Any, x: Tensor) -> Terms:
+def train_step(model: VAE, optimizer: optim.Optimizer, x: Tensor) -> Terms:
     """One step of algorithm 1: a batch's gradient of the objective, and the optimizer's step."""
     terms = model.loss(x)
     optimizer.zero_grad()
