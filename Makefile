@@ -2,7 +2,8 @@
 
 VENV ?= .venv
 PYTHON ?=
-DEMO_ARGS ?= --dataset glyphs --out runs/demo
+# A second `make demo` goes on from where the first one was stopped.
+DEMO_ARGS ?= --dataset glyphs --out runs/demo --resume
 # Test processes; each computes with one thread (tests/conftest.py).
 JOBS ?= auto --maxprocesses 4
 PYTEST_ARGS ?= -n $(JOBS) --dist worksteal --cov

@@ -4,7 +4,9 @@ import threading
 from collections.abc import Callable, Generator
 from contextlib import ContextDecorator
 from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class _Mode(threading.local):
@@ -32,7 +34,7 @@ class _Switch(ContextDecorator):
     def __exit__(self, *exc: object) -> None:
         mode.recording, mode.anomaly = mode.before.pop()
 
-    def __call__(self, function: Any) -> Any:
+    def __call__(self, function: F) -> F:
         code = getattr(function, "__code__", None)
         if code is None or not code.co_flags & _GENERATOR:
             return super().__call__(function)
@@ -48,7 +50,7 @@ class _Switch(ContextDecorator):
                         return stop.value
                 yield value
 
-        return generator
+        return cast(F, generator)
 
 
 _GENERATOR = 0x20  # inspect.CO_GENERATOR
@@ -57,9 +59,11 @@ _GENERATOR = 0x20  # inspect.CO_GENERATOR
 class no_grad(_Switch):
     """Record nothing: a context manager and a decorator."""
 
-    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
-        made = super().__new__(cls)
-        return made if function is None else made(function)
+    if not TYPE_CHECKING:  # `@no_grad` without parentheses works, but checkers need not follow
+
+        def __new__(cls, function=None):
+            made = super().__new__(cls)
+            return made if function is None else made(function)
 
     def _turn(self) -> None:
         mode.recording = False
@@ -87,7 +91,7 @@ class set_grad_enabled(_Switch):
         mode.before.append((self._found, mode.anomaly))
         self._turn()
 
-    def __call__(self, function: Any) -> Any:
+    def __call__(self, function: F) -> F:
         mode.recording = self._found
         return (enable_grad if self._enabled else no_grad)(function)
 
