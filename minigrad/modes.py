@@ -93,7 +93,7 @@ class set_grad_enabled(_Switch):
 
     def __call__(self, function: F) -> F:
         mode.recording = self._found
-        return (enable_grad if self._enabled else no_grad)(function)
+        return (enable_grad if self._enabled else no_grad)()(function)
 
 
 def is_grad_enabled() -> bool:
