@@ -222,6 +222,11 @@ def test_wrong_images_and_settings_are_named():
     for groups in (2, 0):
         with pytest.raises(ValueError, match=f"Conv2d: in_channels 3 .* groups {groups}"):
             nn.Conv2d(3, 8, 3, groups=groups)
+    for wrong in ((3, 3, 3), "same", 2.5):
+        with pytest.raises(ValueError, match="Conv2d: padding must be an int or a pair of ints"):
+            nn.Conv2d(3, 8, 3, padding=wrong)
+        with pytest.raises(ValueError, match="ConvTranspose2d: kernel_size must be an int or a"):
+            nn.ConvTranspose2d(3, 8, wrong)
 
 
 # ---- batch normalization -------------------------------------------------------------------------

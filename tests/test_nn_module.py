@@ -337,6 +337,7 @@ def test_sequential_runs_indexes_slices_and_grows():
     assert net[0] is a and net[-1] is c
     assert isinstance(net[1:], nn.Sequential) and list(net[1:]) == [b, c]
     assert names(net[1:].named_children()) == ["1", "2"]
+    assert list(net[1:].append(nn.Tanh()))[:2] == [b, c]  # and takes the place of neither
     x = mg.randn(4, 2)
     np.testing.assert_array_equal(net(x).data, c(b(a(x))).data)
     net[1] = nn.Tanh()

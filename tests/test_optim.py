@@ -292,6 +292,11 @@ def test_wrong_parameters_are_named():
         optim.SGD([p * 2])
     with pytest.raises(TypeError, match="SGD: can only optimize tensors, got a ndarray"):
         optim.SGD([np.ones(2)])
+    for wrong in ({"lr": 1.0}, p):
+        with pytest.raises(TypeError, match="SGD: a parameter group must be a dict with 'params'"):
+            optim.SGD([{"params": [p]}, wrong])
+    with pytest.raises(TypeError, match="SGD: the parameters of a group need an order"):
+        optim.SGD([{"params": {p}}])
     for wrong in (p, {"params": [p]}, {p}):
         with pytest.raises(TypeError, match="params must be a list of tensors or of dicts"):
             optim.SGD(wrong)

@@ -46,7 +46,10 @@ class _Listed(Module):
 
     def append(self, module: Module) -> "Self":
         """Add a child at the end."""
-        self.add_module(str(len(self)), module)
+        place = len(self)
+        while str(place) in vars(self):  # a slice has kept the names of its modules
+            place += 1
+        self.add_module(str(place), module)
         return self
 
     def extend(self, modules: Iterable[Module]) -> "Self":

@@ -17,8 +17,14 @@ from .parameter import Parameter
 Size = int | tuple[int, int]
 
 
-def _pair(value: Any) -> tuple[int, int]:
-    return (value, value) if isinstance(value, int) else tuple(value)
+def _pair(layer: Module, what: str, value: Any) -> tuple[int, int]:
+    pair = (value, value) if isinstance(value, int) else value
+    is_pair = isinstance(pair, tuple | list) and len(pair) == 2
+    if not (is_pair and all(isinstance(n, int) for n in pair)):
+        raise ValueError(
+            f"{type(layer).__name__}: {what} must be an int or a pair of ints, got {value!r}"
+        )
+    return pair[0], pair[1]
 
 
 class _Conv(Module):
@@ -43,7 +49,10 @@ class _Conv(Module):
                 f"{type(self).__name__}: in_channels {sizes[0]} and out_channels {sizes[1]} "
                 f"must be multiples of groups {groups}"
             )
-        self.kernel_size, self.stride, self.padding, self.dilation = (_pair(v) for v in geometry)
+        names = ("kernel_size", "stride", "padding", "dilation")
+        self.kernel_size, self.stride, self.padding, self.dilation = (
+            _pair(self, name, size) for name, size in zip(names, geometry, strict=True)
+        )
         first, second = shape
         memory = creation.empty(first, *self.kernel_size, second, dtype=dtype, device=device)
         self.weight = Parameter(memory.permute(0, 3, 1, 2))
@@ -136,7 +145,7 @@ class ConvTranspose2d(_Conv):
             device,
             dtype,
         )
-        self.output_padding = _pair(output_padding)
+        self.output_padding = _pair(self, "output_padding", output_padding)
 
     def forward(self, input: Any, output_size: Sequence[int] | None = None) -> Any:
         """`output_size` (OH, OW) chooses the output_padding that gives it."""

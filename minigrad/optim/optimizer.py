@@ -40,7 +40,14 @@ class Optimizer(ABC):
     def add_param_group(self, param_group: Mapping[str, Any]) -> None:
         """Learn more parameters, with options of their own."""
         name = type(self).__name__
+        if not isinstance(param_group, Mapping) or "params" not in param_group:
+            raise TypeError(
+                f"{name}: a parameter group must be a dict with 'params', got a "
+                f"{type(param_group).__name__}"
+            )
         given = param_group["params"]
+        if isinstance(given, set):
+            raise TypeError(f"{name}: the parameters of a group need an order, got a set")
         params = [given] if isinstance(given, Tensor) else list(given)
         known = {p for group in self.param_groups for p in group["params"]}
         for p in params:
