@@ -51,6 +51,10 @@ def garbage() -> list[Any]:
         gc.garbage.clear()
 
 
+def nodes() -> int:
+    return sum(issubclass(type(o), autograd.Node) for o in gc.get_objects())
+
+
 # ---- freed by reference counts alone -------------------------------------------------------------
 
 
@@ -97,6 +101,16 @@ def test_backward_frees_the_arrays_while_the_loss_is_still_held() -> None:
     assert watched.alive()
     loss.backward()
     assert watched.alive() == set()
+
+
+@pytest.mark.usefixtures("no_collector")
+def test_backward_frees_the_nodes_too() -> None:
+    w = mg.randn(3, 5, requires_grad=True)
+    before = nodes()
+    loss = network(mg.randn(4, 3), w)["loss"]
+    assert nodes() > before + 5
+    loss.backward()
+    assert nodes() == before + 1  # the loss's own
 
 
 @pytest.mark.usefixtures("no_collector")
@@ -153,9 +167,6 @@ def test_hooks_and_retained_gradients_make_no_cycles() -> None:
 @pytest.mark.usefixtures("no_collector")
 def test_forward_only_loops_leak_nothing() -> None:
     x, w = mg.randn(4, 3), mg.randn(3, 5, requires_grad=True)
-
-    def nodes() -> int:
-        return sum(issubclass(type(o), autograd.Node) for o in gc.get_objects())
 
     network(x, w)
     before = nodes()

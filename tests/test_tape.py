@@ -352,6 +352,18 @@ def test_backward_with_create_graph_puts_the_gradient_on_the_tape() -> None:
     assert grad_of(x) == [18.0]
 
 
+def test_gradients_on_the_tape_add_up_too() -> None:
+    x = leaf(3.0)
+    (x**3).backward(create_graph=True)
+    (x**2).backward(create_graph=True)
+    total = x.grad
+    assert total is not None
+    assert total.tolist() == [27.0 + 6.0]
+    x.grad = None
+    total.backward()
+    assert grad_of(x) == [18.0 + 2.0]
+
+
 def test_create_graph_retains_the_graph_unless_told_otherwise() -> None:
     x = leaf(3.0)
     y = x**3
