@@ -47,7 +47,7 @@ def walk(
             else:
                 heappush(stamps, -node.stamp)
             pending[node.stamp] = (node, part)
-    part = None  # or it would count as a second owner, here and below
+    del part  # or it would count as a second owner, here and below
     anomaly = mode.anomaly
     while stamps:
         node, g = pending.pop(-heappop(stamps))
@@ -68,7 +68,7 @@ def walk(
         parts = node.gradients(g, differentiable, on_path)
         if anomaly:
             _complain_of_nan(node, parts)
-        for parent, part in zip(node.parents, parts, strict=True):
+        for parent, part in zip(node.parents, parts):
             if part is None:
                 continue
             stamp = parent.stamp
@@ -77,7 +77,7 @@ def walk(
             else:
                 heappush(stamps, -stamp)
                 pending[stamp] = (parent, part)
-        part, parts = None, []
+        del part, parts
         if not retain_graph:
             node.saved, node.parents = None, ()
     return found

@@ -62,15 +62,14 @@ class Plan:
         self.origins = [
             names.index(n) if n in names else _OUT if n == "out" else _FIXED for n in kept
         ]
-        # For each rule: where its results go, and what it reads of what is kept (None for all).
-        self.rules = [
-            (
-                [names.index(n) if n in names else -1 for n in targets],
-                rule,
-                None if reads == kept else _getter([kept.index(n) for n in reads]),
-            )
-            for targets, rule, reads in active
-        ]
+        # For each rule: where its result goes, or where the several go that it returns; and what it
+        # reads of what is kept (None for all).
+        self.rules = []
+        for targets, rule, reads in active:
+            places = [names.index(n) if n in names else -1 for n in targets]
+            target = None if op.variadic or len(places) > 1 else places[0]
+            picked = None if reads == kept else _getter([kept.index(n) for n in reads])
+            self.rules.append((target, places, rule, picked))
         self.broadcasts = op.broadcasts
 
 
@@ -135,33 +134,37 @@ class Recorded(Node):
             saved = self._as_tensors(saved)
         here = type(g) is np.ndarray or differentiable or not plan.broadcasts
         parts: list[Any] = [None] * len(parents)
-        for targets, rule, reads in plan.rules:
+        for target, targets, rule, reads in plan.rules:
             if on_path is not None and not any(t >= 0 and parents[t] in on_path for t in targets):
                 continue
             values = saved if reads is None else reads(saved)
             got = rule(g, *values) if here else in_memory_order(rule, (g, *values))
-            if len(targets) == 1 and not isinstance(got, tuple | list):
-                parts[targets[0]] = self._fitted(got, parents[targets[0]])
+            if target is None:
+                self._share_out(got, targets, parts)
                 continue
-            if not isinstance(got, tuple | list) or len(got) != len(targets):
-                raise TypeError(
-                    f"{self.name}: a gradient rule for {len(targets)} operands must return as many "
-                    f"gradients, got {got!r:.60}"
-                )
-            for t, part in zip(targets, got, strict=True):
-                if t >= 0:
-                    parts[t] = self._fitted(part, parents[t])
+            parent = parents[target]
+            try:
+                fits = got.shape == parent.shape and got.dtype is parent.dtype
+            except AttributeError:
+                fits = False
+            parts[target] = got if fits else self._fitted(got, parent)
         return parts
+
+    def _share_out(self, got: Any, targets: list[int], parts: list[Any]) -> None:
+        """Put what a rule for several operands gave where it belongs."""
+        if not isinstance(got, tuple | list) or len(got) != len(targets):
+            raise TypeError(
+                f"{self.name}: a gradient rule for {len(targets)} operands must return as many "
+                f"gradients, got {got!r:.60}"
+            )
+        for t, part in zip(targets, got, strict=True):
+            if t >= 0:
+                parts[t] = self._fitted(part, self.parents[t])
 
     def _fitted(self, part: Any, parent: Node) -> Any:
         """`part`, summed to the parent's shape where the op broadcast it."""
-        try:
-            if part.shape == parent.shape and part.dtype is parent.dtype:
-                return part
-        except AttributeError:
-            raise TypeError(
-                f"{self.name}: a gradient rule gave {part!r:.60}, not an array"
-            ) from None
+        if not hasattr(part, "dtype"):
+            raise TypeError(f"{self.name}: a gradient rule gave {part!r:.60}, not an array")
         if part.shape != parent.shape:
             if not self.plan.broadcasts:
                 raise ValueError(

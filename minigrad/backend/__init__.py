@@ -4,7 +4,7 @@ data."""
 from .base import Array, Device, DType, Geometry, Pair, Shape, find_dtype
 from .devices import cpu, device, device_of, on_same_device, xp_of
 from .memory import exclusive, overlaps_itself, storage
-from .numeric import quiet
+from .numeric import log_of_rounded, quiet
 from .order import in_memory_order
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "exclusive",
     "find_dtype",
     "in_memory_order",
+    "log_of_rounded",
     "on_same_device",
     "overlaps_itself",
     "quiet",

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from .numeric import log_of_rounded, quiet
+
 Array: TypeAlias = Any  # a numpy.ndarray or a cupy.ndarray
 DType: TypeAlias = np.dtype[Any]
 Shape: TypeAlias = tuple[int, ...]
@@ -115,6 +117,22 @@ class Device(ABC):
     def ahead(self, batches: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Array, ...]]:
         """Batches of host arrays as arrays of this device, which may fetch one batch ahead."""
         return (tuple([self.asarray(x) for x in batch]) for batch in batches)
+
+    @quiet
+    def bce_terms(self, x: Array, target: Array) -> tuple[Array, Array]:
+        """For logits x: their binary cross-entropy with target, and its slope sigmoid(x) - target.
+
+        With e = exp(-|x|), the one needs log(1 + e), and the other's sigmoid is 1 or e over 1 + e.
+        """
+        xp = self.xp
+        e = xp.exp(-xp.abs(x))
+        u = e + 1
+        losses = xp.maximum(x, 0) - x * target
+        losses += log_of_rounded(xp, e, u)
+        slope = xp.maximum(e, x >= 0)
+        slope /= u
+        slope -= target
+        return losses, slope
 
     def adam(
         self, param: Array, grad: Array, exp_avg: Array, exp_avg_sq: Array, **how: float

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import quiet
+from ..backend import log_of_rounded, quiet
 from ..op import cast, elementwise, not_differentiable
 
 # ---- arithmetic ----------------------------------------------------------------------------------
@@ -188,19 +188,6 @@ def log1p_exp(xp: Any, x: Any) -> Any:
     """log(1 + exp(x)) for x <= 0, accurate also where exp(x) is small."""
     e = xp.exp(x)
     return log_of_rounded(xp, e, e + 1)
-
-
-def log_of_rounded(xp: Any, e: Any, u: Any) -> Any:
-    """log(1 + e) for u = e + 1, which is rounded: log(u) + (e - (u - 1)) / u makes good for it.
-
-    NOTE: NumPy's log1p has no vector code: 13.7 ms for a million float32 where log takes 2.0 and
-    this 3.
-    """
-    out = u - 1
-    out = xp.subtract(e, out)
-    out /= u
-    out += xp.log(u)
-    return out
 
 
 @elementwise

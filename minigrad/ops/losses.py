@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from ..backend import quiet, xp_of
+from ..backend import device_of, quiet
 from ..modes import mode
 from ..nodes import Variable
 from ..op import elementwise, op
-from .elementwise import log1p_exp, log_of_rounded, sigmoid
+from .elementwise import log1p_exp, sigmoid
 from .reduce import sum as sum_over
 
 
@@ -31,23 +31,9 @@ def bce_with_logits_sum(x: Any, target: Any) -> Any:
     """
     if not (isinstance(x, Variable) and x.node is not None and mode.recording):
         return sum_over(bce_with_logits(x, target))
-    arrays = x.data, target.data if isinstance(target, Variable) else target
-    total, slope = _sum_and_slope(xp_of(*arrays), *arrays)
-    return bce_sum_(x, target, total=total, slope=slope)
-
-
-@quiet
-def _sum_and_slope(xp: Any, x: Any, target: Any) -> tuple[Any, Any]:
-    """The loss, and sigmoid(x) - target: with e = exp(-|x|), log1p(e) serves the one, and 1 or e
-    over 1 + e is the other's sigmoid."""
-    e = xp.exp(-xp.abs(x))
-    u = e + 1
-    losses = xp.maximum(x, 0) - x * target
-    losses += log_of_rounded(xp, e, u)
-    slope = xp.maximum(e, x >= 0)
-    slope /= u
-    slope -= target
-    return losses.sum(), slope
+    array = target.data if isinstance(target, Variable) else target
+    losses, slope = device_of(x.data).bce_terms(x.data, array)
+    return bce_sum_(x, target, total=losses.sum(), slope=slope)
 
 
 @op

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import Device, Shape, device_of, xp_of
+from ..backend import Device, Shape, device_of, in_memory_order, xp_of
 from ..nodes import Variable
 from ..op import expand as expand_op
 from ..op import need_arrays, op
@@ -331,7 +331,8 @@ clone.gradient("x")(lambda g: g)
 @op
 def move_to(xp: Any, x: Any, *, device: Device) -> Any:
     """A copy on another device."""
-    return device.asarray(device_of(x).to_numpy(x))
+    here = device_of(x)
+    return in_memory_order(lambda array: device.asarray(here.to_numpy(array)), (x,))
 
 
 @move_to.gradient("x")
