@@ -60,6 +60,10 @@ CASES: dict[str, tuple[Callable[..., Any], list[Any]]] = {
     "clip": (lambda x: ops.clip(x, min=-0.5, max=0.5), [X]),
     "where": (lambda x, y: ops.where(x > 0, x, y), [X, Y]),
     "bce_with_logits": (bce_with_logits, [X * 50, P / 9]),
+    "bce_with_logits_sum": (
+        ops.bce_with_logits_sum,
+        [last(2, 3, 4, 4) * 20, abs(last(2, 3, 4, 4)) / 9],
+    ),
     "linear": (ops.linear, [X, normal(5, 4), normal(5)]),
     "matmul": (ops.matmul, [X, normal(4, 2)]),
     "matmul of batches": (ops.matmul, [normal(2, 3, 4), normal(2, 4, 5)]),

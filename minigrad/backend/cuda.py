@@ -10,6 +10,7 @@ import numpy as np
 
 from .base import Array, Device, DType, Geometry, Pair
 from .launch import Kernels, blocks_of, has_kernels
+from .order import in_memory_order
 from .philox import Philox
 
 _LANES, _DEPTH = 32, 8  # the block of the kernels over columns, as in kernels.cu
@@ -177,6 +178,22 @@ class CUDA(Device):
             values, order, places.ravel()[order], array, order.size,
         )  # fmt: skip
 
+    def bce_terms(self, x: Array, target: Array) -> tuple[Array, Array]:
+        if not (
+            x.ndim and has_kernels(x.dtype) and x.dtype == target.dtype and x.shape == target.shape
+        ):
+            return super().bce_terms(x, target)
+
+        def launch(x: Array, target: Array) -> tuple[Array, Array]:
+            xp, grid = self.xp, (blocks_of(x.size),)
+            out = xp.empty(x.shape, x.dtype), xp.empty(x.shape, x.dtype)
+            operands = xp.ascontiguousarray(x), xp.ascontiguousarray(target)
+            self.kernels.launch("bce_terms", x.dtype, grid, (256,), *operands, *out, x.size)
+            return out
+
+        found: tuple[Array, Array] = in_memory_order(launch, (x, target))
+        return found
+
     def adam(
         self, param: Array, grad: Array, exp_avg: Array, exp_avg_sq: Array, **how: float
     ) -> bool:
@@ -262,7 +279,8 @@ def try_out(cupy: Any) -> CUDA | str:
         device = CUDA(cupy)
         x = device.generator(0).uniform((2, 2), np.dtype(np.float32))
         got = device.to_numpy(cupy.matmul(x, x) + 1)[0, 0]
-        _set_tf32(cupy, _tf32)
+        if _tf32:
+            _set_tf32(cupy, True)
     except Exception as error:
         why = f"{type(error).__name__}: {str(error).strip()[:300]}"
         return f"CuPy {version} is installed, but a kernel failed: {why}; {_INSTALL}"

@@ -285,6 +285,20 @@ KERNEL add_runs(const real* __restrict__ values, const int64* __restrict__ order
     }
 }
 
+// ---- binary cross-entropy of logits -------------------------------------------------------------
+
+// losses = -target log(sigmoid(x)) - (1 - target) log(1 - sigmoid(x)), slopes = sigmoid(x) - target,
+// from one exponential: exact also where sigmoid(x) is nearly 0 or 1.
+KERNEL bce_terms(const real* __restrict__ x, const real* __restrict__ target,
+                 real* __restrict__ losses, real* __restrict__ slopes, int64 n) {
+    for (int64 i = FIRST; i < n; i += STRIDE) {
+        real logit = x[i], wanted = target[i];
+        real e = exp(-fabs(logit));
+        losses[i] = (logit > 0 ? logit : 0) - logit * wanted + log1p(e);
+        slopes[i] = (logit >= 0 ? 1 : e) / (1 + e) - wanted;
+    }
+}
+
 // ---- Adam (Kingma and Ba, 2015) -----------------------------------------------------------------
 
 // The passes of optim/updates.py in one, in their order: rest = 1 - beta, and rate and floor are lr

@@ -21,6 +21,7 @@ KERNELS: Mapping[str, tuple[str, ...]] = {
     "normalize_rows": ("weight", "bias"),
     "normalize_rows_gradient": ("weight",),
     "add_runs": (),
+    "bce_terms": (),
     "adam": (),
     "random_uniform": (),
     "random_normal": (),
@@ -28,6 +29,8 @@ KERNELS: Mapping[str, tuple[str, ...]] = {
 }
 
 _REALS = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
+# A null pointer is passed as a number: what CuPy makes of None has differed between its versions.
+_NULL = np.uintp(0)
 _FIXED = {"int": np.int32, "int64": np.int64, "uint32": np.uint32, "uint64": np.uint64}
 
 
@@ -91,7 +94,7 @@ class Kernels:
 
     def _array(self, kernel: str, parameter: Parameter, dtype: DType, value: Any) -> Any:
         if value is None and parameter.name in KERNELS[kernel]:
-            return None  # a null pointer
+            return _NULL
         if not isinstance(value, self._cupy.ndarray):
             raise TypeError(
                 f"{kernel}: {parameter.name} must be an array on the device, got "
@@ -110,7 +113,7 @@ class Kernels:
         if function is None:
             if real not in self._modules:
                 self._modules[real] = self._cupy.RawModule(
-                    code=self._source, options=("-std=c++17", f"-DREAL={_REALS[real]}")
+                    code=self._source, options=(f"-DREAL={_REALS[real]}",)
                 )
             function = self._functions[name, real] = self._modules[real].get_function(name)
         return function

@@ -16,7 +16,10 @@
 #define __device__
 #define __shared__ static
 
+using std::exp;
+using std::fabs;
 using std::log;
+using std::log1p;
 using std::max;
 using std::min;
 using std::sqrt;

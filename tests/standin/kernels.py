@@ -59,8 +59,8 @@ class RawKernel:
 
 def _checked(parameter: Parameter, real: Any, value: Any) -> Any:
     dtype = parameter.dtype(real)
-    if parameter.array and value is None:
-        return None
+    if parameter.array and isinstance(value, np.uintp) and value == 0:
+        return None  # a null pointer
     if not isinstance(value, ndarray if parameter.array else np.generic):
         raise TypeError(f"{parameter.name}: CUDA would misread a {type(value).__name__}")
     if value.dtype != dtype:

@@ -74,6 +74,12 @@ def add_runs(values: Array, order: Array, places: Array, out: Array, n: int) -> 
     np.add.at(out.reshape(-1), places, values.reshape(-1)[order])
 
 
+def bce_terms(x: Array, target: Array, losses: Array, slopes: Array, n: int) -> None:
+    e = np.exp(-abs(x))
+    losses[...] = np.maximum(x, 0) - x * target + np.log1p(e)
+    slopes[...] = np.where(x >= 0, 1, e) / (1 + e) - target
+
+
 def adam(
     p: Array, g: Array, m: Array, v: Array, beta1: Any, rest1: Any, beta2: Any, rest2: Any,
     rate: Any, floor: Any, decay: Any, keep: Any, n: int,
