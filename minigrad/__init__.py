@@ -3,6 +3,7 @@
 from . import nn, optim
 from .autograd import backward, grad
 from .backend import Device, device
+from .backend.cuda import allow_tf32
 from .creation import (
     arange,
     as_tensor,
@@ -125,6 +126,7 @@ __all__ = [
     "abs_",
     "add",
     "all",
+    "allow_tf32",
     "amax",
     "amin",
     "any",
