@@ -1,0 +1,99 @@
+"""log(1 - D), which the generator minimises in the minimax game, is flat where its samples are
+known as fake; -log D is steep there: Goodfellow et al. 2014, section 3, and the lecture's plot."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+import minigrad as mg
+from demos.experiments.finding import Finding
+from demos.experiments.toys import Toy, toy
+from models.objectives import OBJECTIVES
+
+CLAIM = (
+    "from a strong discriminator, log(1 - D) gives the generator next to no gradient, -log D does"
+)
+LEVELS = (0.5, 0.1, 0.03, 0.01, 0.003, 0.001)  # of the mean D(G(z)) at which gradients are measured
+MOST_STEPS = 20_000
+Row = dict[str, Any]
+
+
+def run(seed: int, folder: Path, *, levels: tuple[float, ...] = LEVELS) -> Finding:
+    """Trains a discriminator only, against the generator as it is initialised, and measures the
+    generator's gradient under both objectives on the way."""
+    game = toy("ring", seed, lr=3e-4, betas=(0.5, 0.999))
+    noise = game.gan.draw_noise(1024)
+    rows = [gradients(game, noise)]
+    for _ in range(MOST_STEPS):
+        if rows[-1]["D(G(z))"] <= levels[-1]:
+            break
+        game.gan.discriminator_step(game.data())
+        now = gradients(game, noise)
+        if now["D(G(z))"] < rows[-1]["D(G(z))"]:
+            rows.append(now)
+    found = {level: next((r for r in rows if r["D(G(z))"] <= level), None) for level in levels}
+    strong = found[0.01]
+    assert strong is not None, "the discriminator did not get to D(G(z)) below 0.01"
+    numbers = {
+        "D(G(z))": strong["D(G(z))"],
+        "gradient norm, log(1 - D)": strong["minimax"],
+        "gradient norm, -log D": strong["non-saturating"],
+        "ratio": strong["ratio"],
+        "by D(G(z))": {str(level): row for level, row in found.items() if row},
+        "slope of log(1 - D) at D = 0.0025": slope("minimax", 0.0025),
+        "slope of -log D at D = 0.0025": slope("non-saturating", 0.0025),
+    }
+    control = {"before training D": rows[0]}
+    return Finding(CLAIM, numbers, control, draw(rows))
+
+
+def gradients(game: Toy, noise: mg.Tensor) -> Row:
+    """The norm of the generator's gradient under both objectives, and the mean D(G(z))."""
+    gan = game.gan
+    scores = gan.discriminator(gan.generator(noise))
+    row: Row = {"D(G(z))": scores.sigmoid().mean().item()}
+    for name in ("minimax", "non-saturating"):
+        loss = OBJECTIVES[name].generator(scores).mean()
+        parts = mg.grad(loss, list(gan.generator.parameters()), retain_graph=True)
+        row[name] = math.sqrt(sum(g.square().sum().item() for g in parts))
+    return {**row, "ratio": row["non-saturating"] / row["minimax"]}
+
+
+def slope(name: str, d: float) -> float:
+    """The slope of a generator's loss in the score a, where D = sigmoid(a) is d."""
+    a = mg.tensor(math.log(d / (1 - d)), dtype=mg.float64).requires_grad_()
+    (g,) = mg.grad(OBJECTIVES[name].generator(a), [a])
+    return float(g.item())
+
+
+def draw(rows: list[Row]) -> Figure:
+    figure = Figure((12, 3.8), dpi=100, layout="constrained")
+    losses, slopes, norms = figure.subplots(1, 3)
+    d = np.linspace(0.002, 0.998, 499)
+    losses.plot(d, np.log(1 - d), "C0", label="log(1 - D)")
+    losses.plot(d, -np.log(d), "C1", label="-log D")
+    losses.set_xlabel("D(G(z))")
+    losses.set_ylabel("the generator's loss (nats)")
+    losses.set_title("what G minimises", fontsize=10)
+    losses.annotate("samples known as fake:\nflat", (0.02, -0.1), (0.08, -3.6), color="C0",
+                    arrowprops={"arrowstyle": "->", "color": "C0"}, fontsize=9)  # fmt: skip
+    for name, colour in (("minimax", "C0"), ("non-saturating", "C1")):
+        label = {"minimax": "log(1 - D): size D", "non-saturating": "-log D: size 1 - D"}[name]
+        slopes.plot(d, [abs(slope(name, x)) for x in d], colour, label=label)
+        x = [row["D(G(z))"] for row in rows]
+        norms.loglog(x, [row[name] for row in rows], colour)
+    slopes.set_xlabel("D(G(z))")
+    slopes.set_title("the size of their slope in the score a, D = sigmoid(a)", fontsize=10)
+    norms.set_xlabel("mean D(G(z)) as D is trained")
+    norms.set_title("norm of the generator's gradient, 8-mode ring", fontsize=10)
+    norms.invert_xaxis()
+    norms.axvline(0.01, color="0.6", linewidth=0.8, linestyle=":")
+    for axes in (losses, slopes, norms):
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(alpha=0.25, linewidth=0.6)
+    losses.legend(frameon=False, fontsize=9)
+    slopes.legend(frameon=False, fontsize=9)
+    return figure
