@@ -54,14 +54,18 @@ class Op:
         self.__name__ = name
 
     def gradient(self, *operands: str) -> Callable[[Rule], Rule]:
-        """Give the rule for an operand; with several operands named, the rule returns a tuple."""
+        """Give the rule for an operand. With several named, the rule returns a tuple; if each also
+        has a rule of its own, the common one runs where all of them need a gradient."""
         for name in operands:
             if name not in self.operands:
                 raise ValueError(
                     f"{self.name}.gradient: no operand {name!r}; it has {self.operands}"
                 )
-            if any(name in targets for targets, _, _ in self.rules):
-                raise ValueError(f"{self.name}.gradient: operand {name!r} has a rule already")
+
+        if any(targets == operands for targets, _, _ in self.rules):
+            raise ValueError(
+                f"{self.name}.gradient: {', '.join(map(repr, operands))} has a rule already"
+            )
 
         def register(rule: Rule) -> Rule:
             self.rules.append((operands, rule, _parameters(rule)[0][1:]))

@@ -35,8 +35,13 @@ class Plan:
             operands = [str(i) for i in range(count)]
             rules = [(tuple(operands), rule, reads) for _, rule, reads in rules]
         names = [operands[i] for i in self.parents]
-        active = [rule for rule in rules if set(rule[0]) & set(names)]
-        missing = set(names) - {name for rule in active for name in rule[0]}
+        active: list[Any] = []
+        missing = set(names)
+        for exactly in (True, False):  # a rule for several operands first where all are needed
+            for rule in sorted(rules, key=lambda rule: -len(rule[0])):
+                if missing & set(rule[0]) and (not exactly or missing >= set(rule[0])):
+                    active.append(rule)
+                    missing -= set(rule[0])
         if missing:
             raise NotImplementedError(
                 f"{op.name}: no gradient rule for operand {', '.join(sorted(missing))}"

@@ -15,16 +15,19 @@ gathered into (N * OH * OW, KH * KW * C).
 from typing import Any
 
 from ..backend import Geometry, Pair, device_of
+from ..modes import mode
+from ..nodes import Variable
 from ..op import need_arrays, need_one_dtype, op
 from .linalg import sum_rows
 from .shape import permute, reshape
 
 
 @op
-def conv2d_(xp: Any, x: Any, weight: Any, bias: Any, *, how: Geometry) -> Any:
+def conv2d_(xp: Any, x: Any, weight: Any, bias: Any, *, how: Geometry, patches: Any = None) -> Any:
     (n, _, h, w), (out_channels, _, kh, kw) = x.shape, weight.shape
     out_size = _out_size((h, w), (kh, kw), how)
-    patches = device_of(x).gather_patches(_last(x), (kh, kw), how, out_size)
+    if patches is None:
+        patches = _patches(x, (kh, kw), how)
     parts = [
         xp.matmul(rows, _matrix(w).T)
         for rows, w in zip(
@@ -51,9 +54,12 @@ def conv_transpose2d_(xp: Any, x: Any, weight: Any, bias: Any, *, how: Geometry,
 
 
 @op
-def conv2d_weight_(xp: Any, x: Any, y: Any, *, how: Geometry, kernel: Pair) -> Any:
-    (_, channels, *_), (_, out_channels, *out_size) = x.shape, y.shape
-    patches = device_of(x).gather_patches(_last(x), kernel, how, tuple(out_size))
+def conv2d_weight_(
+    xp: Any, x: Any, y: Any, *, how: Geometry, kernel: Pair, patches: Any = None
+) -> Any:
+    (_, channels, *_), (_, out_channels, *_) = x.shape, y.shape
+    if patches is None:
+        patches = _patches(x, kernel, how)
     rows, each = _last(y).reshape(-1, out_channels), out_channels // how.groups
     parts = [
         xp.matmul(rows[:, i * each : (i + 1) * each].T, group)
@@ -69,8 +75,8 @@ def _(g: Any, weight: Any, x_shape: Any, how: Geometry) -> Any:
 
 
 @conv2d_.gradient("weight")
-def _(g: Any, x: Any, weight_shape: Any, how: Geometry) -> Any:
-    return conv2d_weight_(x, g, how=how, kernel=weight_shape[2:])
+def _(g: Any, x: Any, weight_shape: Any, how: Geometry, patches: Any) -> Any:
+    return conv2d_weight_(x, g, how=how, kernel=weight_shape[2:], patches=patches)
 
 
 @conv_transpose2d_.gradient("x")
@@ -81,6 +87,15 @@ def _(g: Any, weight: Any, how: Geometry) -> Any:
 @conv_transpose2d_.gradient("weight")
 def _(g: Any, x: Any, weight_shape: Any, how: Geometry) -> Any:
     return conv2d_weight_(g, x, how=how, kernel=weight_shape[2:])
+
+
+@conv_transpose2d_.gradient("x", "weight")
+def _(g: Any, x: Any, weight: Any, how: Geometry) -> Any:
+    """Both at once: they need the same patches of g."""
+    kernel = weight.shape[2:]
+    patches = _patches(g.data if isinstance(g, Variable) else g, kernel, how)
+    g_x = conv2d_(g, weight, None, how=how, patches=patches)
+    return g_x, conv2d_weight_(g, x, how=how, kernel=kernel, patches=patches)
 
 
 @conv2d_weight_.gradient("x")
@@ -110,6 +125,11 @@ def _last(x: Any) -> Any:
 def _first(x: Any) -> Any:
     """(N, H, W, C) as (N, C, H, W)."""
     return x.transpose(0, 3, 1, 2)
+
+
+def _patches(x: Any, kernel: Pair, how: Geometry) -> Any:
+    """The patches of x (N, C, H, W) that a kernel meets: (N, OH, OW, KH, KW, C)."""
+    return device_of(x).gather_patches(_last(x), kernel, how, _out_size(x.shape[2:], kernel, how))
 
 
 def _matrix(weight: Any) -> Any:
@@ -223,7 +243,12 @@ def conv2d(
             "than "
             f"the image of {list(x.shape[2:])} with padding {how.padding}"
         )
-    return conv2d_(x, weight, bias, how=how)
+    patches = None
+    if mode.recording and getattr(weight, "node", None) is not None:
+        # Gathered once, for the product and for the weight's gradient: time for memory, since the
+        # patches, of stride s about (kernel / s)^2 times as large as x, wait for backward with x.
+        patches = _patches(x.data if isinstance(x, Variable) else x, weight.shape[2:], how)
+    return conv2d_(x, weight, bias, how=how, patches=patches)
 
 
 def conv_transpose2d(
