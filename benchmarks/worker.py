@@ -10,11 +10,13 @@ from __future__ import annotations
 import gc
 import importlib.util
 import json
+import os
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from . import memory
@@ -80,10 +82,13 @@ def peak(step: Step, above: int) -> Answer:
 
 
 def import_seconds(name: str) -> Answer:
-    """Return how long a fresh interpreter takes to import `name`."""
+    """Return how long a fresh interpreter takes to import `name`, once its bytecode is there."""
     program = f"import time; t = time.perf_counter(); import {name}; print(time.perf_counter() - t)"
     command = [sys.executable, "-c", program]
-    return float(subprocess.run(command, capture_output=True, check=True, text=True).stdout), 1
+    env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    run = partial(subprocess.run, command, env=env, capture_output=True, check=True, text=True)
+    run()
+    return float(run().stdout), 1
 
 
 def measurement(case: Case, contestant: str, device: str) -> Callable[[float], Answer]:

@@ -29,6 +29,7 @@ from .nodes import Variable
 from .recorded import Plan, Recorded
 
 Rule = TypeVar("Rule", bound=Callable[..., Any])
+_new = object.__new__
 _NUMBERS = {float, int, bool, type(None)}  # operands that need no second look
 
 
@@ -49,7 +50,7 @@ class Op:
         self.forward = forward
         self.broadcasts = broadcasts
         self.rules: list[tuple[tuple[str, ...], Callable[..., Any], list[str]]] = []
-        self._plans: dict[tuple[int, int], Plan] = {}
+        self._plans: dict[int, Plan] = {}
         self.__doc__ = forward.__doc__
         self.__name__ = name
 
@@ -117,10 +118,13 @@ class Op:
                 return self(*promoted, **settings)
         if not (needed and mode.recording and self.records) or out.dtype.kind != "f":
             return Variable.made(out)
-        plan = self._plans.get((needed, bit))
+        plan = self._plans.get(needed | bit)  # the highest bit says how many operands there are
         if plan is None:
-            plan = self._plans[needed, bit] = Plan(self, needed, len(operands))
-        return Variable.made(out, Recorded(plan, operands, arrays, out, settings))
+            plan = self._plans[needed | bit] = Plan(self, needed, len(operands))
+        made = _new(Variable.made)  # without the checks of Tensor's own constructor
+        made.data = out
+        made.node = Recorded(plan, operands, arrays, out, settings)
+        return made
 
     def _forward_elsewhere(self, arrays: list[Any], settings: dict[str, Any]) -> Any:
         """The forward for operands that are not all numbers and NumPy arrays of one dtype."""
