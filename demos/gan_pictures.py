@@ -42,7 +42,9 @@ def save_curves(
     ):
         for i, (column, label) in enumerate(columns.items()):
             values = [row[column] for row in rows]
-            axes.plot(epochs, values, f"C{i}o-", markersize=3, linewidth=1.4, label=label)
+            axes.plot(epochs, values, f"C{i}{'os^'[i]}-", markersize=4, linewidth=1.4, label=label)
+        if axes.get_ylim()[0] > 0:
+            axes.set_ylim(bottom=0)
         axes.set_title(heading, fontsize=10)
         axes.set_xlabel("epoch", fontsize=9)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -155,6 +155,23 @@ def test_labels_have_a_row_each(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ("argv", "r1", "hidden"),
+    [
+        ((), 10, 256),
+        (("--toy", "ring"), 1, 128),
+        (("--toy", "ring", "--hidden", "7", "--r1", "0"), 0, 7),
+        (("--objective", "hinge"), 0, 256),
+        (("--gp", "1"), 0, 256),
+        (("--gp", "1", "--r1", "2"), 2, 256),
+    ],
+)
+def test_defaults_that_depend_on_other_arguments(argv, r1, hidden):
+    args = gan.parser().parse_args(argv)
+    gan.fill_in(args)
+    assert (args.r1, args.hidden) == (r1, hidden)
+
+
+@pytest.mark.parametrize(
     ("argv", "message"),
     [
         (("--objective", "wgan", "--label-smoothing", "0.1"), "no labels, as with 'wgan'"),

@@ -69,7 +69,7 @@ def fit(data: Normal, samples: Normal, seed: int, steps: int, batch: int) -> Fit
         generator.weight.fill_(samples.std)
         generator.bias.fill_(samples.mean)
     discriminator = MLPDiscriminator((1,), (64, 64))
-    optimizer = optim.Adam(discriminator.parameters(), 3e-3)
+    optimizer = optim.Adam(discriminator.parameters(), 1e-2)
     schedule = CosineAnnealingLR(optimizer, max(1, steps))
     gan = GAN(generator, discriminator, optim.SGD(generator.parameters()), optimizer, noise=1)
     for _ in trange(steps, desc="D", leave=False, disable=None):
