@@ -28,7 +28,7 @@ RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 ALLOWED = {
     "minigrad": {"numpy", "safetensors"},
     "models": {"numpy"},
-    "demos": {"numpy", "safetensors", "matplotlib", "tqdm"},
+    "demos": {"numpy", "safetensors", "matplotlib", "tqdm", "PIL"},
 }
 # The same inside of functions: optional, and imported when it is asked for.
 ALLOWED_LATE = {
