@@ -17,7 +17,7 @@ from demos.experiments.toys import toy
 CLAIM = "at equal discriminator updates there is no best k for all objectives"
 KS = (1, 2, 5)
 SEEDS = 5
-UPDATES = 5_000  # of the discriminator
+UPDATES = 4_000  # of the discriminator
 RULES: dict[str, dict[str, Any]] = {
     "non-saturating": {"objective": "non-saturating"},
     "WGAN-GP": {"objective": "wgan", "gp": 0.1},
