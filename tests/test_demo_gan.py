@@ -154,6 +154,11 @@ def test_labels_have_a_row_each(tmp_path, monkeypatch):
     assert np.array_equal(z, np.broadcast_to(z[0], z.shape))
 
 
+def test_fewer_images_than_a_step_takes_are_enough(tmp_path):
+    assert train(tmp_path, "--limit", "3", "--k", "5", "--epochs", "1") == 0
+    assert math.isfinite(summary(tmp_path)["train_g"])
+
+
 @pytest.mark.parametrize(
     ("argv", "r1", "hidden"),
     [
