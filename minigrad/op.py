@@ -76,8 +76,8 @@ class Op:
         return register
 
     def __call__(self, *operands: Any, **settings: Any) -> Any:
-        # NOTE: this runs for every operation. Of the 2.1 us that it takes beside the arithmetic, a
-        # loop that looks at each operand once, and at nothing twice, saves a third.
+        # This runs for every operation: each operand is looked at once, and what is rare goes by
+        # `unusual` to where it is looked at again.
         if len(operands) != self._count or settings:
             operands = self._checked(operands, settings)
         arrays = []
