@@ -26,6 +26,8 @@ class Framework:
         self.channels_last = {}
         if name == "pytorch channels_last":
             self.channels_last = {"memory_format": self.root.channels_last}
+        if name == "minigrad" and device == "cuda":
+            self.root.allow_tf32(True)  # as PyTorch does by itself for convolutions
         if module == "torch":
             self.root.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
 
@@ -50,5 +52,7 @@ class Framework:
 
     def synchronize(self) -> None:
         """Wait until the device has done all that was asked of it."""
-        if self.device == "cuda":
+        if self.device == "cuda" and self.name == "minigrad":
+            self.root.device("cuda").xp.cuda.get_current_stream().synchronize()
+        elif self.device == "cuda":
             self.root.cuda.synchronize()
