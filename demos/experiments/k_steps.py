@@ -1,7 +1,8 @@
 """How many discriminator steps k before each generator step: "some find k = 1 more stable, others
-use k > 1, no best rule" says the lecture, and that Wasserstein GANs care less.
+use k > 1, no best rule", says the lecture.
 
-All have the same number of discriminator updates, and so about the same work.
+All have the same number of discriminator updates, so that with k = 5 the generator has a fifth of
+the steps that it has with k = 1.
 """
 
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from demos.experiments.finding import Finding
 from demos.experiments.runs import mean_and_spread, measured
 from demos.experiments.toys import toy
 
-CLAIM = "at equal discriminator updates there is no best k for all objectives"
+CLAIM = "some find k = 1 more stable, others use k > 1, no best rule: at equal updates of D"
 KS = (1, 2, 5)
 SEEDS = 5
 UPDATES = 4_000  # of the discriminator
