@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -23,7 +24,7 @@ def measured(
     arguments: Mapping[str, Mapping[str, Any]],
     jobs: int | None = None,
 ) -> dict[str, Numbers]:
-    """The result of `function` for each name's arguments: what JSON can hold.
+    """The result of `function` for each name's arguments: what JSON can hold, and "core seconds".
 
     As many processes as there are cores (or `jobs`). Results are kept in `file` as they come, and
     are taken from there if they are there with the same arguments: so that after Ctrl-C or a kill
@@ -51,17 +52,24 @@ def _done(
 ) -> Iterator[tuple[str, Numbers]]:
     """(name, result) of each, in the order in which they get done."""
     if jobs == 1 or len(arguments) < 2:
-        yield from ((name, function(**a)) for name, a in arguments.items())
+        yield from ((name, _timed(function, a)) for name, a in arguments.items())
         return
     # Spawned: a forked copy of a process whose matrix products have threads may hang.
     with _one_thread(), ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        names = {pool.submit(function, **a): name for name, a in arguments.items()}
+        names = {pool.submit(_timed, function, a): name for name, a in arguments.items()}
         try:
             for future in as_completed(names):
                 yield names[future], future.result()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _timed(function: Callable[..., Numbers], arguments: Mapping[str, Any]) -> Numbers:
+    """Also when a run is continued, or the machine shared, this is what the training took."""
+    start = time.process_time()
+    numbers = function(**arguments)
+    return {**numbers, "core seconds": round(time.process_time() - start, 1)}
 
 
 @contextmanager
