@@ -273,6 +273,8 @@ def test_modes_writes_its_table(tmp_path):
     assert found["seed"] == 7
     assert found["numbers"]["objectives that meet the target with every seed, ring"] == 0
     assert found["control"]["ring, real data"]["modes_20"] == 8
+    assert len(found["control"][f"ring, {modes.USUAL}"]["each seed"]) == 2
+    assert modes.USUAL not in found["numbers"]["tables"]["ring"]
     assert len(found["numbers"]["tables"]["grid"]["LSGAN"]["each seed"]) == 2
     kept = json.loads((tmp_path / "modes-runs.json").read_text())
     assert "ring, LSGAN, seed 8" in kept
