@@ -5,11 +5,13 @@ import shlex
 import signal
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
 import minigrad as mg
+from demos import datasets
+from demos.experiments.finding import Experiment, Setting, perform
 from demos.run import CommandError, Run, holds_run
 from demos.training import Stopped
 from minigrad import data
@@ -95,6 +97,17 @@ def common_arguments(parser: ArgumentParser, *, epochs: int, batch_size: int, lr
     )
 
 
+def experiment_argument(parser: ArgumentParser, experiments: Mapping[str, Experiment]) -> None:
+    """Adds --experiment, which `main` then looks for."""
+    parser.add_argument_group("instead of training").add_argument(
+        "--experiment",
+        choices=(*experiments, "all"),
+        help="show a claim of the lecture: --out (default: runs/experiments) then has NAME.png, "
+        "and NAME.json with the numbers and their control. Only --dataset, --data-dir and --seed "
+        "may be given besides; each experiment has a data set that it takes by itself",
+    )
+
+
 def name_of(parser: ArgumentParser) -> str:
     """vae, for a parser of `python -m demos.vae`."""
     return parser.prog.rpartition(".")[2]
@@ -108,9 +121,7 @@ def arguments(
     Raises CommandError if an argument that is not `free` differs from that of the continued run.
     """
     defaults = vars(parser.parse_args([]))
-    unset = object()
-    typed = vars(parser.parse_args(argv, Namespace(**dict.fromkeys(defaults, unset))))
-    given = {name: value for name, value in typed.items() if value is not unset}
+    given = given_arguments(parser, argv)
     resume = given.get("resume", False)
     folder = given.get("out") or default_folder(name_of(parser), resume)
     run = Run(folder, resume)
@@ -130,6 +141,14 @@ def arguments(
     return Namespace(**defaults | begun | given | {"out": folder}), run
 
 
+def given_arguments(parser: ArgumentParser, argv: Sequence[str] | None) -> dict[str, Any]:
+    """The arguments that the command line has, without defaults."""
+    unset = object()
+    names = vars(parser.parse_args([]))
+    typed = vars(parser.parse_args(argv, Namespace(**dict.fromkeys(names, unset))))
+    return {name: value for name, value in typed.items() if value is not unset}
+
+
 def default_folder(name: str, resume: bool) -> str:
     """runs/NAME or the first free of runs/NAME-2, ...; to resume, the last that is not free."""
     names = [f"runs/{name}"]
@@ -145,13 +164,7 @@ def saved_arguments(args: Namespace) -> dict[str, Any]:
 
 def load_data(args: Namespace) -> tuple[data.ImageDataset, data.ImageDataset]:
     """The train and test splits of --dataset."""
-    try:
-        return tuple(  # type: ignore[return-value]
-            data.load(args.dataset, split, data_dir=args.data_dir, limit=args.limit)
-            for split in ("train", "test")
-        )
-    except (OSError, ValueError) as error:
-        raise CommandError(str(error)) from error
+    return datasets.load(args.dataset, args.data_dir, args.limit)
 
 
 def check_device(name: str) -> None:
@@ -167,21 +180,47 @@ def main(
     program: Program,
     argv: Sequence[str] | None = None,
     free: Set[str] = frozenset(),
+    experiments: Mapping[str, Experiment] | None = None,
 ) -> int:
-    """Runs a program; returns 2 for what the caller can put right, and 128 + N after signal N."""
-    again = ""
+    """Runs a program, or an experiment if the command line names one.
+
+    Returns 2 for what the caller can put right, and 128 + N after signal N.
+    """
+    again = "the same command goes on from the parts that it kept"
     try:
+        if experiments and "experiment" in (given := given_arguments(parser, argv)):
+            experiment(parser, experiments, **given)
+            return 0
         args, run = arguments(parser, argv, FREE | free)
-        again = f"{parser.prog} --resume --out {shlex.quote(args.out)}"
+        again = f"go on from the last checkpoint with:\n  {parser.prog} --resume --out {shlex.quote(args.out)}"
         check_device(args.device)
         program(args, run)
     except CommandError as error:
         print(f"{parser.prog}: error: {error}", file=sys.stderr)
         return 2
     except Stopped as stopped:
-        print(f"{stopped}. Go on with:\n  {again}", file=sys.stderr)
+        print(f"{stopped}; {again}", file=sys.stderr)
         return 128 + stopped.signum
     except KeyboardInterrupt:
-        print(f"\nstopped. Go on from the last checkpoint with:\n  {again}", file=sys.stderr)
+        print(f"\nstopped; {again}", file=sys.stderr)
         return 128 + signal.SIGINT
     return 0
+
+
+def experiment(
+    parser: ArgumentParser,
+    experiments: Mapping[str, Experiment],
+    *,
+    experiment: str,
+    seed: int = 0,
+    out: str = "runs/experiments",
+    dataset: str | None = None,
+    data_dir: str | None = None,
+    **others: Any,
+) -> None:
+    """Does the experiment of that name, or all."""
+    if others:
+        listed = ", ".join(f"--{name.replace('_', '-')}" for name in others)
+        raise CommandError(f"--experiment goes without {listed}")
+    names = list(experiments) if experiment == "all" else [experiment]
+    perform(experiments, names, parser.prog, Setting(seed, Path(out), dataset, data_dir))

@@ -32,7 +32,7 @@ from demos.experiments import (
     modes,
     optimal_discriminator,
 )
-from demos.experiments.finding import Experiment, experiments_main
+from demos.experiments.finding import Experiment
 from demos.run import CommandError, Run
 from demos.training import Means, Trainer, random_numbers
 from minigrad import Tensor, optim
@@ -63,12 +63,7 @@ def parser() -> ArgumentParser:
     cli.common_arguments(parser, epochs=30, batch_size=128, lr=5e-4)
     add = parser.add_argument_group("instead of images").add_argument
     add("--toy", choices=tuple(MIXTURES), help="learn points in the plane")
-    add(
-        "--experiment",
-        choices=(*EXPERIMENTS, "all"),
-        help="do an experiment; besides it only --seed and --out are read, and --out has "
-        "NAME.png and NAME.json (default: runs/experiments)",
-    )
+    cli.experiment_argument(parser, EXPERIMENTS)
     game_arguments(parser)
     add = parser.add_argument_group("model").add_argument
     number: dict[str, Any] = {"type": cli.whole(1), "metavar": "N"}
@@ -122,11 +117,7 @@ def not_negative(text: str) -> float:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    args = parser().parse_args(argv)
-    if args.experiment is None:
-        return cli.main(parser(), train, argv)
-    names = list(EXPERIMENTS) if args.experiment == "all" else [args.experiment]
-    return experiments_main(EXPERIMENTS, names, parser().prog, args.seed, args.out)
+    return cli.main(parser(), train, argv, experiments=EXPERIMENTS)
 
 
 def train(args: Namespace, run: Run) -> None:

@@ -242,7 +242,7 @@ def test_ctrl_c_while_evaluating_says_how_to_go_on(straight, tmp_path, monkeypat
     with monkeypatch.context() as patched:
         patched.setattr(vae, "evaluate_iwae", interrupted)
         assert run(tmp_path) == 130
-    assert "Go on from the last checkpoint with" in capsys.readouterr().err
+    assert "go on from the last checkpoint with" in capsys.readouterr().err
     assert vae.main(["--resume", "--out", str(tmp_path)]) == 0
     assert numbers(tmp_path) == numbers(straight)
 

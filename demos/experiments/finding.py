@@ -3,7 +3,6 @@
 import json
 import math
 import os
-import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -11,71 +10,87 @@ from typing import Any, NamedTuple
 
 from matplotlib.figure import Figure
 
+from demos import datasets
+from demos.run import CommandError
+from minigrad.data import ImageDataset
+
 
 class Finding(NamedTuple):
-    """What was claimed, what was measured, and what it is to be compared with."""
+    """What was claimed, what was measured, and what it is to be compared with.
+
+    `result` and `beside` are `numbers` and `control` in a line each: a row of the table of results.
+    """
 
     claim: str
+    result: str
+    beside: str
     numbers: Mapping[str, Any]
     control: Mapping[str, Any]
     figure: Figure
 
 
-# Given a seed, and a folder where it may keep parts of its work, to go on from if it is stopped.
-Experiment = Callable[[int, Path], Finding]
+class Setting(NamedTuple):
+    """What an experiment is given: its random numbers' seed; a folder where it may keep parts of
+    its work, to go on from if it is stopped; and data, None being the experiment's own choice."""
+
+    seed: int
+    folder: Path
+    dataset: str | None = None
+    data_dir: str | None = None
+
+    def images(self, default: str, limit: int | None = None) -> tuple[ImageDataset, ImageDataset]:
+        """The train and test splits of the data set that was asked for, else of `default`."""
+        return datasets.load(self.dataset or default, self.data_dir, limit)
 
 
-def experiments_main(
-    experiments: Mapping[str, Experiment],
-    names: Iterable[str],
-    command: str,
-    seed: int,
-    out: str | None,
-) -> int:
-    """`perform` as a program: returns 2 if `out` cannot be written to, 130 after Ctrl-C."""
-    try:
-        perform(experiments, names, command, seed, Path(out or "runs/experiments"))
-    except OSError as error:
-        print(f"{command}: error: cannot write to {out}: {error.strerror}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(
-            "\nstopped. The same command goes on from the trainings that it kept", file=sys.stderr
-        )
-        return 130
-    return 0
+Experiment = Callable[[Setting], Finding]
 
 
 def perform(
-    experiments: Mapping[str, Experiment],
-    names: Iterable[str],
-    command: str,
-    seed: int,
-    folder: Path,
+    experiments: Mapping[str, Experiment], names: Iterable[str], command: str, setting: Setting
 ) -> None:
     """Does experiments one after the other, and writes what they found.
 
-    `command` (python -m demos.gan) is what each of them can be repeated with.
+    `command` (python -m demos.gan) is what each of them can be repeated with. Raises CommandError
+    if the folder cannot be written to, and at the end if data of some of them could not be read.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = setting.folder
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CommandError(f"cannot write to {folder}: {error.strerror}") from error
+    failed = []
     for name in names:
         print(f"{name} ...", flush=True)
-        start = time.perf_counter()
-        found = experiments[name](seed, folder)
-        seconds = time.perf_counter() - start
-        found.figure.savefig(folder / f"{name}.png")
-        values = {
-            "experiment": name,
-            "claim": found.claim,
-            "numbers": found.numbers,
-            "control": found.control,
-            "command": f"{command} --experiment {name} --seed {seed}",
-            "seed": seed,
-            "seconds": round(seconds, 1),
-        }
-        write_json(folder / f"{name}.json", values)
-        lines = found.claim, summary(found.numbers), f"{folder / name}.png and .json"
-        print("\n".join(f"  {line}" for line in lines), flush=True)
+        try:
+            perform_one(name, experiments[name], command, setting)
+        except CommandError as error:
+            failed.append(f"{name}: {error}")
+    if failed:
+        raise CommandError("; ".join(failed))
+
+
+def perform_one(name: str, experiment: Experiment, command: str, setting: Setting) -> None:
+    """Does an experiment, and writes its picture and its numbers."""
+    start = time.perf_counter()
+    found = experiment(setting)
+    seconds = time.perf_counter() - start
+    path = setting.folder / name
+    found.figure.savefig(f"{path}.png")
+    dataset = f" --dataset {setting.dataset}" if setting.dataset else ""
+    values = {
+        "experiment": name,
+        "claim": found.claim,
+        "result": found.result,
+        "beside": found.beside,
+        "numbers": found.numbers,
+        "control": found.control,
+        "command": f"{command} --experiment {name}{dataset} --seed {setting.seed}",
+        "seed": setting.seed,
+        "seconds": round(seconds, 1),
+    }
+    write_json(Path(f"{path}.json"), values)
+    print(f"  {found.claim}\n  {found.result}\n  {path}.png and .json", flush=True)
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
@@ -97,9 +112,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return float(f"{value:.6g}") if math.isfinite(value) else None
     return value
-
-
-def summary(numbers: Mapping[str, Any]) -> str:
-    """The numbers that stand on their own, in one line."""
-    alone = {k: v for k, v in numbers.items() if isinstance(v, int | float)}
-    return ", ".join(f"{name} {value:.4g}" for name, value in alone.items())

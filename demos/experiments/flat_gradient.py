@@ -2,14 +2,13 @@
 known as fake; -log D is steep there: Goodfellow et al. 2014, section 3, and the lecture's plot."""
 
 import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
 import minigrad as mg
-from demos.experiments.finding import Finding
+from demos.experiments.finding import Finding, Setting
 from demos.experiments.toys import Toy, toy
 from models.objectives import OBJECTIVES
 
@@ -21,10 +20,10 @@ MOST_STEPS = 20_000
 Row = dict[str, Any]
 
 
-def run(seed: int, folder: Path, *, levels: tuple[float, ...] = LEVELS) -> Finding:
+def run(setting: Setting, *, levels: tuple[float, ...] = LEVELS) -> Finding:
     """Trains a discriminator only, against the generator as it is initialised, and measures the
     generator's gradient under both objectives on the way."""
-    game = toy("ring", seed, lr=3e-4, betas=(0.5, 0.999))
+    game = toy("ring", setting.seed, lr=3e-4, betas=(0.5, 0.999))
     noise = game.gan.draw_noise(1024)
     rows = [gradients(game, noise)]
     for _ in range(MOST_STEPS):
@@ -47,7 +46,12 @@ def run(seed: int, folder: Path, *, levels: tuple[float, ...] = LEVELS) -> Findi
         "slope of -log D at D = 0.0025": slope("non-saturating", 0.0025),
     }
     control = {"before training D": rows[0]}
-    return Finding(CLAIM, numbers, control, draw(rows))
+    result = (
+        f"at D(G(z)) = {strong['D(G(z))']:.4f} the gradient of -log D is {strong['ratio']:.0f} "
+        "times that of log(1 - D)"
+    )
+    beside = f"before training D: {rows[0]['ratio']:.2f} times"
+    return Finding(CLAIM, result, beside, numbers, control, draw(rows))
 
 
 def gradients(game: Toy, noise: mg.Tensor) -> Row:

@@ -6,12 +6,11 @@ the steps that it has with k = 1.
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
 
-from demos.experiments.finding import Finding
+from demos.experiments.finding import Finding, Setting
 from demos.experiments.runs import mean_and_spread, measured
 from demos.experiments.toys import toy
 
@@ -28,16 +27,17 @@ MEASURES = {"modes_20": "modes with at least 20 samples", "high_quality": "share
 
 
 def run(
-    seed: int, folder: Path, *, seeds: int = SEEDS, updates: int = UPDATES, jobs: int | None = None
+    setting: Setting, *, seeds: int = SEEDS, updates: int = UPDATES, jobs: int | None = None
 ) -> Finding:
     """Trains with each k on the ring with `seeds` seeds, from `seed` on."""
+    seed = setting.seed
     arguments = {
         key(name, k, s): {"k": k, "seed": s, "updates": updates, "rules": rules}
         for name, rules in RULES.items()
         for k in KS
         for s in range(seed, seed + seeds)
     }
-    runs = measured(folder / "k-steps-runs.json", play, arguments, jobs)
+    runs = measured(setting.folder / "k-steps-runs.json", play, arguments, jobs)
     tables: dict[str, dict[str, Any]] = {}
     for name in RULES:
         tables[name] = {}
@@ -57,7 +57,18 @@ def run(
         "tables": tables,
     }
     control = {"before training": play(1, seed, 0, RULES["non-saturating"])}
-    return Finding(CLAIM, numbers, control, draw(tables))
+    result = "best k: " + ", ".join(f"{best[name][4:]} for {name}" for name in tables)
+    shares = "; ".join(
+        f"{name} {', '.join(share(row) for row in rows.values())}" for name, rows in tables.items()
+    )
+    beside = f"share of high quality with k = {', '.join(map(str, KS))}: {shares}"
+    return Finding(CLAIM, result, beside, numbers, control, draw(tables))
+
+
+def share(row: Mapping[str, Any]) -> str:
+    """The share of high quality over the seeds, as a table has it."""
+    found = row["high_quality"]
+    return f"{found['mean']:.0%} ± {found['std']:.0%}"
 
 
 def key(name: str, k: int, seed: int) -> str:

@@ -2,7 +2,6 @@
 proposition 1. The value of the game is then -log 4 + 2 JSD(p, q), theorem 1."""
 
 import math
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 from tqdm import trange
 
 import minigrad as mg
-from demos.experiments.finding import Finding
+from demos.experiments.finding import Finding, Setting
 from minigrad import nn, optim
 from minigrad.optim.lr_scheduler import CosineAnnealingLR
 from models.gan import GAN, MLPDiscriminator
@@ -44,8 +43,9 @@ class Fit(NamedTuple):
     best_value: float
 
 
-def run(seed: int, folder: Path, *, steps: int = 3000, batch: int = 1024) -> Finding:
+def run(setting: Setting, *, steps: int = 3000, batch: int = 1024) -> Finding:
     """Two different Gaussians, and as a control two equal ones and a D that has not learned."""
+    seed = setting.seed
     apart = fit(DATA, SAMPLES, seed, steps, batch)
     equal = fit(DATA, DATA, seed, steps, batch)
     untrained = fit(DATA, SAMPLES, seed, 0, batch)
@@ -58,7 +58,12 @@ def run(seed: int, folder: Path, *, steps: int = 3000, batch: int = 1024) -> Fin
         "log 4": math.log(4),
     }
     control = {"largest error untrained": untrained.error, "value untrained": untrained.value}
-    return Finding(CLAIM, numbers, control, draw(apart, equal))
+    result = (
+        f"largest error of D {apart.error:.4f}; value {apart.value:.4f}, -log 4 + 2 JSD "
+        f"{apart.best_value:.4f}; loss at equality {-equal.value:.4f}"
+    )
+    beside = f"untrained: error {untrained.error:.2f}, value {untrained.value:.2f}"
+    return Finding(CLAIM, result, beside, numbers, control, draw(apart, equal))
 
 
 def fit(data: Normal, samples: Normal, seed: int, steps: int, batch: int) -> Fit:

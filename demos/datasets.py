@@ -1,0 +1,18 @@
+"""Image data sets as the programs ask for them: what cannot be read is said in one line."""
+
+from demos.run import CommandError
+from minigrad import data
+from minigrad.data import ImageDataset
+
+
+def load(
+    name: str, data_dir: str | None = None, limit: int | None = None
+) -> tuple[ImageDataset, ImageDataset]:
+    """The train and test splits of a data set, or the first `limit` images of each."""
+    try:
+        train, test = (
+            data.load(name, split, data_dir=data_dir, limit=limit) for split in ("train", "test")
+        )
+    except (OSError, ValueError) as error:
+        raise CommandError(str(error)) from error
+    return train, test
