@@ -192,7 +192,8 @@ def main(
             experiment(parser, experiments, **given)
             return 0
         args, run = arguments(parser, argv, FREE | free)
-        again = f"go on from the last checkpoint with:\n  {parser.prog} --resume --out {shlex.quote(args.out)}"
+        resume = f"{parser.prog} --resume --out {shlex.quote(args.out)}"
+        again = f"go on from the last checkpoint with:\n  {resume}"
         check_device(args.device)
         program(args, run)
     except CommandError as error:
