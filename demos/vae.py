@@ -20,12 +20,14 @@ from tqdm import tqdm
 
 import minigrad as mg
 from demos import cli, latents, pictures
+from demos.experiments.finding import Experiment
 from demos.run import CommandError, Run
 from demos.training import Means, Trainer, random_numbers
 from minigrad import Tensor, optim
 from minigrad.data import DataLoader, ImageDataset
 from models.vae import LIKELIHOODS, VAE, conv_vae, mlp_vae, train_step
 
+EXPERIMENTS: dict[str, Experiment] = {}
 SAMPLES, COLUMNS = 64, 8  # images in a picture of samples
 EVALUATED_AT_ONCE = 256  # images
 
@@ -38,6 +40,7 @@ def parser() -> ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     cli.common_arguments(parser, epochs=20, batch_size=128, lr=1e-3)
+    cli.experiment_argument(parser, EXPERIMENTS)
     add = parser.add_argument_group("model").add_argument
     add("--model", choices=("mlp", "conv"), default="mlp", help="(default: %(default)s)")
     add(
@@ -72,7 +75,7 @@ def parser() -> ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    return cli.main(parser(), train, argv, free={"iwae_k"})
+    return cli.main(parser(), train, argv, free={"iwae_k"}, experiments=EXPERIMENTS)
 
 
 def train(args: Namespace, run: Run) -> None:
