@@ -1,0 +1,96 @@
+"""VAEs that experiments share: the first that needs one trains it, the others only read it."""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+import minigrad as mg
+from demos import datasets
+from demos.experiments.finding import Setting
+from demos.run import Run
+from demos.training import Trainer
+from minigrad import Tensor, optim
+from minigrad.data import DataLoader, ImageDataset
+from models.vae import VAE, conv_vae, mlp_vae, train_step
+
+BATCH, LR = 128, 1e-3
+BUILDERS = {"mlp": mlp_vae, "conv": conv_vae}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that a trained VAE depends on."""
+
+    dataset: str
+    model: str
+    latent: int
+    epochs: int
+    beta: float
+    dynamic: bool
+    limit: int | None
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """The name of its folder, another one for every recipe."""
+        beta = f"-beta{self.beta:g}" if self.beta != 1 else ""
+        dynamic = "-dynamic" if self.dynamic else ""
+        limit = f"-first{self.limit}" if self.limit else ""
+        what = f"{self.dataset}-{self.model}-{self.latent}{beta}{dynamic}{limit}"
+        return f"vae-{what}-{self.epochs}epochs-{self.seed}"
+
+
+def trained(
+    setting: Setting,
+    dataset: str,
+    *,
+    model: str = "mlp",
+    latent: int = 20,
+    epochs: int = 10,
+    beta: float = 1.0,
+    dynamic: bool = False,
+    limit: int | None = None,
+) -> VAE:
+    """The VAE of this recipe, trained with Adam: its run is kept in the setting's folder.
+
+    A training that was stopped goes on, one that was done is only read. `model` is mlp or conv, the
+    likelihood Bernoulli for grey images and Gaussian for colour. With `dynamic` the pixels are
+    drawn at every use, each being 1 with the probability that its grey level is: p(x) is then a
+    probability of black and white images.
+    """
+    recipe = Recipe(dataset, model, latent, epochs, beta, dynamic, limit, setting.seed)
+    images, _ = datasets.load(dataset, setting.data_dir, limit)
+    mg.manual_seed(setting.seed)
+    shape = images.images.shape[1:]
+    likelihood = "bernoulli" if shape[0] == 1 else "gaussian"
+    vae = BUILDERS[model](shape, latent, likelihood=likelihood, beta=beta)
+    optimizer = optim.Adam(vae.parameters(), LR)
+    trainer = Trainer(
+        Run(setting.folder / recipe.name, resume=True),
+        DataLoader(images, BATCH, shuffle=True, seed=setting.seed, device="cpu"),
+        {"model": vae, "optimizer": optimizer},
+        asdict(recipe),
+        epochs=epochs,
+        seed=setting.seed,
+    )
+
+    def step(x: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        terms = train_step(vae, optimizer, drawn(x) if dynamic else x)
+        return {"rec": terms.rec, "kl": terms.kl}
+
+    trainer.fit(step, lambda number: {})
+    return vae
+
+
+def drawn(x: Tensor) -> Tensor:
+    """Black and white images, every pixel 1 with the probability that its grey level is."""
+    pixels: Tensor = (mg.rand_like(x) < x).to(x.dtype)
+    return pixels
+
+
+@mg.no_grad()
+def codes(vae: VAE, images: ImageDataset) -> NDArray[np.float32]:
+    """The means of q(z|x), (N, latent)."""
+    parts = [vae.encoder(x)[0].numpy() for x, _ in DataLoader(images, 1000, device="cpu")]
+    return np.concatenate(parts)
