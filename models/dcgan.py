@@ -1,0 +1,159 @@
+"""Deep convolutional GANs (Radford et al. 2016, "Unsupervised Representation Learning with Deep
+Convolutional Generative Adversarial Networks"), by the five guidelines of its section 3:
+
+    1. convolutions with strides instead of pooling, fractionally-strided ones to make images grow
+    2. batch normalization in both networks; the exception in the text: not at the generator's
+       output, and not at the discriminator's input
+    3. no fully connected hidden layers
+    4. ReLU in the generator, tanh at its output
+    5. LeakyReLU in the discriminator
+
+    generator       z (N, noise) -> 4w channels, 4x4 -> 2w, 8x8 -> w, 16x16 -> image 32x32
+    discriminator   the way back, to one score per image
+
+w being the `width`. Images of 28x28 begin at 7x7, so that two doublings get there; those of 64x64
+double four times. The networks play by models/gan.py; each guideline can be undone, to see what it
+is good for: `strided=False`, `batch_norm=False`, `hidden=1024`, `leak=0`.
+"""
+
+import minigrad as mg
+from minigrad import Tensor, nn
+from models.gan import Shape
+
+SIZES = {28: (7, 2), 32: (4, 3), 64: (4, 4)}  # of an image: where it begins, how often it doubles
+
+
+class DCGANGenerator(nn.Module):
+    """Noise (N, noise), and labels (N,) if there are `classes`, to images (N, *shape) in [-1, 1].
+
+    A label is embedded in `classes` numbers, which stand beside the noise. Raises ValueError for a
+    `shape` (C, H, W) that is not square or not of one of the SIZES.
+    """
+
+    def __init__(
+        self, noise: int, shape: Shape, width: int = 64, classes: int = 0, *,
+        batch_norm: bool = True, strided: bool = True, hidden: int = 0,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        colours, start, doublings = geometry("DCGANGenerator", shape)
+        *widths, last = [width * 2**i for i in reversed(range(doublings))]
+        double = fractionally_strided if strided else upsampled
+        self.embedding = nn.Embedding(classes, classes) if classes else None
+        n = noise + classes
+        layers: list[nn.Module] = []
+        if hidden:
+            layers += [nn.Linear(n, hidden), nn.ReLU()]
+            n = hidden
+        # Of an image of one pixel, so that this is a linear layer: "project and reshape".
+        project = nn.ConvTranspose2d(n, [*widths, last][0], start, bias=not batch_norm)
+        layers += [nn.Unflatten(1, (n, 1, 1)), project]
+        for a, b in zip(widths, [*widths[1:], last], strict=True):
+            layers += [*norm(a, batch_norm), nn.ReLU(), *double(a, b, bias=not batch_norm)]
+        layers += [*norm(last, batch_norm), nn.ReLU(), *double(last, colours), nn.Tanh()]
+        self.layers = nn.Sequential(*layers)
+        initialize(self.layers)
+
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        if self.embedding is not None:
+            z = mg.concat([z, self.embedding(labels)], 1)
+        images: Tensor = self.layers(z)
+        return images
+
+
+class DCGANDiscriminator(nn.Module):
+    """Images (N, *shape), and labels (N,) if there are `classes`, to scores (N,).
+
+    The score is linear in the last features h, w·h + b; an embedding of the label takes part in w
+    (Miyato and Koyama 2018, equation 3). Raises ValueError as DCGANGenerator does.
+    """
+
+    def __init__(
+        self, shape: Shape, width: int = 64, classes: int = 0, *,
+        batch_norm: bool = True, strided: bool = True, hidden: int = 0, leak: float = 0.2,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        colours, end, halvings = geometry("DCGANDiscriminator", shape)
+        first, *widths = [width * 2**i for i in range(halvings)]
+        halve = strided_down if strided else pooled
+        layers: list[nn.Module] = [*halve(colours, first), nn.LeakyReLU(leak)]
+        for a, b in zip([first, *widths], widths, strict=False):
+            layers += [*halve(a, b, bias=not batch_norm), *norm(b, batch_norm), nn.LeakyReLU(leak)]
+        layers += [nn.Flatten()]
+        n = width * 2 ** (halvings - 1) * end * end
+        if hidden:
+            layers += [nn.Linear(n, hidden), nn.LeakyReLU(leak)]
+            n = hidden
+        self.features = nn.Sequential(*layers)
+        self.score = nn.Linear(n, 1)
+        self.embedding = nn.Embedding(classes, n) if classes else None
+        initialize(self)
+
+    def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+        h = self.features(x)
+        scores: Tensor = self.score(h).squeeze(1)
+        if self.embedding is not None:
+            scores = scores + (self.embedding(labels) * h).sum(1)
+        return scores
+
+
+def geometry(name: str, shape: Shape) -> tuple[int, int, int]:
+    """The channels of images of a shape, and their entry in SIZES."""
+    if len(shape) != 3 or shape[1] != shape[2] or shape[1] not in SIZES:
+        sizes = ", ".join(f"{size}x{size}" for size in SIZES)
+        raise ValueError(f"{name}: images must be (C, H, W) of {sizes}, got {tuple(shape)}")
+    return (shape[0], *SIZES[shape[1]])
+
+
+def norm(channels: int, batch_norm: bool) -> list[nn.Module]:
+    return [nn.BatchNorm2d(channels)] if batch_norm else []
+
+
+# ---- from a channels to b, and to twice or half the size -----------------------------------------
+
+
+def fractionally_strided(a: int, b: int, bias: bool = True) -> list[nn.Module]:
+    return [nn.ConvTranspose2d(a, b, 4, 2, 1, bias=bias)]
+
+
+def strided_down(a: int, b: int, bias: bool = True) -> list[nn.Module]:
+    return [nn.Conv2d(a, b, 4, 2, 1, bias=bias)]
+
+
+def upsampled(a: int, b: int, bias: bool = True) -> list[nn.Module]:
+    return [Upsample(), nn.Conv2d(a, b, 3, 1, 1, bias=bias)]
+
+
+def pooled(a: int, b: int, bias: bool = True) -> list[nn.Module]:
+    return [nn.Conv2d(a, b, 3, 1, 1, bias=bias), MaxPool()]
+
+
+class Upsample(nn.Module):
+    """(N, C, H, W) to (N, C, 2H, 2W): each pixel becomes four."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        n, c, h, w = x.shape
+        copies = x.reshape(n, c, h, 1, w, 1).expand(n, c, h, 2, w, 2)
+        larger: Tensor = copies.reshape(n, c, 2 * h, 2 * w)
+        return larger
+
+
+class MaxPool(nn.Module):
+    """(N, C, H, W) to (N, C, H/2, W/2): the largest of four pixels."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        n, c, h, w = x.shape
+        largest: Tensor = x.reshape(n, c, h // 2, 2, w // 2, 2).amax((3, 5))
+        return largest
+
+
+def initialize(module: nn.Module) -> None:
+    """Weights from N(0, 0.02), a batch normalization's from N(1, 0.02), biases 0.
+
+    The paper's section 4; the scales of batch normalization as in its authors' code.
+    """
+    for name, parameter in module.named_parameters():
+        if name.endswith("bias"):
+            nn.init.zeros_(parameter)
+        else:
+            scales = parameter.ndim == 1  # of a batch normalization; all other weights are matrices
+            nn.init.normal_(parameter, 1.0 if scales else 0.0, 0.02)
