@@ -137,9 +137,10 @@ def test_logistic_regression_of_two_classes_is_known():
     assert weights[1, 0] - weights[1, 1] == pytest.approx(math.log(3), abs=1e-4)
 
 
-def test_a_probe_that_does_not_end_is_an_error():
-    with pytest.raises(RuntimeError, match="not done after 20,000 steps"):
-        logistic_regression(np.ones((2, 1)), np.eye(2), 1.0, tolerance=-1)
+def test_a_probe_that_does_not_end_is_an_error(monkeypatch):
+    monkeypatch.setattr(linear, "STEPS", 3)
+    with pytest.raises(RuntimeError, match=r"not done after 3 steps \(penalty 0.01\)"):
+        logistic_regression(cloud(5, 2), np.eye(5), 0.01)
 
 
 def test_the_probe_finds_what_is_linear_whatever_scale_and_place():
