@@ -16,6 +16,8 @@ double four times. The networks play by models/gan.py; each guideline can be und
 is good for: `strided=False`, `batch_norm=False`, `hidden=1024`, `leak=0`.
 """
 
+from itertools import pairwise
+
 import minigrad as mg
 from minigrad import Tensor, nn
 from models.gan import Shape
@@ -36,7 +38,7 @@ class DCGANGenerator(nn.Module):
     ) -> None:  # fmt: skip
         super().__init__()
         colours, start, doublings = geometry("DCGANGenerator", shape)
-        *widths, last = [width * 2**i for i in reversed(range(doublings))]
+        channels = [width * 2**i for i in reversed(range(doublings))]
         double = fractionally_strided if strided else upsampled
         self.embedding = nn.Embedding(classes, classes) if classes else None
         n = noise + classes
@@ -45,11 +47,11 @@ class DCGANGenerator(nn.Module):
             layers += [nn.Linear(n, hidden), nn.ReLU()]
             n = hidden
         # Of an image of one pixel, so that this is a linear layer: "project and reshape".
-        project = nn.ConvTranspose2d(n, [*widths, last][0], start, bias=not batch_norm)
+        project = nn.ConvTranspose2d(n, channels[0], start, bias=not batch_norm)
         layers += [nn.Unflatten(1, (n, 1, 1)), project]
-        for a, b in zip(widths, [*widths[1:], last], strict=True):
+        for a, b in pairwise(channels):
             layers += [*norm(a, batch_norm), nn.ReLU(), *double(a, b, bias=not batch_norm)]
-        layers += [*norm(last, batch_norm), nn.ReLU(), *double(last, colours), nn.Tanh()]
+        layers += [*norm(width, batch_norm), nn.ReLU(), *double(width, colours), nn.Tanh()]
         self.layers = nn.Sequential(*layers)
         initialize(self.layers)
 
@@ -73,13 +75,13 @@ class DCGANDiscriminator(nn.Module):
     ) -> None:  # fmt: skip
         super().__init__()
         colours, end, halvings = geometry("DCGANDiscriminator", shape)
-        first, *widths = [width * 2**i for i in range(halvings)]
+        channels = [width * 2**i for i in range(halvings)]
         halve = strided_down if strided else pooled
-        layers: list[nn.Module] = [*halve(colours, first), nn.LeakyReLU(leak)]
-        for a, b in zip([first, *widths], widths, strict=False):
+        layers: list[nn.Module] = [*halve(colours, width), nn.LeakyReLU(leak)]
+        for a, b in pairwise(channels):
             layers += [*halve(a, b, bias=not batch_norm), *norm(b, batch_norm), nn.LeakyReLU(leak)]
         layers += [nn.Flatten()]
-        n = width * 2 ** (halvings - 1) * end * end
+        n = channels[-1] * end * end
         if hidden:
             layers += [nn.Linear(n, hidden), nn.LeakyReLU(leak)]
             n = hidden
