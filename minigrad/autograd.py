@@ -262,8 +262,8 @@ def _roots(
         if x.node is None:
             raise RuntimeError(
                 f"{name}: this tensor (shape {list(x.shape)}) is not on the tape: nothing that it "
-                "was made from "
-                "requires a gradient, or it was made under no_grad()"
+                "was made from requires a gradient, or it was made under no_grad(), or from what "
+                ".detach(), .item() or .numpy() returned"
             )
         if g is None and math.prod(x.shape) != 1:
             raise RuntimeError(

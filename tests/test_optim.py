@@ -468,6 +468,7 @@ schedules = pytest.mark.parametrize(("make", "formula"), SCHEDULES.values(), ids
 
 def two_groups():
     a, b = nn.Parameter(mg.ones(1)), nn.Parameter(mg.ones(1))
+    a.grad = mg.zeros(1)
     return optim.SGD([{"params": [a]}, {"params": [b], "lr": 2.0}], lr=0.5)
 
 

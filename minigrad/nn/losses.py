@@ -30,13 +30,21 @@ def _check_target(name: str, input: Any, target: Any) -> None:
     if input.shape != target.shape:
         raise ValueError(
             f"{name}: target of shape {list(target.shape)} does not fit input of shape "
-            f"{list(input.shape)}"
+            f"{list(input.shape)}{_way_out(input, target)}"
         )
     if input.dtype != target.dtype:
         raise TypeError(
             f"{name}: input is {input.dtype} and target {target.dtype}; use .to(dtype) on one of "
             "them"
         )
+
+
+def _way_out(input: Any, target: Any) -> str:
+    if math.prod(input.shape) == math.prod(target.shape):
+        return f"; use target.reshape({', '.join(map(str, input.shape))})"
+    if input.ndim > 1 and tuple(target.shape) == (input.shape[0], *input.shape[2:]):
+        return "; classes must be integers, use target.long()"
+    return ""
 
 
 # ---- distances -----------------------------------------------------------------------------------

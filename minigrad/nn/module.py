@@ -17,6 +17,7 @@ from ..creation import as_tensor
 from ..nodes import Leaf
 from ..tensor import Tensor
 from .parameter import Parameter
+from .where import say_where
 
 if TYPE_CHECKING:
     from typing import Self
@@ -43,7 +44,11 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__}: no forward() is defined")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.forward(*args, **kwargs)
+        try:
+            return self.forward(*args, **kwargs)
+        except Exception as error:
+            say_where(error, self)
+            raise
 
     def __setattr__(self, name: str, value: Any) -> None:
         replaces = isinstance(vars(self).get(name), Parameter)

@@ -199,15 +199,17 @@ def _check_dimensions(name: str, x: Any, weight: Any) -> None:
     if x.ndim != 4 or weight.ndim != 4:
         raise ValueError(
             f"{name}: expected x (N, C, H, W) and weight with 4 dimensions, got {list(x.shape)} "
-            f"and {list(weight.shape)}"
+            f"and {list(weight.shape)}{' (one image is x[None])' if x.ndim == 3 else ''}"
         )
 
 
 def _check(name: str, x: Any, weight: Any, bias: Any, channels: int, out_channels: int) -> None:
     if x.shape[1] != channels:
+        last = x.shape[3] == channels
+        way_out = "; x is (N, C, H, W), use x.permute(0, 3, 1, 2)" if last else ""
         raise ValueError(
             f"{name}: weight of shape {list(weight.shape)} needs x with {channels} channels, got "
-            f"{list(x.shape)}"
+            f"{list(x.shape)}{way_out}"
         )
     if bias is not None and tuple(bias.shape) != (out_channels,):
         raise ValueError(f"{name}: bias has shape {list(bias.shape)}, expected [{out_channels}]")

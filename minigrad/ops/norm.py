@@ -98,7 +98,8 @@ def batch_norm(
     if m <= 1:
         raise ValueError(
             "batch_norm: more than one value per channel is needed in training, got x "
-            f"{list(x.shape)}"
+            f"{list(x.shape)}; use larger batches (DataLoader's drop_last=True drops a small last "
+            "one), or eval()"
         )
     array = x.data if isinstance(x, Variable) else x
     mean, variance = device_of(array).batch_norm_statistics(_rows(array))

@@ -1,5 +1,6 @@
 """What all optimizers share: parameter groups, state, and the loop of a step."""
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -27,6 +28,11 @@ class Optimizer(ABC):
             raise TypeError(
                 f"{type(self).__name__}: params must be a list of tensors or of dicts, got a "
                 f"{type(params).__name__}"
+            )
+        if not isinstance(params, Iterable):
+            raise TypeError(
+                f"{type(self).__name__}: params must be tensors, got a {type(params).__name__}; "
+                "of a model, give model.parameters()"
             )
         self.defaults = defaults
         self.state: dict[Tensor, State] = {}
@@ -68,7 +74,7 @@ class Optimizer(ABC):
     @quiet
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Change every parameter that has a gradient; returns the result of `closure`, which is
-        called first."""
+        called first. Warns if none has ever had one."""
         loss = None
         if closure is not None:
             with enable_grad():
@@ -80,6 +86,12 @@ class Optimizer(ABC):
                     _follow(param.data, state)
                     self._update(param.data, grad.data, state, group)
                     mutated(param.data)
+        if not self.state and any(p.requires_grad for p in self._params()):
+            warnings.warn(
+                f"{type(self).__name__}.step: no parameter has had a gradient yet, so nothing is "
+                "learned; call backward() first, on a loss made with these parameters",
+                stacklevel=3,  # the caller of step, which is wrapped by `quiet`
+            )
         return loss
 
     @abstractmethod
