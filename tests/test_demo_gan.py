@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from demos import gan
+from demos import adversarial, gan
 from minigrad.serialization import load
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -102,8 +102,8 @@ def test_a_run_made_longer_is_the_longer_run(straight, tmp_path):
 
 def test_samples_and_evaluation_leave_training_as_it_was(straight, tmp_path, monkeypatch):
     """With other pictures, and no evaluation, the same networks come out."""
-    monkeypatch.setattr(gan, "SHOWN", 5)
-    monkeypatch.setattr(gan.Images, "mean_score", lambda *_: 0.0)
+    monkeypatch.setattr(adversarial, "SHOWN", 5)
+    monkeypatch.setattr(adversarial.Images, "mean_score", lambda *_: 0.0)
     assert train(tmp_path) == 0
     got, expected = (load(f / "checkpoint.safetensors") for f in (tmp_path, straight))
     assert np.array_equal(got["random"]["cpu"], expected["random"]["cpu"])

@@ -1,0 +1,197 @@
+"""What the programs of GANs share: the rules of the game as arguments, images, the training.
+
+A folder of a run has summary.json, metrics.csv, checkpoint.safetensors, samples/, film.gif and the
+pictures; demos/gan.py says what is in them.
+"""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+import minigrad as mg
+from demos import cli, gan_pictures, pictures
+from demos.run import CommandError, Run
+from demos.training import Means, Trainer, random_numbers
+from minigrad import Tensor, optim
+from minigrad.data import DataLoader, ImageDataset
+from models.gan import GAN
+from models.objectives import OBJECTIVES
+
+SHOWN, COLUMNS = 64, 8  # images in a picture of samples
+EVALUATED_AT_ONCE = 256
+
+
+def game_arguments(parser: ArgumentParser, *, beta1: float, r1: float | None, r1_help: str) -> None:
+    """Adds the rules of the game."""
+    add = parser.add_argument_group("game").add_argument
+    add(
+        "--objective",
+        choices=tuple(OBJECTIVES),
+        default="non-saturating",
+        help="(default: %(default)s)",
+    )
+    add(
+        "--k",
+        type=cli.whole(1),
+        default=1,
+        metavar="N",
+        help="discriminator steps before each generator step (default: %(default)s)",
+    )
+    add(
+        "--r1",
+        type=not_negative,
+        metavar="X",
+        default=r1,
+        help=f"weight of the penalty on the discriminator's slope at data (default: {r1_help})",
+    )
+    for name, default, meaning in (
+        ("gp", 0.0, "weight of the WGAN-GP penalty"),
+        ("clip", 0.0, "bound of the discriminator's weights, 0 for none"),
+        ("label-smoothing", 0.0, "taken from the label 1 of data"),
+        ("ema", 0.999, "decay of the averaged weights that samples are made with, 0 for none"),
+        ("beta1", beta1, "Adam's first decay"),
+    ):
+        help = f"{meaning} (default: {default:g})"
+        add(f"--{name}", type=not_negative, default=default, metavar="X", help=help)
+
+
+def not_negative(text: str) -> float:
+    """An argument's type: a finite float of at least 0."""
+    return 0.0 if text in ("0", "0.0") else cli.positive(text)
+
+
+def game(args: Namespace, generator: Any, discriminator: Any, beta2: float = 0.99) -> GAN:
+    """Two networks with Adam each, by the rules that the arguments ask for."""
+    try:
+        g_optimizer, d_optimizer = (
+            optim.Adam(network.parameters(), args.lr, (args.beta1, beta2))
+            for network in (generator, discriminator)
+        )
+        return GAN(
+            generator,
+            discriminator,
+            g_optimizer,
+            d_optimizer,
+            args.objective,
+            noise=args.noise,
+            k=args.k,
+            r1=args.r1,
+            gp=args.gp,
+            clip=args.clip,
+            label_smoothing=args.label_smoothing,
+            ema=args.ema,
+        )
+    except ValueError as error:
+        raise CommandError(str(error)) from error
+
+
+def train(args: Namespace, run: Run, play: Any, build: Callable[..., GAN]) -> None:
+    """Trains what `build(args, shape, classes)` makes on Images or their like, and writes the
+    pictures."""
+    mg.manual_seed(args.seed)
+    gan = build(args, play.shape, play.classes)
+    loader = DataLoader(
+        play.data,
+        args.batch_size * args.k,
+        shuffle=True,
+        drop_last=len(play.data) >= args.batch_size * args.k,
+        seed=args.seed,
+        device=args.device,
+    )
+    trainer = Trainer(
+        run,
+        loader,
+        {"gan": gan},
+        cli.saved_arguments(args),
+        epochs=args.epochs,
+        seed=args.seed,
+        device=args.device,
+        checkpoint_every=args.checkpoint_every,
+    )
+
+    def step(*batch: Tensor) -> dict[str, Tensor]:
+        return gan.train_step(*play.prepared(*batch))._asdict()
+
+    def end_of_epoch(number: int) -> dict[str, float]:
+        path = run.file(f"samples/epoch-{number:03d}.png")
+        return play.end_of_epoch(gan, path, f"samples after epoch {number}")
+
+    trainer.fit(step, end_of_epoch)
+    with random_numbers(args.seed, args.device):
+        play.end_of_epoch(gan, run.file("samples.png"), f"samples: {play.name}")
+    frames = [run.file(f"samples/epoch-{row['epoch']:03d}.png") for row in trainer.rows]
+    gan_pictures.save_animation(run.file("film.gif"), frames)
+    gan_pictures.save_curves(run.file("curves.png"), trainer.rows, play.panels, play.name)
+    last = {name: value for name, value in trainer.rows[-1].items() if name != "epoch"}
+    seconds = {"seconds": round(trainer.clock.seconds(), 1)}
+    run.write_summary({**last, **seconds, "args": vars(args), "version": mg.__version__})
+    print(f"everything is in {run.folder}/")
+
+
+class Images:
+    """An image data set as the networks see it: pixels from -1 to 1, with labels if asked for."""
+
+    panels: ClassVar = {
+        "losses": {"train_d": "discriminator", "train_g": "generator"},
+        "mean scores": {
+            "train_real": "training data",
+            "test_real": "test data",
+            "train_fake": "samples",
+        },
+    }
+
+    def __init__(self, args: Namespace, size: int | None = None) -> None:
+        self.data, self.test = (enlarged(part, size) for part in cli.load_data(args))
+        self.shape = self.data.images.shape[1:]
+        self.conditional = args.conditional
+        self.classes = len(self.data.classes) if self.conditional else 0
+        self.device = args.device
+        self.name = f"{args.dataset}, {args.objective}"
+
+    def prepared(self, x: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
+        return (2 * x - 1, labels) if self.conditional else (2 * x - 1,)
+
+    def end_of_epoch(self, gan: GAN, path: Path, title: str) -> dict[str, float]:
+        """Draws samples of the first noise: with labels a row for each class, a column for each z.
+        The score of the test set shows whether the discriminator knows data, or this data."""
+        names = self.data.classes if self.conditional else ()
+        if names:
+            z = gan.draw_noise(COLUMNS)
+            labels = np.arange(len(names)).repeat(COLUMNS)
+            z = mg.concat([z] * len(names))
+            samples = gan.sample(z, mg.tensor(labels, device=self.device))
+        else:
+            samples = gan.sample(gan.draw_noise(SHOWN))
+        images = (samples.numpy(force=True) + 1) / 2
+        pictures.save_grid(path, images, COLUMNS, title, row_labels=names)
+        return {"test_real": self.mean_score(gan, self.test)}
+
+    def mean_score(self, gan: GAN, images: ImageDataset) -> float:
+        """The discriminator's mean score of images."""
+        means = Means()
+        with mg.no_grad():
+            for batch in DataLoader(images, EVALUATED_AT_ONCE, device=self.device):
+                scores = gan.discriminator(*self.prepared(*batch))
+                means.add({"score": scores.mean()}, len(scores))
+        return means.take()["score"]
+
+
+def enlarged(data: ImageDataset, size: int | None) -> ImageDataset:
+    """Images of size x size: each pixel as often as there is room for, then a black margin.
+
+    None leaves them as they are. Raises CommandError for images that are larger.
+    """
+    height, width = data.images.shape[2:]
+    if size is None:
+        return data
+    if size < max(height, width):
+        raise CommandError(f"{data.name}: images of {height}x{width} are larger than {size}x{size}")
+    times = size // max(height, width)
+    images = data.images.repeat(times, 2).repeat(times, 3)
+    margins = [(size - n) // 2 for n in images.shape[2:]]
+    around = [(m, size - n - m) for m, n in zip(margins, images.shape[2:], strict=True)]
+    return replace(data, images=np.pad(images, [(0, 0), (0, 0), *around]))
