@@ -1,0 +1,84 @@
+"""Trains a deep convolutional GAN: samples after each epoch, curves, a film.
+
+    python -m demos.dcgan                                          drawn digits; 1 to 2 min an epoch
+    python -m demos.dcgan --dataset mnist --data-dir DIR
+    python -m demos.dcgan --dataset faces --conditional --size 64
+    python -m demos.dcgan --experiment all                         the lecture's claims
+
+The folder then has summary.json, metrics.csv (a row for each epoch), checkpoint.safetensors,
+samples/ (after each epoch, from the same noise), film.gif of these, and the pictures; what their
+numbers mean is in the help of python -m demos.gan.
+"""
+
+import argparse
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from typing import Any
+
+from demos import adversarial, cli
+from demos.adversarial import Images, game, game_arguments
+from demos.experiments.dcgans import Recipe
+from demos.experiments.finding import Experiment
+from demos.run import CommandError, Run
+from models.dcgan import SIZES, DCGANDiscriminator, DCGANGenerator
+from models.gan import GAN
+
+EXPERIMENTS: dict[str, Experiment] = {}
+
+
+def parser() -> ArgumentParser:
+    """The command line."""
+    parser = ArgumentParser(
+        "python -m demos.dcgan",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    usual = Recipe()
+    cli.common_arguments(parser, epochs=usual.epochs, batch_size=usual.batch_size, lr=usual.lr)
+    cli.experiment_argument(parser, EXPERIMENTS)
+    game_arguments(parser, beta1=0.5, r1=0.0, r1_help="0")
+    add = parser.add_argument_group("model").add_argument
+    number: dict[str, Any] = {"type": cli.whole(1), "metavar": "N"}
+    add("--noise", **number, default=usual.noise, help="length of z (default: %(default)s)")
+    add(
+        "--width",
+        **number,
+        default=usual.width,
+        help="channels next to the image; twice as many where it is half as large, and so on "
+        "(default: %(default)s)",
+    )
+    add("--conditional", action="store_true", help="give both networks the labels of the images")
+    add(
+        "--size",
+        type=int,
+        choices=tuple(SIZES),
+        help="of the images: their pixels repeated, with a black margin (default: as they are)",
+    )
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return cli.main(parser(), train, argv, experiments=EXPERIMENTS)
+
+
+def train(args: Namespace, run: Run) -> None:
+    """Trains, and writes the pictures."""
+    adversarial.train(args, run, Images(args, args.size), build)
+
+
+def build(args: Namespace, shape: tuple[int, ...], classes: int) -> GAN:
+    """The networks and the game that the arguments ask for."""
+    # A penalty is on each image's own slope: no batch normalization, which mixes a batch's images.
+    batch_norm = not (args.r1 or args.gp)
+    try:
+        generator = DCGANGenerator(args.noise, shape, args.width, classes)
+        discriminator = DCGANDiscriminator(shape, args.width, classes, batch_norm=batch_norm)
+    except ValueError as error:
+        raise CommandError(f"{error}; --size makes them so") from error
+    networks = (network.to(args.device) for network in (generator, discriminator))
+    return game(args, *networks, beta2=0.999)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
