@@ -16,7 +16,7 @@ from typing import Any
 from .backend import device_of, exclusive, in_memory_order, quiet
 from .clock import mutated, tick
 from .modes import mode, set_grad_enabled
-from .nodes import Leaf, Node, Variable, extras_of
+from .nodes import Leaf, Node, Variable, extras_of, line_of
 
 # ---- the walk ------------------------------------------------------------------------------------
 
@@ -64,7 +64,7 @@ def walk(
             _accumulate(node, g)
             continue
         if node.saved is None:
-            raise RuntimeError(_FREED.format(node.name))
+            raise RuntimeError(_FREED.format(node.name, node.name, line_of(node)))
         parts = node.gradients(g, differentiable, on_path)
         if anomaly:
             _complain_of_nan(node, parts)
@@ -85,7 +85,8 @@ def walk(
 
 _FREED = (
     "backward: the graph behind '{}' has been freed by an earlier backward() or grad(); "
-    "pass retain_graph=True to the earlier call to go through it a second time"
+    "pass retain_graph=True to the earlier call to go through it a second time. '{}' was called at"
+    "\n  {}"
 )
 
 
@@ -96,7 +97,7 @@ def _leading_to(wanted: set[Node], roots: Sequence[Node]) -> set[Node]:
     while stack:
         node = stack.pop()
         if node.saved is None:
-            raise RuntimeError(_FREED.format(node.name))
+            raise RuntimeError(_FREED.format(node.name, node.name, line_of(node)))
         new = [p for p in node.parents if p not in seen]
         seen.update(new)
         stack.extend(new)
@@ -155,10 +156,9 @@ def _complain_of_nan(node: Node, parts: Sequence[Any]) -> None:
     for part in parts:
         array = part.data if isinstance(part, Variable) else part
         if array is not None and not (array == array).all():
-            where = (node.extras or {}).get("line", "no line: it ran before detect_anomaly()")
             raise RuntimeError(
                 f"detect_anomaly: the gradient of '{node.name}' has a NaN. The operation was "
-                f"recorded at\n  {where}"
+                f"recorded at\n  {line_of(node)}"
             )
 
 

@@ -102,7 +102,8 @@ def is_grad_enabled() -> bool:
 
 
 class detect_anomaly(_Switch):
-    """Where backward makes a NaN, raise a RuntimeError that names the op and the line that ran it.
+    """Where backward makes a NaN, raise a RuntimeError that names the op and the line that ran it;
+    errors of a freed graph and of changes in place name the line too.
 
     Both the forward and the backward have to run inside. It costs time: for debugging.
     """

@@ -83,6 +83,12 @@ class Leaf(Node):
         return []
 
 
+def line_of(node: Node) -> str:
+    """The line of code that recorded a node, for messages."""
+    found: str = (node.extras or {}).get("line", "a line that is known only if it runs under minigrad.detect_anomaly()")
+    return found
+
+
 def extras_of(node: Node) -> dict[str, Any]:
     if node.extras is None:
         node.extras = {}

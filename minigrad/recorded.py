@@ -13,7 +13,7 @@ from . import clock
 from .backend import device_of, in_memory_order
 from .clock import tick
 from .modes import mode
-from .nodes import Node, Variable
+from .nodes import Node, Variable, line_of
 
 if TYPE_CHECKING:
     from .op import Op
@@ -24,7 +24,9 @@ _PACKAGE = os.path.dirname(__file__)
 class Plan:
     """What an op keeps and which rules run, for one choice of operands that need a gradient."""
 
-    __slots__ = ("beyond", "broadcasts", "keep", "only", "op", "origins", "parents", "rules")
+    __slots__ = (
+        *("beyond", "broadcasts", "keep", "kept", "only", "op", "origins", "parents", "rules"),
+    )
 
     def __init__(self, op: "Op", needed: int, count: int) -> None:
         self.op = op
@@ -62,6 +64,7 @@ class Plan:
                 raise TypeError(f"{op.name}: a rule reads {name!r}, which is none of {readable}")
             if name not in layout:
                 layout.append(name)
+        self.kept = kept
         self.keep = _getter([layout.index(name) for name in kept])
         # Where a kept value comes from: a parent's place, _OUT, or _FIXED.
         self.origins = [
@@ -198,10 +201,9 @@ class Recorded(Node):
             if hasattr(x, "strides") and clock.mutated_since(x, self.stamp):
                 raise RuntimeError(
                     f"backward: an array that '{self.name}' saved for its gradient (shape "
-                    f"{list(x.shape)}) has since "
-                    "been changed in place (by an optimizer's step, an assignment or "
-                    "load_state_dict); "
-                    "call backward() before the change, or run the forward again after it"
+                    f"{list(x.shape)}) has since been changed in place (by an optimizer's step, an "
+                    "assignment or load_state_dict); call backward() before the change, or run the "
+                    f"forward again after it. '{self.name}' was called at\n  {line_of(self)}"
                 )
 
 

@@ -235,3 +235,18 @@ def test_a_step_after_the_first_gradient_is_quiet() -> None:
     optimizer.step()
     frozen = nn.Linear(2, 2).requires_grad_(False)
     optim.SGD(frozen.parameters(), lr=0.1).step()
+
+
+def test_under_detect_anomaly_the_line_of_code_is_named() -> None:
+    def lines(run: Callable[[Callable[[], None]], Any]) -> list[str]:
+        messages = []
+        for mistake in (two_losses_one_step, the_same_loss_twice):
+            with pytest.raises(RuntimeError) as caught:
+                run(mistake)
+            messages.append(str(caught.value).splitlines()[-1])
+        return messages
+
+    in_place, freed = lines(lambda mistake: mg.detect_anomaly()(mistake)())
+    assert "test_errors_training.py" in in_place
+    assert "loss = (x * x).sum()" in freed
+    assert all("detect_anomaly()" in line for line in lines(lambda f: f()))

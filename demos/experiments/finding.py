@@ -77,7 +77,6 @@ def perform_one(name: str, experiment: Experiment, command: str, setting: Settin
     seconds = time.perf_counter() - start
     path = setting.folder / name
     found.figure.savefig(f"{path}.png")
-    dataset = f" --dataset {setting.dataset}" if setting.dataset else ""
     values = {
         "experiment": name,
         "claim": found.claim,
@@ -85,12 +84,18 @@ def perform_one(name: str, experiment: Experiment, command: str, setting: Settin
         "beside": found.beside,
         "numbers": found.numbers,
         "control": found.control,
-        "command": f"{command} --experiment {name}{dataset} --seed {setting.seed}",
+        "command": command_of(name, command, setting),
         "seed": setting.seed,
         "seconds": round(seconds, 1),
     }
     write_json(Path(f"{path}.json"), values)
     print(f"  {found.claim}\n  {found.result}\n  {path}.png and .json", flush=True)
+
+
+def command_of(name: str, program: str, setting: Setting) -> str:
+    """The command that repeats an experiment, wherever its data are."""
+    dataset = f" --dataset {setting.dataset}" if setting.dataset else ""
+    return f"{program} --experiment {name}{dataset} --seed {setting.seed}"
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:

@@ -1,0 +1,154 @@
+"""All experiments: each shows one claim of the lecture by a picture, and by numbers with a control.
+
+    python -m demos.experiments                      says what there is
+    python -m demos.experiments quick                does all that take less than a minute each
+    python -m demos.experiments all                  does all: hours
+    python -m demos.experiments bound pca            does these two
+    python -m demos.experiments --table              the table of what is found in --out
+
+Those that are done, with the same data set and seed, are not done again. Each writes NAME.png and
+NAME.json; those of many trainings keep each as it is done, and go on from there when they are
+stopped. With --dataset all take that data set, else each its own.
+"""
+
+import argparse
+import json
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterable, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from demos import cli
+from demos.experiments.finding import Experiment, Setting, command_of, perform
+from demos.run import CommandError
+from minigrad import data
+
+PROGRAMS = ("autoencoder", "vae", "gan", "dcgan")  # in the order of the lecture
+# Less than a minute each on the drawn data sets, on one core.
+QUICK = (
+    "optimal-discriminator",
+    "flat-gradient",
+    "critic-distance",
+)
+
+
+class Entry(NamedTuple):
+    """An experiment, and the program that it belongs to."""
+
+    program: str
+    experiment: Experiment
+
+
+def entries() -> dict[str, Entry]:
+    """All experiments by name."""
+    return {
+        name: Entry(f"python -m demos.{program}", experiment)
+        for program in PROGRAMS
+        for name, experiment in import_module(f"demos.{program}").EXPERIMENTS.items()
+    }
+
+
+def parser() -> ArgumentParser:
+    """The command line."""
+    parser = ArgumentParser(
+        "python -m demos.experiments",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("names", nargs="*", metavar="NAME", help="of an experiment; quick; all")
+    add("--table", action="store_true", help="print the results in --out as a table")
+    add("--dataset", choices=data.NAMES)
+    add("--data-dir", metavar="DIR", help="where the real data are")
+    add("--seed", type=cli.whole(0), default=0, metavar="N", help="(default: %(default)s)")
+    add("--out", default="runs/experiments", metavar="DIR", help="(default: %(default)s)")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parser().parse_args(argv)
+    try:
+        if args.table:
+            print(table(Path(args.out), entries()))
+        elif args.names:
+            do(args)
+        else:
+            print(listed())
+    except CommandError as error:
+        print(f"{parser().prog}: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nstopped; the same command goes on from the parts that it kept", file=sys.stderr)
+        return 130
+    return 0
+
+
+def do(args: Namespace) -> None:
+    """Does the experiments that were asked for and are not done yet."""
+    known = entries()
+    setting = Setting(args.seed, Path(args.out), args.dataset, args.data_dir)
+    failed = []
+    for name in chosen(args.names, known):
+        program, experiment = known[name]
+        if done(name, program, setting):
+            print(f"{name} is done")
+            continue
+        try:
+            perform({name: experiment}, [name], program, setting)
+        except CommandError as error:
+            failed.append(str(error))
+    if failed:
+        raise CommandError("; ".join(failed))
+
+
+def chosen(names: Iterable[str], known: dict[str, Entry]) -> list[str]:
+    """The names of experiments that are meant, each once."""
+    groups = {"quick": QUICK, "all": tuple(known)}
+    listed = [name for given in names for name in groups.get(given, (given,))]
+    if wrong := [name for name in listed if name not in known]:
+        raise CommandError(f"no experiment {wrong[0]!r}; there are {', '.join(known)}")
+    return list(dict.fromkeys(listed))
+
+
+def done(name: str, program: str, setting: Setting) -> bool:
+    """Whether its result is there."""
+    found = read(setting.folder / f"{name}.json")
+    return found is not None and found["command"] == command_of(name, program, setting)
+
+
+def read(path: Path) -> dict[str, Any] | None:
+    """What an experiment wrote, if it did."""
+    if not path.exists():
+        return None
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise CommandError(f"{path} is not a result of an experiment: {error}") from error
+    return found
+
+
+def listed() -> str:
+    """Every experiment in a line, with what its module says of it."""
+    lines = []
+    for name, (program, experiment) in entries().items():
+        says = (sys.modules[experiment.__module__].__doc__ or "").split("\n\n")[0]
+        lines.append(f"{program.rpartition('.')[2]:12} {name:22} {' '.join(says.split())}")
+    return "\n".join(lines)
+
+
+def table(folder: Path, known: dict[str, Entry]) -> str:
+    """The results in a folder as a Markdown table, in the order of the lecture."""
+    rows = [found for name in known if (found := read(folder / f"{name}.json"))]
+    if not rows:
+        raise CommandError(f"{folder} has no results")
+    lines = ["| the lecture | measured | beside it | command | seconds |", "| --- " * 5 + "|"]
+    for row in rows:
+        cells = row["claim"], row["result"], row["beside"], f"`{row['command']}`", row["seconds"]
+        lines.append("| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
