@@ -85,7 +85,8 @@ class Leaf(Node):
 
 def line_of(node: Node) -> str:
     """The line of code that recorded a node, for messages."""
-    found: str = (node.extras or {}).get("line", "a line that is known only if it runs under minigrad.detect_anomaly()")
+    unknown = "a line that is known only if it runs under minigrad.detect_anomaly()"
+    found: str = (node.extras or {}).get("line", unknown)
     return found
 
 
