@@ -9,6 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from demos import cli
+from demos.experiments import __main__ as everything
 from demos.experiments import k_steps, runs
 from demos.experiments.finding import Finding
 from demos.run import CommandError
@@ -114,3 +115,42 @@ def test_ctrl_c_says_how_to_go_on(tmp_path, capsys):
 
     assert command({"one": stopped}, "--experiment", "one", "--out", str(tmp_path)) == 130
     assert "same command goes on" in capsys.readouterr().err
+
+
+# ---- all of them ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def two_programs(monkeypatch):
+    found = []
+    experiments = {name: everything.Entry("python -m demos.some", some(found)) for name in "ab"}
+    monkeypatch.setattr(everything, "entries", lambda: experiments)
+    return found
+
+
+def test_what_is_done_is_not_done_again(two_programs, tmp_path, capsys):
+    out = ("--out", str(tmp_path))
+    assert everything.main(["a", *out]) == 0
+    assert everything.main(["all", *out]) == 0
+    assert len(two_programs) == 2
+    assert "a is done" in capsys.readouterr().out
+    assert everything.main(["all", "--seed", "1", *out]) == 0
+    assert everything.main(["a", "--seed", "1", "--dataset", "faces", *out]) == 0
+    assert [(s.seed, s.dataset) for s in two_programs[2:]] == [(1, None)] * 2 + [(1, "faces")]
+
+
+def test_the_table_has_a_row_for_each_result(two_programs, tmp_path, capsys):
+    out = ("--out", str(tmp_path))
+    assert everything.main(["--table", *out]) == 2
+    assert "has no results" in capsys.readouterr().err
+    everything.main(["b", *out])
+    capsys.readouterr()
+    assert everything.main(["--table", *out]) == 0
+    _, _, row = capsys.readouterr().out.splitlines()
+    command = "`python -m demos.some --experiment b --seed 0`"
+    assert row == f"| claim | result | beside | {command} | 0.0 |"
+
+
+def test_a_name_that_is_none(two_programs, capsys):
+    assert everything.main(["c"]) == 2
+    assert "no experiment 'c'; there are a, b" in capsys.readouterr().err
