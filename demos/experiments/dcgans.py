@@ -90,7 +90,7 @@ def train(
     end_of_epoch: Callable[[GAN], Mapping[str, float]] | None,
 ) -> None:
     batch = min(recipe.batch_size, len(data))
-    loader = DataLoader(data, batch, shuffle=True, drop_last=True, seed=seed)
+    loader = DataLoader(data, batch, shuffle=True, drop_last=True, seed=seed, device="cpu")
     trainer = Trainer(run, loader, {"gan": gan}, args, epochs=recipe.epochs, seed=seed)
     conditional = args["conditional"]
     start = time.process_time()

@@ -1,0 +1,186 @@
+"""DCGAN's program and experiments on tiny runs: files, an exact continuation, kept networks."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from demos import dcgan
+from demos.adversarial import enlarged
+from demos.experiments import dcgans
+from demos.experiments.finding import Setting
+from demos.run import CommandError
+from minigrad.data import load
+from models.gan import GAN
+
+ROOT = Path(__file__).resolve().parent.parent
+TINY = [
+    *("--limit", "20", "--batch-size", "8", "--epochs", "2", "--width", "2", "--noise", "3"),
+    *("--checkpoint-every", "1"),
+]
+
+
+def train(folder: Path, *argv: str) -> int:
+    return dcgan.main([*TINY, "--out", str(folder), *argv])
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """All files but those with times in them."""
+    return {
+        str(p.relative_to(folder)): p.read_bytes()
+        for p in folder.rglob("*")
+        if p.is_file() and p.name not in ("times.csv", "summary.json")
+    }
+
+
+# ---- the program ---------------------------------------------------------------------------------
+
+
+def test_a_killed_run_ends_with_the_same_bytes(tmp_path):
+    """With labels, batch normalization and averaged weights; the process dies while it writes a
+    checkpoint, in the middle of an epoch."""
+    straight, killed = tmp_path / "straight", tmp_path / "killed"
+    argv = ("--conditional", "--dataset", "faces")
+    assert train(straight, *argv) == 0
+    script = (
+        "import os, signal, sys, minigrad.serialization as s\n"
+        "from demos import dcgan\n"
+        "calls, sync = [], os.fsync\n"
+        "def last(file):\n"
+        "    calls.append(file)\n"
+        "    if len(calls) == 5: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    return sync(file)\n"
+        "s.os.fsync = last\n"
+        "dcgan.main(sys.argv[1:])\n"
+    )
+    command = [sys.executable, "-c", script, *TINY, *argv, "--out", str(killed)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert not (killed / "summary.json").exists()
+    assert dcgan.main(["--resume", "--out", str(killed)]) == 0
+    assert contents(killed) == contents(straight)
+    assert sorted(contents(straight)) == [
+        *("checkpoint.safetensors", "curves.png", "film.gif", "metrics.csv", "samples.png"),
+        *(f"samples/epoch-00{i}.png" for i in (1, 2)),
+    ]
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("--objective", "wgan", "--gp", "10"),
+        ("--r1", "1", "--label-smoothing", "0.1"),
+        ("--objective", "hinge", "--ema", "0", "--size", "32"),
+    ],
+)
+def test_options(argv, tmp_path):
+    assert train(tmp_path, "--limit", "8", "--epochs", "1", *argv) == 0
+    assert (tmp_path / "summary.json").exists()
+
+
+def test_a_penalty_goes_without_batch_normalization_in_the_discriminator():
+    for argv, norm in [((), True), (("--gp", "1"), False), (("--r1", "1"), False)]:
+        gan = dcgan.build(dcgan.parser().parse_args([*TINY, *argv]), (1, 28, 28), 0)
+        for network, expected in ((gan.discriminator, norm), (gan.generator, True)):
+            names = [type(m).__name__ for m in network.modules()]
+            assert ("BatchNorm2d" in names) == expected
+
+
+def test_the_usual_program_is_the_experiments_recipe():
+    args, recipe = dcgan.parser().parse_args([]), dcgans.Recipe()
+    for name in ("epochs", "batch_size", "noise", "width", "lr", "ema"):
+        assert getattr(args, name) == getattr(recipe, name)
+    gan, other = dcgan.build(args, (1, 28, 28), 0), dcgans.build((1, 28, 28))
+    assert gan.d_optimizer.param_groups[0]["betas"] == (0.5, 0.999)
+    assert repr(gan.discriminator) == repr(other.discriminator)
+    assert repr(gan.generator) == repr(other.generator)
+    for ours, theirs in (
+        (gan.g_optimizer, other.g_optimizer),
+        (gan.d_optimizer, other.d_optimizer),
+    ):
+        for key in ("lr", "betas"):
+            assert ours.param_groups[0][key] == theirs.param_groups[0][key]
+
+
+def test_images_that_are_too_large_are_an_error_in_one_line(tmp_path, capsys):
+    assert train(tmp_path, "--dataset", "faces", "--size", "28") == 2
+    error = capsys.readouterr().err
+    assert "images of 32x32 are larger than 28x28" in error
+    assert error.count("\n") == 1
+
+
+def test_enlarged_images():
+    data = load("glyphs", "train", limit=2)
+    assert enlarged(data, None) is data
+    padded = enlarged(data, 32)
+    assert padded.images.shape == (2, 1, 32, 32)
+    assert np.array_equal(padded.images[:, :, 2:30, 2:30], data.images)
+    assert padded.images.sum() == data.images.sum()
+    doubled = enlarged(data, 64).images
+    assert np.array_equal(doubled[:, :, 4:60:2, 5:60:2], data.images)
+    assert not doubled[:, :, :4].any() and not doubled[:, :, :, 60:].any()
+
+
+# ---- what the experiments share ------------------------------------------------------------------
+
+
+HOW = {"epochs": 2, "batch_size": 8, "noise": 3, "width": 2, "limit": 20}
+
+
+def images(gan: GAN, n: int = 4, *labels) -> np.ndarray:
+    mg.manual_seed(1)
+    return dcgans.samples(gan, n, *labels)
+
+
+def test_a_trained_dcgan_is_kept_and_taken_from_there(tmp_path, monkeypatch):
+    setting = Setting(3, tmp_path)
+    first = images(dcgans.trained(setting, "glyphs", **HOW))
+    folder = tmp_path / "dcgan-glyphs-3"
+    assert (folder / "metrics.csv").exists()
+    monkeypatch.setattr(GAN, "train_step", lambda *_: pytest.fail("trained again"))
+    again = images(dcgans.trained(setting, "glyphs", **HOW))
+    assert np.array_equal(first, again)
+    assert first.shape == (4, 1, 28, 28)
+    assert first.min() >= 0 and first.max() <= 1
+    with pytest.raises(CommandError, match="remove it, or choose another --out"):
+        dcgans.trained(setting, "glyphs", **{**HOW, "lr": 1e-3})
+
+
+def test_a_stopped_training_goes_on_bit_for_bit(tmp_path, monkeypatch):
+    measured = []
+    straight = dcgans.trained(
+        Setting(0, tmp_path / "a"), "faces", conditional=True,
+        end_of_epoch=lambda gan: measured.append(gan) or {"measure": 1.0}, **HOW
+    )  # fmt: skip
+    assert len(measured) == 2
+    steps, step = [], GAN.train_step
+
+    def stopped(*batch):
+        steps.append(1)
+        if len(steps) == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        return step(*batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(GAN, "train_step", stopped)
+        with pytest.raises(BaseException, match="stopped in epoch 1"):
+            dcgans.trained(Setting(0, tmp_path / "b"), "faces", conditional=True, **HOW)
+    resumed = dcgans.trained(Setting(0, tmp_path / "b"), "faces", conditional=True, **HOW)
+    labels = np.array([0, 1, 2, 3])
+    assert np.array_equal(images(straight, 4, labels), images(resumed, 4, labels))
+    assert json.dumps(sorted(p.name for p in (tmp_path / "b").iterdir())) == (
+        '["dcgan-faces-conditional-0"]'
+    )
+
+
+def test_samples_do_not_depend_on_how_many_are_made_at_once(monkeypatch):
+    gan = dcgans.build((1, 28, 28), 0, dcgans.Recipe(width=2, noise=3))
+    together = images(gan, 5)
+    monkeypatch.setattr(dcgans, "SAMPLED_AT_ONCE", 2)
+    assert np.allclose(images(gan, 5), together, atol=1e-6)
