@@ -1,5 +1,6 @@
 """What README.md and the other pages show is run and checked; conventions: readme_blocks.py."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -19,6 +20,12 @@ def test_python_blocks_print_what_they_show(page: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_shell_blocks_name_what_exists(page: Path) -> None:
     assert shell_faults(page.name, page.read_text("utf-8")) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_links_lead_to_files(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text("utf-8"))
+    assert [link for link in links if not (page.parent / link).exists()] == []
 
 
 # The checks are checked: each of these pages has one fault, or none.
