@@ -1,6 +1,5 @@
 """DCGAN's program and experiments on tiny runs: files, an exact continuation, kept networks."""
 
-import json
 import os
 import signal
 import subprocess
@@ -15,7 +14,6 @@ from demos import dcgan
 from demos.adversarial import enlarged
 from demos.experiments import dcgans
 from demos.experiments.finding import Setting
-from demos.run import CommandError
 from minigrad.data import load
 from models.gan import GAN
 
@@ -141,24 +139,16 @@ def images(gan: GAN, n: int = 4, *labels) -> np.ndarray:
 def test_a_trained_dcgan_is_kept_and_taken_from_there(tmp_path, monkeypatch):
     setting = Setting(3, tmp_path)
     first = images(dcgans.trained(setting, "glyphs", **HOW))
-    folder = tmp_path / "dcgan-glyphs-3"
-    assert (folder / "metrics.csv").exists()
+    assert (dcgans.folder_of(setting, "glyphs", **HOW) / "metrics.csv").exists()
     monkeypatch.setattr(GAN, "train_step", lambda *_: pytest.fail("trained again"))
     again = images(dcgans.trained(setting, "glyphs", **HOW))
     assert np.array_equal(first, again)
     assert first.shape == (4, 1, 28, 28)
     assert first.min() >= 0 and first.max() <= 1
-    with pytest.raises(CommandError, match="remove it, or choose another --out"):
-        dcgans.trained(setting, "glyphs", **{**HOW, "lr": 1e-3})
 
 
 def test_a_stopped_training_goes_on_bit_for_bit(tmp_path, monkeypatch):
-    measured = []
-    straight = dcgans.trained(
-        Setting(0, tmp_path / "a"), "faces", conditional=True,
-        end_of_epoch=lambda gan: measured.append(gan) or {"measure": 1.0}, **HOW
-    )  # fmt: skip
-    assert len(measured) == 2
+    straight = dcgans.trained(Setting(0, tmp_path / "a"), "faces", conditional=True, **HOW)
     steps, step = [], GAN.train_step
 
     def stopped(*batch):
@@ -174,9 +164,23 @@ def test_a_stopped_training_goes_on_bit_for_bit(tmp_path, monkeypatch):
     resumed = dcgans.trained(Setting(0, tmp_path / "b"), "faces", conditional=True, **HOW)
     labels = np.array([0, 1, 2, 3])
     assert np.array_equal(images(straight, 4, labels), images(resumed, 4, labels))
-    assert json.dumps(sorted(p.name for p in (tmp_path / "b").iterdir())) == (
-        '["dcgan-faces-conditional-0"]'
-    )
+
+
+def test_each_recipe_has_its_folder(tmp_path):
+    name = lambda *args, **how: dcgans.folder_of(Setting(3, tmp_path), *args, **how).name
+    assert name("mnist") == name("mnist", lr=dcgans.Recipe().lr) == "dcgan-mnist-3"
+    assert name("mnist", conditional=True) == "dcgan-mnist-conditional-3"
+    assert name("faces", width=2, epochs=1, limit=9) == "dcgan-faces-epochs1-first9-width2-3"
+
+
+def test_generators_of_each_epoch_are_kept(tmp_path):
+    setting = Setting(0, tmp_path)
+    gan = dcgans.trained(setting, "glyphs", **HOW)
+    folder = dcgans.folder_of(setting, "glyphs", **HOW)
+    made = [images(earlier) for earlier in dcgans.after_each_epoch(gan, folder)]
+    assert len(made) == 2
+    assert not np.array_equal(made[0], made[1])
+    assert np.array_equal(made[1], images(gan))
 
 
 def test_samples_do_not_depend_on_how_many_are_made_at_once(monkeypatch):

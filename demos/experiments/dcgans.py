@@ -1,8 +1,10 @@
 """DCGANs for the experiments: trained once, kept in the folder, taken from there by the next."""
 
+import copy
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,14 +13,15 @@ from numpy.typing import NDArray
 import minigrad as mg
 from demos import datasets
 from demos.experiments.finding import Setting
-from demos.run import CommandError, Run
+from demos.run import Run
 from demos.training import Trainer
-from minigrad import Tensor, optim
-from minigrad.data import DataLoader, ImageDataset
+from minigrad import Tensor, nn, optim
+from minigrad.data import DataLoader
 from models.dcgan import DCGANDiscriminator, DCGANGenerator
 from models.gan import GAN, Shape
 
 SAMPLED_AT_ONCE = 500
+GENERATOR = "generator-{:0>3}.safetensors"  # of the epoch with that number
 
 
 @dataclass(frozen=True)
@@ -55,57 +58,76 @@ def trained(
     *,
     conditional: bool = False,
     limit: int | None = None,
-    end_of_epoch: Callable[[GAN], Mapping[str, float]] | None = None,
     **changes: Any,
 ) -> GAN:
     """A DCGAN of the training set, or its first `limit` images; `changes` are to the Recipe.
 
-    It is kept in the setting's folder, as a run: one that was killed goes on, one that is there is
-    loaded. Its metrics.csv has the seconds of one core of each epoch, and what `end_of_epoch` gives
-    in the first training. Raises CommandError if what is there was trained otherwise.
+    It is kept in the `folder_of` it, as a run: a training that was killed goes on, one that was
+    done is only read. Its metrics.csv has the seconds of one core that each epoch took.
     """
     recipe = Recipe(**changes)
-    kind = "-conditional" if conditional else ""
-    run = Run(setting.folder / f"dcgan-{dataset}{kind}-{setting.seed}", resume=True)
+    what = {"dataset": dataset, "conditional": conditional, "limit": limit}
+    run = Run(folder_of(setting, **what, **changes), resume=True)
     data, _ = datasets.load(dataset, setting.data_dir, limit)
-    args = {"dataset": dataset, "conditional": conditional, "limit": limit, **asdict(recipe)}
-    if run.checkpoint is not None and run.checkpoint["args"] != args:
-        raise CommandError(
-            f"the DCGAN in {run.folder} was trained with {run.checkpoint['args']}, and not with "
-            f"{args}: remove it, or choose another --out"
-        )
     mg.manual_seed(setting.seed)
     gan = build(data.images.shape[1:], len(data.classes) if conditional else 0, recipe)
-    train(gan, data, recipe, run, args, setting.seed, end_of_epoch)
-    return gan
-
-
-def train(
-    gan: GAN,
-    data: ImageDataset,
-    recipe: Recipe,
-    run: Run,
-    args: Mapping[str, Any],
-    seed: int,
-    end_of_epoch: Callable[[GAN], Mapping[str, float]] | None,
-) -> None:
-    batch = min(recipe.batch_size, len(data))
-    loader = DataLoader(data, batch, shuffle=True, drop_last=True, seed=seed, device="cpu")
-    trainer = Trainer(run, loader, {"gan": gan}, args, epochs=recipe.epochs, seed=seed)
-    conditional = args["conditional"]
+    loader = DataLoader(
+        data,
+        min(recipe.batch_size, len(data)),
+        shuffle=True,
+        drop_last=True,
+        seed=setting.seed,
+        device="cpu",
+    )
+    trainer = Trainer(
+        run,
+        loader,
+        {"gan": gan},
+        {**what, **asdict(recipe)},
+        epochs=recipe.epochs,
+        seed=setting.seed,
+    )
     start = time.process_time()
 
     def step(x: Tensor, labels: Tensor) -> dict[str, Tensor]:
         return gan.train_step(2 * x - 1, *([labels] if conditional else []))._asdict()
 
-    def measured(number: int) -> dict[str, float]:
+    def end_of_epoch(number: int) -> dict[str, float]:
         nonlocal start
-        seconds = time.process_time() - start
-        found = end_of_epoch(gan) if end_of_epoch else {}
-        start = time.process_time()
-        return {**found, "core_seconds": seconds}
+        mg.save(sampler(gan).state_dict(), run.file(GENERATOR.format(number)))
+        before, start = start, time.process_time()
+        return {"core_seconds": start - before}
 
-    trainer.fit(step, measured)
+    trainer.fit(step, end_of_epoch)
+    return gan
+
+
+def folder_of(
+    setting: Setting,
+    dataset: str,
+    *,
+    conditional: bool = False,
+    limit: int | None = None,
+    **changes: Any,
+) -> Path:
+    """Where `trained` keeps what it makes with these arguments."""
+    usual = asdict(Recipe())
+    parts = [f"{name}{value}" for name, value in changes.items() if value != usual[name]]
+    parts += ["conditional"] * conditional + ([f"first{limit}"] if limit else [])
+    return setting.folder / "-".join(["dcgan", dataset, *sorted(parts), str(setting.seed)])
+
+
+def sampler(gan: GAN) -> nn.Module:
+    """The generator that `gan.sample` uses."""
+    return gan.generator if gan.average is None else gan.average.module
+
+
+def after_each_epoch(gan: GAN, folder: Path) -> Iterator[GAN]:
+    """A trained GAN as it was after each epoch of the training in `folder`: for sampling only."""
+    earlier = copy.deepcopy(gan)
+    for file in sorted(folder.glob("generator-*.safetensors")):
+        sampler(earlier).load_state_dict(mg.load(file))
+        yield earlier
 
 
 def samples(gan: GAN, n: int, labels: NDArray[Any] | None = None) -> NDArray[Any]:
