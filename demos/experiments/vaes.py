@@ -1,6 +1,7 @@
 """VAEs that experiments share: the first that needs one trains it, the others only read it."""
 
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,12 +11,12 @@ from demos import datasets
 from demos.experiments.finding import Setting
 from demos.run import Run
 from demos.training import Trainer
-from minigrad import Tensor, optim
+from minigrad import Tensor, nn, optim
 from minigrad.data import DataLoader, ImageDataset
 from models.vae import VAE, conv_vae, mlp_vae, train_step
 
 BATCH, LR = 128, 1e-3
-BUILDERS = {"mlp": mlp_vae, "conv": conv_vae}
+ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh}
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Recipe:
     epochs: int
     beta: float
     dynamic: bool
+    activation: str
     limit: int | None
     seed: int
 
@@ -36,8 +38,9 @@ class Recipe:
         """The name of its folder, another one for every recipe."""
         beta = f"-beta{self.beta:g}" if self.beta != 1 else ""
         dynamic = "-dynamic" if self.dynamic else ""
+        units = f"-{self.activation}" if self.activation != "relu" else ""
         limit = f"-first{self.limit}" if self.limit else ""
-        what = f"{self.dataset}-{self.model}-{self.latent}{beta}{dynamic}{limit}"
+        what = f"{self.dataset}-{self.model}-{self.latent}{beta}{dynamic}{units}{limit}"
         return f"vae-{what}-{self.epochs}epochs-{self.seed}"
 
 
@@ -50,6 +53,7 @@ def trained(
     epochs: int = 10,
     beta: float = 1.0,
     dynamic: bool = False,
+    activation: str = "relu",
     limit: int | None = None,
 ) -> VAE:
     """The VAE of this recipe, trained with Adam: its run is kept in the setting's folder.
@@ -57,14 +61,19 @@ def trained(
     A training that was stopped goes on, one that was done is only read. `model` is mlp or conv, the
     likelihood Bernoulli for grey images and Gaussian for colour. With `dynamic` the pixels are
     drawn at every use, each being 1 with the probability that its grey level is: p(x) is then a
-    probability of black and white images.
+    probability of black and white images. `activation` is of the mlp: relu, or tanh as in the paper
+    (a smooth decoder).
     """
-    recipe = Recipe(dataset, model, latent, epochs, beta, dynamic, limit, setting.seed)
+    recipe = Recipe(dataset, model, latent, epochs, beta, dynamic, activation, limit, setting.seed)
     images, _ = datasets.load(dataset, setting.data_dir, limit)
     mg.manual_seed(setting.seed)
     shape = images.images.shape[1:]
     likelihood = "bernoulli" if shape[0] == 1 else "gaussian"
-    vae = BUILDERS[model](shape, latent, likelihood=likelihood, beta=beta)
+    options: dict[str, Any] = {"likelihood": likelihood, "beta": beta}
+    if model == "mlp":
+        vae = mlp_vae(shape, latent, activation=ACTIVATIONS[activation], **options)
+    else:
+        vae = conv_vae(shape, latent, **options)
     optimizer = optim.Adam(vae.parameters(), LR)
     trainer = Trainer(
         Run(setting.folder / recipe.name, resume=True),
