@@ -30,6 +30,7 @@ from .creation import (
     zeros,
     zeros_like,
 )
+from .drawing import draw
 from .gradcheck import GradcheckError, gradcheck, gradgradcheck
 from .modes import detect_anomaly, enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .op import elementwise, op
@@ -107,6 +108,7 @@ from .ops import (
 )
 from .profiler import Profile, profile
 from .random import get_rng_state, manual_seed, set_rng_state
+from .scopes import record_modules
 from .serialization import load, save
 from .tensor import Tensor
 
@@ -153,6 +155,7 @@ __all__ = [
     "device",
     "div",
     "divide",
+    "draw",
     "elementwise",
     "empty",
     "enable_grad",
@@ -219,6 +222,7 @@ __all__ = [
     "randn",
     "randn_like",
     "randperm",
+    "record_modules",
     "relu",
     "reshape",
     "save",

@@ -1,127 +1,226 @@
 """Where the time and the memory of a training step go, op by op and module by module."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from time import perf_counter
 from typing import Any
+from weakref import WeakValueDictionary
 
+from .backend import Array, storage
+from .drawing.bars import Bar, bars
+from .drawing.graph import kept
 from .nn import Module
-from .nodes import Node, Variable, extras_of
+from .nodes import Node, Variable
 from .op import Op
 from .recorded import Recorded
+from .scopes import Scope, Scopes, record_modules, replaced
 
 
 @dataclass
 class Row:
-    """What one op, or one module, has cost so far."""
+    """What one op, or one module, has cost so far. A view of memory that is there costs no bytes.
+
+    Backward has no calls of its own: it has as many as the forward has recorded.
+    """
 
     calls: int = 0
     forward: float = 0.0  # seconds
     backward: float = 0.0  # seconds
     bytes: int = 0  # of its outputs
+    kept: int = 0  # bytes that it was the first to keep for backward
+    gradients: int = 0  # bytes of what its gradient rules made
 
     @property
     def total(self) -> float:
         return self.forward + self.backward
 
+    def __add__(self, other: "Row") -> "Row":
+        return Row(*[a + b for a, b in zip(vars(self).values(), vars(other).values(), strict=True)])
+
 
 @dataclass
 class Profile:
-    """The measurements of a `profile()` block: `print` it for a table.
+    """The measurements of a `profile()` block: `print` it for a table, `draw` it for a picture.
 
-    `ops` and `modules` map names to rows; an op that a module runs counts for the innermost one.
-    The rest of `seconds` is spent outside of ops: in optimizers, data loading, and the walk itself.
+    `ops` and `modules` map names to rows; an op that a module runs counts for the innermost one,
+    and outside of all for "". `kinds` has the modules' types. The rest of `seconds` is spent
+    outside of ops: in optimizers, data loading, and the walk itself.
     """
 
     ops: dict[str, Row] = field(default_factory=dict)
     modules: dict[str, Row] = field(default_factory=dict)
+    kinds: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
 
+    def below(self, module: str) -> Row:
+        """What a module has cost with all that is below it."""
+        inside = [row for name, row in self.modules.items() if f"{name}.".startswith(f"{module}.")]
+        return sum(inside, Row())
+
     def __str__(self) -> str:
-        return "\n\n".join([self._table("op", self.ops), self._table("module", self.modules)])
-
-    def _table(self, title: str, rows: dict[str, Row]) -> str:
-        head = f"{title:<28}{'calls':>8}{'forward ms':>12}{'backward ms':>12}{'share':>8}{'MB':>10}"
-        ordered = sorted(rows.items(), key=lambda item: -item[1].total)
-        inside = sum(row.total for _, row in ordered)
-        lines = [head, *(self._line(name, row) for name, row in ordered)]
-        rest = Row(forward=self.seconds - inside)
-        return "\n".join([*lines, self._line("(outside of ops)", rest)])
-
-    def _line(self, name: str, row: Row) -> str:
-        share = row.total / self.seconds if self.seconds else 0.0
-        return (
-            f"{name:<28}{row.calls:>8}{row.forward * 1e3:>12.2f}{row.backward * 1e3:>12.2f}"
-            f"{share:>8.1%}{row.bytes / 1e6:>10.1f}"
+        return "\n\n".join(
+            [self._table("op", self._op_lines()), self._table("module", self._module_lines())]
         )
+
+    def draw(self, path: str | os.PathLike[str]) -> None:
+        """Draw the same as bars, into NAME.svg. ValueError for another suffix."""
+        if Path(path).suffix != ".svg":
+            raise ValueError(f"Profile.draw: a picture is .svg, got {os.fspath(path)!r}")
+        panels = {"op": self._op_lines(), "module, with all below it": self._module_lines()}
+        shown = {
+            title: [
+                Bar(name, (row.forward, row.backward), (row.bytes, row.gradients), row.kept)
+                for name, row in lines
+            ]
+            for title, lines in panels.items()
+        }
+        Path(path).write_text(bars(shown), "utf-8")
+
+    def _op_lines(self) -> list[tuple[str, Row]]:
+        ordered = sorted(self.ops.items(), key=lambda item: -item[1].total)
+        return [*ordered, self._rest()]
+
+    def _module_lines(self) -> list[tuple[str, Row]]:
+        """Each module under the one around it, indented, in the order of their first calls."""
+        called = [name for name in self.modules if name]
+        place = {name: i for i, name in enumerate(called)}
+        around = {
+            name: [other for other in called if f"{name}.".startswith(f"{other}.")]
+            for name in called
+        }
+        lines = []
+        for name in sorted(called, key=lambda name: [place[other] for other in around[name]]):
+            parents = sorted(around[name], key=len)[:-1]
+            short = name.removeprefix(f"{parents[-1]}." if parents else "")
+            indented = f"{'  ' * len(parents)}{short}: {self.kinds[name]}"
+            lines.append((indented, self.below(name)))
+        if "" in self.modules:
+            lines.append(("(outside of modules)", self.modules[""]))
+        return [*lines, self._rest()]
+
+    def _table(self, title: str, lines: list[tuple[str, Row]]) -> str:
+        width = max(28, *(len(name) for name, _ in lines))
+        columns = ("forward ms", "backward ms", "share", "made MB", "kept MB", "grads MB")
+        head = f"{title:<{width}}{'calls':>8}" + "".join(f"{name:>12}" for name in columns)
+        table = [head]
+        for name, row in lines:
+            share = row.total / self.seconds if self.seconds else 0.0
+            times = f"{row.forward * 1e3:>12.2f}{row.backward * 1e3:>12.2f}{share:>12.1%}"
+            sizes = "".join(f"{b / 1e6:>12.2f}" for b in (row.bytes, row.kept, row.gradients))
+            table.append(f"{name:<{width}}{row.calls:>8}{times}{sizes}")
+        return "\n".join(table)
+
+    def _rest(self) -> tuple[str, Row]:
+        inside = sum(row.total for row in self.ops.values())
+        return "(outside of ops)", Row(forward=self.seconds - inside)
 
 
 @contextmanager
-def profile() -> Iterator[Profile]:
+def profile(*models: Module, **named: Module) -> Iterator[Profile]:
     """Measure the ops that run inside, forward and backward apart.
 
-    It replaces three methods of the engine while it is on, so it costs nothing when it is off. On a
-    GPU, where work is queued, it measures the queueing.
+    Models that are given are the roots of the modules' names, as in `record_modules`. It replaces
+    methods of the engine while it is on, so it costs nothing when it is off. On a GPU, where work
+    is queued, it measures the queueing.
     """
     found = Profile()
-    call, gradients, enter_module = Op.__call__, Recorded.gradients, Module.__call__
-    inside = 0  # how many timed calls are under way: an op that calls ops counts once
-    modules = [""]
-
-    def timed_call(op: Op, *operands: Any, **settings: Any) -> Any:
-        nonlocal inside
-        if inside or not any(isinstance(x, Variable) for x in operands):
-            return call(op, *operands, **settings)
-        inside += 1
-        start = perf_counter()
-        try:
-            out = call(op, *operands, **settings)
-        finally:
-            inside -= 1
-        seconds = perf_counter() - start
-        for rows, name in ((found.ops, op.name), (found.modules, modules[-1])):
-            row = rows.setdefault(name, Row())
-            row.calls += 1
-            row.forward += seconds
-            row.bytes += out.data.nbytes
-        if out.node is not None:
-            extras_of(out.node)["module"] = modules[-1]
-        return out
-
-    def timed_gradients(
-        node: Recorded, g: Any, differentiable: bool, on_path: set[Node] | None
-    ) -> list[Any]:
-        nonlocal inside
-        inside += 1
-        start = perf_counter()
-        try:
-            return gradients(node, g, differentiable, on_path)
-        finally:
-            inside -= 1
-            seconds = perf_counter() - start
-            module = (node.extras or {}).get("module", "")
-            for rows, name in ((found.ops, node.name), (found.modules, module)):
-                rows.setdefault(name, Row()).backward += seconds
-
-    def named_module(module: Module, *args: Any, **kwargs: Any) -> Any:
-        modules.append(f"{modules[-1]}.{type(module).__name__}".lstrip("."))
-        try:
-            return enter_module(module, *args, **kwargs)
-        finally:
-            modules.pop()
-
-    engine: list[tuple[Any, str, Any, Any]] = [
-        (Op, "__call__", timed_call, call),
-        (Recorded, "gradients", timed_gradients, gradients),
-        (Module, "__call__", named_module, enter_module),
-    ]
     start = perf_counter()
-    for owner, name, timed, _ in engine:
-        setattr(owner, name, timed)
-    try:
-        yield found
-    finally:
-        for owner, name, _, original in engine:
-            setattr(owner, name, original)
-        found.seconds = perf_counter() - start
+    with record_modules(*models, **named) as scopes:
+        meter = _Meter(found, scopes)
+        try:
+            with meter.installed():
+                yield found
+        finally:
+            found.seconds = perf_counter() - start
+
+
+class _Meter:
+    """What stands in for the engine's methods while a profile is made."""
+
+    def __init__(self, found: Profile, scopes: Scopes) -> None:
+        self.found, self.scopes = found, scopes
+        self.inside = 0  # how many timed calls are under way: an op that calls ops counts once
+        self.kept: WeakValueDictionary[int, Any] = WeakValueDictionary()  # memory, by its id
+
+    @contextmanager
+    def installed(self) -> Iterator[None]:
+        call, gradients = Op.__call__, Recorded.gradients
+
+        def timed_call(op: Op, *operands: Any, **settings: Any) -> Any:
+            if self.inside or not any(isinstance(x, Variable) for x in operands):
+                return call(op, *operands, **settings)
+            with self._timed() as timer:
+                out = call(op, *operands, **settings)
+            sources = [storage(x.data) for x in operands if isinstance(x, Variable)]
+            made, kept = _new_bytes(out.data, sources), self._newly_kept(out.node)
+            for row in self._rows(op.name, self.scopes.path):
+                row.calls += 1
+                row.forward += timer.seconds
+                row.bytes += made
+                row.kept += kept
+            return out
+
+        def timed_gradients(
+            node: Recorded, g: Any, differentiable: bool, on_path: set[Node] | None
+        ) -> list[Any]:
+            with self._timed() as timer:
+                parts = gradients(node, g, differentiable, on_path)
+            sources = [storage(x) for x in (_array(g), *(node.saved or ())) if _is_array(x)]
+            made = sum(_new_bytes(_array(part), sources) for part in parts if part is not None)
+            for row in self._rows(node.name, (node.extras or {}).get("scope", ())):
+                row.backward += timer.seconds
+                row.gradients += made
+            return parts
+
+        with replaced((Op, "__call__", timed_call), (Recorded, "gradients", timed_gradients)):
+            yield
+
+    @contextmanager
+    def _timed(self) -> Iterator["_Timer"]:
+        timer = _Timer()
+        self.inside += 1
+        start = perf_counter()
+        try:
+            yield timer
+        finally:
+            timer.seconds = perf_counter() - start
+            self.inside -= 1
+
+    def _rows(self, op: str, path: tuple[Scope, ...]) -> tuple[Row, Row]:
+        found = self.found
+        for scope in path:
+            found.kinds.setdefault(scope.name, scope.kind)
+            found.modules.setdefault(scope.name, Row())
+        module = path[-1].name if path else ""
+        return found.ops.setdefault(op, Row()), found.modules.setdefault(module, Row())
+
+    def _newly_kept(self, node: Node | None) -> int:
+        """The bytes that a node keeps alive, and none before it."""
+        size = 0
+        for _, array in kept(node) if node is not None else ():
+            root = None if array is None else storage(array)
+            if root is not None and self.kept.get(id(root)) is not root:
+                self.kept[id(root)] = root
+                size += root.nbytes
+        return size
+
+
+class _Timer:
+    seconds = 0.0
+
+
+def _array(x: Any) -> Any:
+    return x.data if isinstance(x, Variable) else x
+
+
+def _is_array(x: Any) -> bool:
+    return hasattr(x, "strides")
+
+
+def _new_bytes(array: Array, sources: list[Array]) -> int:
+    """The bytes of an array that is no view of a source."""
+    root = storage(array)
+    return 0 if any(root is source for source in sources) else int(array.nbytes)

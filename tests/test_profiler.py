@@ -1,5 +1,11 @@
 """profile(): what it counts, and that it leaves the engine as it was."""
 
+import gc
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
 import pytest
 
 import minigrad as mg
@@ -12,6 +18,26 @@ def step(net: nn.Module, x: mg.Tensor) -> None:
     net(x).sum().backward()
 
 
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+class Pair(nn.Module):
+    """A model that is used by its parts, as a VAE is."""
+
+    def __init__(self) -> None:
+        self.down = nn.Sequential(nn.Linear(3, 4), nn.ReLU())
+        self.up = nn.Linear(4, 3)
+
+    def loss(self, x: mg.Tensor) -> mg.Tensor:
+        y: mg.Tensor = self.up(self.down(x)).square().sum()
+        return y
+
+
 def test_it_counts_calls_forward_and_backward_by_op_and_module() -> None:
     net = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
     x = mg.randn(5, 3)
@@ -20,12 +46,74 @@ def test_it_counts_calls_forward_and_backward_by_op_and_module() -> None:
         step(net, x)
     calls = {name: row.calls for name, row in found.ops.items()}
     assert calls == {"linear": 4, "relu": 2, "sum": 2}
-    assert found.modules["Sequential.Linear"].calls == 4
+    assert {name: row.calls for name, row in found.modules.items()} == {
+        "Sequential": 0, "Sequential.0": 2, "Sequential.1": 2, "Sequential.2": 2, "": 2,
+    }  # fmt: skip
     assert found.ops["linear"].bytes == 2 * 4 * (5 * 4 + 5 * 2)
     assert all(row.forward > 0 and row.backward > 0 for row in found.ops.values())
     inside = sum(row.total for row in found.ops.values())
     assert inside == pytest.approx(sum(row.total for row in found.modules.values()))
     assert inside < found.seconds
+
+
+def test_modules_have_the_names_of_the_models_that_were_given() -> None:
+    model = Pair()
+    with mg.profile(model) as found:
+        model.loss(mg.randn(5, 3)).backward()
+    assert found.kinds == {
+        "Pair.down": "Sequential", "Pair.down.0": "Linear", "Pair.down.1": "ReLU",
+        "Pair.up": "Linear",
+    }  # fmt: skip
+    with mg.profile(first=model, second=Pair()) as found:
+        model.loss(mg.randn(5, 3)).backward()
+    assert list(found.kinds) == ["first.down", "first.down.0", "first.down.1", "first.up"]
+    with mg.profile() as found:
+        model.loss(mg.randn(5, 3))
+        nn.Linear(3, 3)(mg.randn(5, 3))
+    assert list(found.kinds) == [
+        "Sequential", "Sequential.0", "Sequential.1", "Linear", "Linear-2"
+    ]  # fmt: skip
+
+
+def test_a_module_is_counted_with_all_that_is_below_it() -> None:
+    model = Pair()
+    with mg.profile(model) as found:
+        model.loss(mg.randn(5, 3)).backward()
+    parts = found.modules["Pair.down.0"], found.modules["Pair.down.1"]
+    assert found.below("Pair.down").calls == 2
+    assert found.below("Pair.down").forward == parts[0].forward + parts[1].forward
+    assert found.below("Pair.dow").calls == 0  # part of a name is another name
+
+
+def test_memory_made_kept_and_of_gradients() -> None:
+    x = mg.randn(5, 3, requires_grad=True)
+    with mg.profile() as found:
+        y = (x * 2).reshape(15).exp()
+        (y * y).sum().backward()
+    number = np.dtype(np.float32).itemsize
+    sizes = {name: (r.bytes, r.kept, r.gradients) for name, r in found.ops.items()}
+    assert sizes["exp"] == (15 * number, 15 * number, 15 * number)
+    # A view of what is there: no bytes, forward or backward.
+    assert sizes["reshape"] == (0, 0, 0)
+    # x * 2 and y * y, whose operand exp keeps already; two gradients for y, one for x.
+    assert sizes["multiply"] == (2 * 15 * number, 0, 3 * 15 * number)
+    assert sizes["sum"][:2] == (number, 0)
+
+
+def test_memory_that_is_kept_twice_counts_once_also_after_its_address_is_used_again() -> None:
+    x = mg.randn(1000, requires_grad=True)
+    with mg.profile() as found:
+        for _ in range(5):
+            x.exp()
+    assert found.ops["exp"].kept == 5 * 4000
+
+
+def test_what_leaves_own_is_not_kept_by_the_tape() -> None:
+    net = nn.Linear(3, 4)
+    x = mg.randn(5, 3)
+    with mg.profile() as found:
+        step(net, x)
+    assert found.ops["linear"].kept == x.data.nbytes
 
 
 def test_an_op_that_runs_ops_counts_once() -> None:
@@ -37,18 +125,71 @@ def test_an_op_that_runs_ops_counts_once() -> None:
 
 
 def test_the_engine_is_as_it_was_also_after_an_error() -> None:
-    before = Op.__call__, Recorded.gradients, nn.Module.__call__
+    before = Op.__call__, Recorded.gradients, Recorded.__init__, nn.Module.__call__
     try:
         with mg.profile():
             raise KeyError
     except KeyError:
         pass
-    assert (Op.__call__, Recorded.gradients, nn.Module.__call__) == before
+    assert (Op.__call__, Recorded.gradients, Recorded.__init__, nn.Module.__call__) == before
+
+
+def test_an_op_that_fails_is_not_counted_and_what_follows_is() -> None:
+    x = mg.randn(5, 3)
+    with mg.profile() as found:
+        with pytest.raises(ValueError, match="matmul"):
+            x @ x
+        x + 1
+    assert {name: row.calls for name, row in found.ops.items()} == {"add": 1}
+
+
+@pytest.mark.usefixtures("no_collector")
+def test_a_profile_keeps_nothing_alive() -> None:
+    with mg.profile() as found:
+        step(nn.Linear(3, 4), mg.randn(5, 3))
+    alive = [o for o in gc.get_objects() if type(o) in (Recorded, mg.Tensor, nn.Linear)]
+    assert found.ops
+    assert not [o for o in alive if type(o) in (Recorded, nn.Linear)]
 
 
 def test_the_table_names_ops_modules_and_the_rest() -> None:
+    model = Pair()
+    with mg.profile(model) as found:
+        model.loss(mg.randn(5, 3)).backward()
+    lines = str(found).splitlines()
+    for word in ("linear", "sum", "calls", "backward ms", "kept MB", "(outside of ops)"):
+        assert any(word in line for line in lines)
+    at = [line[:20].rstrip() for line in lines].index("Pair.down: Sequential"[:20])
+    # Under the module that is around it, indented, in the order of the calls.
+    names = [line[:28].rstrip() for line in lines[at : at + 5]]
+    assert names == [
+        "Pair.down: Sequential", "  0: Linear", "  1: ReLU", "Pair.up: Linear",
+        "(outside of modules)",
+    ]  # fmt: skip
+    shares = [line for line in lines if "%" in line]
+    assert len({len(line) for line in shares}) == 1, "the columns are aligned"
+
+
+def test_the_picture_is_drawn_to_scale(tmp_path: Path) -> None:
+    model = Pair()
+    with mg.profile(model) as found:
+        model.loss(mg.randn(50, 3)).backward()
+    found.draw(tmp_path / "profile.svg")
+    tree = ElementTree.parse(tmp_path / "profile.svg").getroot()
+    tag = "{http://www.w3.org/2000/svg}"
+    words = [t.text.replace("\N{NO-BREAK SPACE}", " ") for t in tree.iter(f"{tag}text") if t.text]
+    for name in (*found.ops, "Pair.down: Sequential", "  1: ReLU", "(outside of ops)"):
+        assert words.count(name) >= 1, name
+    # The legend has a rectangle of each kind first, twice forward and backward.
+    rects = [r for r in tree.iter(f"{tag}rect") if r.get("class") == "forward"][2:]
+    widths = [float(r.get("width", "nan")) for r in rects]
+    times = [row.forward for _, row in sorted(found.ops.items(), key=lambda i: -i[1].total)]
+    drawn = widths[: 2 * len(times) : 2]  # time and memory take turns
+    assert drawn == pytest.approx([drawn[0] * t / times[0] for t in times], abs=0.11)
+
+
+def test_a_picture_is_svg(tmp_path: Path) -> None:
     with mg.profile() as found:
-        step(nn.Linear(3, 4), mg.randn(5, 3))
-    text = str(found)
-    for word in ("linear", "Linear", "sum", "calls", "backward ms", "(outside of ops)"):
-        assert word in text
+        mg.randn(5) + 1
+    with pytest.raises(ValueError, match=r"Profile.draw: a picture is .svg, got .*profile.png"):
+        found.draw(tmp_path / "profile.png")

@@ -1,0 +1,57 @@
+"""The tape made visible: graph -> summary -> layout -> SVG, or DOT for Graphviz.
+
+with mg.record_modules(vae):
+    loss = vae.loss(x).loss
+mg.draw(loss, "step.svg", gradients=True)
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .dot import dot
+from .graph import Vertex, graph_of
+from .layout import layout
+from .summary import size_text, tiles_of
+from .svg import picture
+
+__all__ = ["draw"]
+
+
+def draw(
+    tensor: Any,
+    path: str | os.PathLike[str],
+    *,
+    names: Mapping[str, Any] | None = None,
+    gradients: bool = False,
+    limit: int = 120,
+) -> None:
+    """Draw the tape behind a tensor into a file, NAME.svg, or NAME.dot for Graphviz.
+
+    Each operation shows its name, shape, dtype and which arrays it keeps alive for backward, with
+    the memory that it is the first to keep; what leaves own does not count. Modules are boxes where
+    the tape was made within `record_modules`. `names` maps names to tensors, or to modules for
+    their parameters'. The norms of gradients are those that backward(retain_graph=True) has left,
+    or with `gradients` those of every node, found for the drawing alone. If there are more than
+    `limit` tiles, modules are drawn as one each, the innermost first.
+
+    RuntimeError if the tensor has no tape, or one that was freed; ValueError for other suffixes.
+    """
+    suffix = Path(path).suffix
+    if suffix not in (".svg", ".dot", ".gv"):
+        raise ValueError(
+            f"draw: a drawing is .svg, or .dot or .gv for Graphviz, got {os.fspath(path)!r}"
+        )
+    vertices = graph_of(tensor, names, gradients)
+    tiles, heading = tiles_of(vertices, limit), _heading(vertices)
+    drawn = picture(tiles, layout(tiles), heading) if suffix == ".svg" else dot(tiles, heading)
+    Path(path).write_text(drawn, "utf-8")
+
+
+def _heading(vertices: list[Vertex]) -> str:
+    leaves = [vertex for vertex in vertices if vertex.is_leaf]
+    ops, numbers = len(vertices) - len(leaves), sum(leaf.size for leaf in leaves)
+    kept = size_text(sum(vertex.bytes for vertex in vertices))
+    sizes = f"leaves: {len(leaves):,} with size {numbers:,}; kept for backward: {kept}"
+    return f"operations: {ops:,}; {sizes}"

@@ -1,0 +1,193 @@
+"""What a drawing shows: the nodes behind a tensor as plain records, which keep no array alive."""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..autograd import walk
+from ..backend import Array, device_of, storage
+from ..modes import no_grad
+from ..nn import Module
+from ..nodes import Leaf, Node, Variable
+from ..recorded import Recorded
+from ..scopes import Scope
+
+
+@dataclass
+class Vertex:
+    """A node of the tape: the result of an op, or a leaf."""
+
+    op: str  # its name, or "leaf"
+    name: str  # of the tensor, if it has one
+    shape: tuple[int, ...]
+    dtype: str
+    inputs: list[int]  # the vertices that it was made from, one for each operand on the tape
+    scope: tuple[Scope, ...]  # the modules that were at work, outermost first
+    keeps: list[str]  # the arrays that its gradient rules read
+    bytes: int  # of the memory that it is the first to keep alive
+    gradient: float | None  # the Euclidean norm of the gradient, where it is known
+
+    @property
+    def is_leaf(self) -> bool:
+        return self.op == "leaf"
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+
+def graph_of(
+    tensor: Any,
+    names: Mapping[str, Any] | None = None,
+    gradients: bool = False,
+) -> list[Vertex]:
+    """The tape behind `tensor`, from the oldest node to the tensor's own.
+
+    `names` are of tensors, or of modules, whose parameters then are "name.weight". With
+    `gradients`, the norm of the gradient of `tensor`, a single number, is found for every node;
+    nothing accumulates, and no hook runs. Without, those are shown that backward() has left.
+    RuntimeError if there is no tape, or if backward() has freed it.
+    """
+    if not isinstance(tensor, Variable):
+        raise TypeError(f"draw: needs a tensor, got {type(tensor).__name__}")
+    if tensor.node is None:
+        raise RuntimeError(
+            f"draw: this tensor (shape {list(tensor.data.shape)}) is not on the tape: nothing that "
+            "it was made from requires a gradient, or it was made under no_grad()"
+        )
+    nodes = _behind(tensor.node)
+    places = {node: i for i, node in enumerate(nodes)}
+    recorded = _recorded_names(nodes)
+    called = recorded | _given_names(names or {})
+    slopes = _gradients(tensor, nodes) if gradients else {}
+    seen: set[int] = set()
+    vertices = []
+    for node in nodes:
+        keeps, size = [], 0
+        for name, array in kept(node):
+            keeps.append(name)
+            root = None if array is None else storage(array)
+            if root is not None and id(root) not in seen:
+                seen.add(id(root))
+                size += root.nbytes
+        g = slopes.get(node, _left_by_backward(node))
+        vertices.append(
+            Vertex(
+                op=node.name,
+                name=called.get(node, ""),
+                shape=tuple(node.shape),
+                dtype=str(node.dtype),
+                inputs=[places[parent] for parent in node.parents],
+                scope=(node.extras or {}).get("scope", ()),
+                keeps=keeps,
+                bytes=size,
+                gradient=None if g is None else _norm(g),
+            )
+        )
+    _put_with_their_modules(vertices, [places[leaf] for leaf in recorded])
+    return vertices
+
+
+def kept(node: Node) -> Iterator[tuple[str, Array | None]]:
+    """(name, array) of what a node keeps alive for backward.
+
+    None stands for the array of a leaf, whose memory is its own, with or without a tape.
+    """
+    if not isinstance(node, Recorded) or node.saved is None:
+        return
+    for name, array, origin in zip(node.plan.kept, node.saved, node.plan.origins, strict=True):
+        if hasattr(array, "strides"):
+            parent = node.parents[origin] if 0 <= origin < len(node.parents) else None
+            yield name, None if isinstance(parent, Leaf) else array
+
+
+def _behind(root: Node) -> list[Node]:
+    """All nodes that `root` was made from and itself, the oldest first."""
+    seen, stack = {root}, [root]
+    while stack:
+        node = stack.pop()
+        if node.saved is None:
+            raise RuntimeError(
+                f"draw: the graph behind '{node.name}' has been freed by backward() or grad(); "
+                "draw before it, or pass retain_graph=True to it"
+            )
+        new = [parent for parent in node.parents if parent not in seen]
+        seen.update(new)
+        stack.extend(new)
+    return sorted(seen, key=lambda node: node.stamp)
+
+
+def _recorded_names(nodes: list[Node]) -> dict[Node, str]:
+    """The names of the parameters of modules that `record_modules` has seen."""
+    found: dict[Node, str] = {}
+    for node in nodes:
+        names = (node.extras or {}).get("names", ())
+        found.update({parent: name for parent, name in zip(node.parents, names) if name})
+    return found
+
+
+def _given_names(given: Mapping[str, Any]) -> dict[Node, str]:
+    found: dict[Node, str] = {}
+    for name, what in given.items():
+        named = what.named_parameters(name) if isinstance(what, Module) else [(name, what)]
+        for path, tensor in named:
+            if not isinstance(tensor, Variable):
+                raise TypeError(
+                    f"draw: names are of tensors and modules, {path!r} is {type(tensor).__name__}"
+                )
+            if tensor.node is not None:
+                found[tensor.node] = path
+    return found
+
+
+def _gradients(tensor: Variable, nodes: list[Node]) -> dict[Node, Array]:
+    """The gradient of `tensor` for each node behind it; everything stays as it was."""
+    if tensor.data.size != 1:
+        raise RuntimeError(
+            "draw: gradients=True needs a single number, not shape "
+            f"{list(tensor.data.shape)}; draw its .sum() or .mean()"
+        )
+    assert tensor.node is not None
+    one = device_of(tensor.data).xp.ones(tensor.data.shape, tensor.data.dtype)
+    extras = [node.extras for node in nodes]
+    try:
+        for node in nodes:
+            node.extras = None  # no hook runs, nothing is retained
+        with no_grad():
+            return walk(
+                [(tensor.node, one)], retain_graph=True, differentiable=False, wanted=set(nodes)
+            )
+    finally:
+        for node, extra in zip(nodes, extras, strict=True):
+            node.extras = extra
+
+
+def _left_by_backward(node: Node) -> Any:
+    found = node.grad if isinstance(node, Leaf) else (node.extras or {}).get("grad")
+    return None if found is None else found.data
+
+
+def _norm(g: Array) -> float:
+    return math.sqrt(float((g.astype("float64") ** 2).sum()))
+
+
+def _put_with_their_modules(vertices: list[Vertex], parameters: list[int]) -> None:
+    """A parameter belongs where it is used: to the innermost call in which all its uses are.
+
+    Other leaves, such as images that require a gradient, come from outside of all modules.
+    """
+    uses: dict[int, list[tuple[Scope, ...]]] = {i: [] for i in parameters}
+    for vertex in vertices:
+        for i in vertex.inputs:
+            if i in uses:
+                uses[i].append(vertex.scope)
+    for i, scopes in uses.items():
+        vertices[i].scope = _common(scopes)
+
+
+def _common(scopes: list[tuple[Scope, ...]]) -> tuple[Scope, ...]:
+    """The longest path that all of them begin with."""
+    first, last = min(scopes), max(scopes)
+    same = [a == b for a, b in zip(first, last)]
+    return first[: same.index(False) if False in same else len(same)]
