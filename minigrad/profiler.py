@@ -10,8 +10,6 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from .backend import Array, storage
-from .drawing.bars import Bar, bars
-from .drawing.graph import kept
 from .nn import Module
 from .nodes import Node, Variable
 from .op import Op
@@ -67,6 +65,8 @@ class Profile:
 
     def draw(self, path: str | os.PathLike[str]) -> None:
         """Draw the same as bars, into NAME.svg. ValueError for another suffix."""
+        from .drawing.bars import Bar, bars
+
         if Path(path).suffix != ".svg":
             raise ValueError(f"Profile.draw: a picture is .svg, got {os.fspath(path)!r}")
         panels = {"op": self._op_lines(), "module, with all below it": self._module_lines()}
@@ -199,6 +199,8 @@ class _Meter:
 
     def _newly_kept(self, node: Node | None) -> int:
         """The bytes that a node keeps alive, and none before it."""
+        from .drawing.graph import kept
+
         size = 0
         for _, array in kept(node) if node is not None else ():
             root = None if array is None else storage(array)

@@ -8,13 +8,10 @@ mg.draw(loss, "step.svg", gradients=True)
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .dot import dot
-from .graph import Vertex, graph_of
-from .layout import layout
-from .summary import size_text, tiles_of
-from .svg import picture
+if TYPE_CHECKING:
+    from .graph import Vertex
 
 __all__ = ["draw"]
 
@@ -38,6 +35,13 @@ def draw(
 
     RuntimeError if the tensor has no tape, or one that was freed; ValueError for other suffixes.
     """
+    # Here, since most programs draw nothing, and `import minigrad` would take a tenth longer.
+    from .dot import dot
+    from .graph import graph_of
+    from .layout import layout
+    from .summary import tiles_of
+    from .svg import picture
+
     suffix = Path(path).suffix
     if suffix not in (".svg", ".dot", ".gv"):
         raise ValueError(
@@ -49,7 +53,9 @@ def draw(
     Path(path).write_text(drawn, "utf-8")
 
 
-def _heading(vertices: list[Vertex]) -> str:
+def _heading(vertices: "list[Vertex]") -> str:
+    from .summary import size_text
+
     leaves = [vertex for vertex in vertices if vertex.is_leaf]
     ops, numbers = len(vertices) - len(leaves), sum(leaf.size for leaf in leaves)
     kept = size_text(sum(vertex.bytes for vertex in vertices))
