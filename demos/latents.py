@@ -95,4 +95,4 @@ def encode(model: VAE, images: ImageDataset) -> tuple[Codes, Codes]:
 
 
 def _on_device(array: NDArray[np.float32], model: VAE) -> Tensor:
-    return mg.tensor(array, device=model.encoder.mu.weight.device)
+    return mg.tensor(array, device=next(model.parameters()).device)

@@ -3,31 +3,48 @@
     python -m demos.vae                                          drawn digits; minutes on a laptop
     python -m demos.vae --dataset mnist --data-dir DIR --epochs 10
     python -m demos.vae --dataset mnist --latent 2 --epochs 30   the two-dimensional manifold
+    python -m demos.vae --dataset mnist --binarize --hidden 200 200 --activation tanh --latent 50
+    python -m demos.vae --dataset cifar-10 --model conv --likelihood logistic --latent 128
+    python -m demos.vae --experiment all                         what the lecture claims
 
 The folder then has summary.json, metrics.csv (a row for each epoch), checkpoint.safetensors,
 samples/ (after each epoch, from the same noise) and the pictures. Numbers are nats per image, and
 less is better: nelbo is the negative ELBO, rec + kl; test_iwae is minus the IWAE bound with k
 samples, which is closer to -log p(x). With --likelihood gaussian they are of densities, and may be
-negative.
+negative; with logistic they are of bytes, and test_bpd is test_nelbo in bits per dimension.
 """
 
 import argparse
+import math
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
+import numpy as np
 from tqdm import tqdm
 
 import minigrad as mg
 from demos import cli, latents, pictures
+from demos.experiments import likelihood
 from demos.experiments.finding import Experiment
 from demos.run import CommandError, Run
 from demos.training import Means, Trainer, random_numbers
-from minigrad import Tensor, optim
+from minigrad import Tensor, nn, optim
 from minigrad.data import DataLoader, ImageDataset
-from models.vae import LIKELIHOODS, VAE, conv_vae, mlp_vae, train_step
+from models.likelihoods import (
+    LIKELIHOODS,
+    DiscretizedLogistic,
+    binarize,
+    bits_per_dimension,
+)
+from models.vae import VAE, conv_vae, mlp_vae, train_step
 
-EXPERIMENTS: dict[str, Experiment] = {}
+EXPERIMENTS: dict[str, Experiment] = {
+    "likelihood": likelihood.run,
+}
+ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh}
 SAMPLES, COLUMNS = 64, 8  # images in a picture of samples
 EVALUATED_AT_ONCE = 256  # images
 
@@ -50,12 +67,26 @@ def parser() -> ArgumentParser:
         metavar="N",
         help="latents; with 2 the whole manifold is drawn (default: %(default)s)",
     )
-    add("--hidden", type=cli.whole(1), metavar="N", help="units (default: mlp 400, conv 256)")
+    add(
+        "--hidden",
+        type=cli.whole(1),
+        nargs="+",
+        metavar="N",
+        help="units of the encoder's hidden layers, of which conv has one; the decoder has them in "
+        "reverse (default: mlp 400, conv 256)",
+    )
+    add("--activation", choices=tuple(ACTIVATIONS), default="relu", help="(default: %(default)s)")
     add(
         "--likelihood",
         choices=tuple(LIKELIHOODS),
-        help="of a pixel (default: bernoulli for grey images, whose grey levels are then the "
-        "targets; gaussian for colour)",
+        help="of a pixel; logistic is that of a byte (default: bernoulli for grey images, whose "
+        "grey levels are then the targets; gaussian for colour)",
+    )
+    add(
+        "--binarize",
+        action="store_true",
+        help="draw black and white pixels at every use of an image, each with the probability of "
+        "its grey level; those of test images once",
     )
     add(
         "--beta",
@@ -63,6 +94,14 @@ def parser() -> ArgumentParser:
         default=1.0,
         metavar="X",
         help="weight of the KL in the objective (default: %(default)s)",
+    )
+    add(
+        "--k",
+        type=cli.whole(1),
+        default=1,
+        metavar="K",
+        help="samples of z per image in training; with more than one, the objective is the IWAE "
+        "bound instead of the ELBO (default: %(default)s)",
     )
     add(
         "--iwae-k",
@@ -82,9 +121,15 @@ def train(args: Namespace, run: Run) -> None:
     """Trains, then evaluates and writes the pictures."""
     train_set, test_set = cli.load_data(args)
     if args.hidden is None:
-        args.hidden = {"mlp": 400, "conv": 256}[args.model]
+        args.hidden = {"mlp": [400], "conv": [256]}[args.model]
     if args.likelihood is None:
         args.likelihood = "bernoulli" if train_set.images.shape[1] == 1 else "gaussian"
+    if args.binarize:
+        if args.likelihood != "bernoulli":
+            raise CommandError(
+                f"--binarize goes with --likelihood bernoulli, not {args.likelihood}"
+            )
+        test_set = binarized(test_set, args.seed)
     mg.manual_seed(args.seed)
     model = build(args, train_set.images.shape[1:])
     optimizer = optim.Adam(model.parameters(), lr=args.lr)
@@ -104,7 +149,7 @@ def train(args: Namespace, run: Run) -> None:
     )
 
     def step(x: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        terms = train_step(model, optimizer, x)
+        terms = train_step(model, optimizer, binarize(x) if args.binarize else x)
         return {"nelbo": terms.rec.detach() + terms.kl.detach(), "rec": terms.rec, "kl": terms.kl}
 
     def end_of_epoch(number: int) -> dict[str, float]:
@@ -120,22 +165,36 @@ def train(args: Namespace, run: Run) -> None:
     with random_numbers(args.seed, args.device):
         bound = evaluate_iwae(model, test_loader, args.iwae_k)
     last = trainer.rows[-1]
-    summary = {name: last[name] for name in ("test_nelbo", "test_rec", "test_kl")}
+    summary = {name: value for name, value in last.items() if name.startswith("test_")}
     summary |= {"test_iwae": bound, "iwae_k": args.iwae_k}
     summary |= {"seconds": round(trainer.clock.seconds(), 1)}
     run.write_summary({**summary, "args": vars(args), "version": mg.__version__})
-    numbers = ", ".join(f"{name} {value:.2f}" for name, value in list(summary.items())[:4])
+    numbers = ", ".join(f"{n} {v:.2f}" for n, v in summary.items() if n.startswith("test_"))
     print(f"{numbers} (nats per image; less is better)\neverything is in {run.folder}/")
+
+
+def binarized(images: ImageDataset, seed: int) -> ImageDataset:
+    """Black and white images drawn once from grey ones, as `binarize` does."""
+    on = np.random.default_rng(seed).random(images.images.shape) < images.images / 255
+    return replace(images, images=on * np.uint8(255))
 
 
 def build(args: Namespace, image_shape: tuple[int, ...]) -> VAE:
     """The model that the arguments ask for."""
-    options = {"likelihood": args.likelihood, "beta": args.beta}
+    options: dict[str, Any] = {
+        "activation": ACTIVATIONS[args.activation],
+        "likelihood": args.likelihood,
+        "beta": args.beta,
+        "k": args.k,
+    }
+    if args.model == "conv" and len(args.hidden) > 1:
+        widths = " ".join(map(str, args.hidden))
+        raise CommandError(f"--model conv has one hidden layer, got --hidden {widths}")
     try:
         if args.model == "conv":
-            model = conv_vae(image_shape, args.latent, args.hidden, **options)
+            model = conv_vae(image_shape, args.latent, *args.hidden, **options)
         else:
-            model = mlp_vae(image_shape, args.latent, (args.hidden,), **options)
+            model = mlp_vae(image_shape, args.latent, args.hidden, **options)
     except ValueError as error:
         raise CommandError(str(error)) from error
     return model.to(args.device)
@@ -143,13 +202,16 @@ def build(args: Namespace, image_shape: tuple[int, ...]) -> VAE:
 
 @mg.no_grad()
 def evaluate(model: VAE, loader: DataLoader) -> dict[str, float]:
-    """The negative ELBO and its two parts on a test set, with one sample of z per image."""
+    """The negative ELBO and its two parts on a test set, with one sample of z per image (or k)."""
     means = Means()
     for x, _ in loader:
         terms = model.loss(x)
         means.add({"rec": terms.rec, "kl": terms.kl}, len(x))
     rec, kl = means.take().values()
-    return {"test_nelbo": rec + kl, "test_rec": rec, "test_kl": kl}
+    found = {"test_nelbo": rec + kl, "test_rec": rec, "test_kl": kl}
+    if isinstance(model.likelihood, DiscretizedLogistic):
+        found["test_bpd"] = bits_per_dimension(rec + kl, math.prod(x.shape[1:]))
+    return found
 
 
 def evaluate_iwae(model: VAE, loader: DataLoader, k: int) -> float:

@@ -83,7 +83,7 @@ def test_the_summary(straight):
     assert found["iwae_k"] == 4
     assert found["version"] == mg.__version__
     assert found["args"]["likelihood"] == "bernoulli"
-    assert found["args"]["hidden"] == 8
+    assert found["args"]["hidden"] == [8]
     assert 0 < found["seconds"] < 600
 
 
@@ -140,6 +140,54 @@ def test_two_latents_have_a_manifold_and_a_map(tmp_path):
 def test_colour_images_have_a_gaussian_likelihood(tmp_path):
     assert run(tmp_path, "--dataset", "faces", "--epochs", "1", "--limit", "20") == 0
     assert summary(tmp_path)["args"]["likelihood"] == "gaussian"
+
+
+def test_bytes_have_a_likelihood_in_bits_per_dimension(tmp_path):
+    argv = ("--dataset", "faces", "--likelihood", "logistic", "--epochs", "2", "--limit", "20")
+    assert run(tmp_path, *argv) == 0
+    found = summary(tmp_path)
+    expected = found["test_nelbo"] / (3 * 32 * 32) / np.log(2)
+    assert found["test_bpd"] == pytest.approx(expected, rel=1e-6)
+    assert 4 < found["test_bpd"] < 9  # that of bytes drawn evenly is 8
+    assert (tmp_path / "metrics.csv").read_text().splitlines()[0].endswith("test_bpd")
+
+
+def test_burdas_network_and_objective(tmp_path):
+    """Two hidden layers of tanh units, black and white pixels, the IWAE bound of 3 samples."""
+    argv = ("--hidden", "9", "7", "--activation", "tanh", "--binarize", "--k", "3")
+    assert run(tmp_path, *argv) == 0
+    saved = load(tmp_path / "checkpoint.safetensors")
+    assert saved["model"]["encoder.body.3.weight"].shape == (7, 9)
+    assert saved["args"]["hidden"] == [9, 7]
+    found = summary(tmp_path)
+    assert found["test_nelbo"] == pytest.approx(found["test_rec"] + found["test_kl"])
+    # It goes on only with the same arguments.
+    assert vae.main(["--resume", "--out", str(tmp_path), "--hidden", "9", "--epochs", "4"]) == 2
+
+
+def test_pixels_are_drawn_anew_at_every_use(tmp_path, monkeypatch):
+    seen = []
+
+    def spy(model, optimizer, x):
+        seen.append(x.numpy())
+        return train_step(model, optimizer, x)
+
+    train_step = vae.train_step
+    monkeypatch.setattr(vae, "train_step", spy)
+    argv = ("--binarize", "--limit", "1", "--epochs", "3", "--hidden", "4")
+    assert run(tmp_path, *argv) == 0
+    assert all(set(np.unique(x)) == {0.0, 1.0} for x in seen)
+    assert not np.array_equal(seen[0], seen[1]) and not np.array_equal(seen[1], seen[2])
+
+
+def test_test_images_are_drawn_once():
+    images = data.load("glyphs", "train", limit=30)
+    drawn = vae.binarized(images, 3)
+    assert np.array_equal(drawn.images, vae.binarized(images, 3).images)
+    assert set(np.unique(drawn.images)) == {0, 255}
+    grey = images.images / 255
+    off = drawn.images / 255 - grey
+    assert abs(off.mean()) < 4 * np.sqrt((grey * (1 - grey)).mean() / grey.size)
 
 
 def test_one_image_is_enough(tmp_path):
@@ -321,6 +369,16 @@ def test_images_that_a_model_cannot_take_are_an_error(tmp_path, capsys, monkeypa
     assert "needs height and width in multiples of 4" in said
 
 
+def test_arguments_that_do_not_go_together_are_an_error(tmp_path, capsys):
+    out = ("--out", str(tmp_path))
+    said = error_of(capsys, *TINY, *out, "--dataset", "faces", "--binarize")
+    assert "--binarize goes with --likelihood bernoulli, not gaussian" in said
+    said = error_of(capsys, *TINY, *out, "--model", "conv", "--hidden", "8", "9")
+    assert "--model conv has one hidden layer, got --hidden 8 9" in said
+    said = error_of(capsys, *TINY, *out, "--k", "5", "--beta", "2")
+    assert "k must be at least 1, and 1 with a beta; got 5, beta 2.0" in said
+
+
 def test_help_names_every_option(capsys):
     with pytest.raises(SystemExit) as stopped:
         vae.main(["--help"])
@@ -328,7 +386,7 @@ def test_help_names_every_option(capsys):
     said = capsys.readouterr().out
     names = (
         "dataset data-dir model latent beta likelihood epochs batch-size lr device seed out "
-        "resume limit iwae-k"
+        "resume limit iwae-k hidden activation binarize k experiment"
     )
     for name in names.split():
         assert f"--{name}" in said

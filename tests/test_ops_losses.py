@@ -29,6 +29,28 @@ def test_bce_with_logits_sum(shape, data):
     check_op(bce_with_logits_sum, lambda x, t: cross_entropy(x, t).sum(), x, target)
 
 
+@given(shapes(2, 4), st.data())
+def test_bce_with_logits_sum_of_each_row(shape, data):
+    x, target = (data.draw(arrays(shape, f)) for f in (normal, between(0, 1)))
+    dim = tuple(range(1, len(shape)))
+    check_op(
+        lambda x, t: bce_with_logits_sum(x, t, dim),
+        lambda x, t: cross_entropy(x, t).sum(dim),
+        x,
+        target,
+    )
+
+
+def test_bce_with_logits_sum_takes_no_other_target():
+    x = mg.zeros(3, 2)
+    with pytest.raises(
+        ValueError, match=r"one shape and dtype, got float32\[3, 2\] and float32\[3\]"
+    ):
+        bce_with_logits_sum(x, mg.zeros(3))
+    with pytest.raises(ValueError, match=r"got float32\[3, 2\] and float64\[3, 2\]"):
+        bce_with_logits_sum(x, x.double())
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_sums_slope_is_that_of_the_elements(dtype):
     """Also at logits where one of them would overflow."""

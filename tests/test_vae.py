@@ -1,8 +1,7 @@
-"""The VAE's mathematics: KL, reparameterization, likelihoods, ELBO, IWAE, sampling."""
+"""The VAE's mathematics: KL, reparameterization, ELBO, IWAE, sampling."""
 
 import math
 import tracemalloc
-from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -13,13 +12,11 @@ import minigrad as mg
 from minigrad import nn, optim
 from minigrad.backend.cpu import CPU
 from minigrad.gradcheck import gradcheck
+from models.likelihoods import LIKELIHOODS, Gaussian
 from models.vae import (
     VAE,
-    Bernoulli,
     Encoder,
-    Gaussian,
     conv_vae,
-    gaussian_log_prob,
     kl_per_latent,
     mlp_vae,
     reparameterize,
@@ -103,64 +100,10 @@ def test_noise_is_drawn_in_the_dtype_of_mu(dtype, monkeypatch):
     assert drawn == [(dtype, mg.device("cpu"))] * 3
 
 
-# ---- likelihoods ---------------------------------------------------------------------------------
-
-
-def test_the_gaussian_log_density_is_the_analytic_one():
-    x, mean, var = [0.1, 0.5, 0.9], [0.3, 0.5, -0.2], [0.01, 1.0, 4.0]
-    expected = [
-        math.log(NormalDist(m, math.sqrt(v)).pdf(a)) for a, m, v in zip(x, mean, var, strict=True)
-    ]
-    got = gaussian_log_prob(f64(x), f64(mean), f64(np.log(var))).numpy()
-    assert np.allclose(got, expected, rtol=1e-12)
-
-
-def test_the_gaussian_likelihood_is_summed_over_pixels():
-    likelihood = Gaussian(variance=0.04).double()
-    h, x = mg.randn(3, 2, 2, 2, dtype=mg.float64), mg.rand(3, 2, 2, 2, dtype=mg.float64)
-    mean = 1 / (1 + np.exp(-h.numpy()))
-    pixels = [
-        math.log(NormalDist(m, 0.2).pdf(a)) for m, a in zip(mean.flat, x.numpy().flat, strict=True)
-    ]
-    expected = np.reshape(pixels, (3, 8)).sum(1)
-    # The variance is kept as a float32 to begin with.
-    assert np.allclose(likelihood.log_prob(x, h).numpy(force=True), expected, rtol=1e-5)
-
-
-def test_the_bernoulli_likelihood_is_the_product_of_the_pixels_probabilities():
-    h = mg.randn(3, 1, 2, 2, dtype=mg.float64)
-    x = (mg.rand_like(h) < 0.5).to(mg.float64)
-    p = 1 / (1 + np.exp(-h.numpy()))
-    expected = np.log(np.where(x.numpy() == 1, p, 1 - p).reshape(3, 4).prod(1))
-    assert np.allclose(Bernoulli().log_prob(x, h).numpy(), expected, rtol=1e-12)
-
-
-def test_the_bernoulli_likelihood_is_finite_at_extreme_logits():
-    h = mg.tensor([[[[100.0, -100.0, 100.0, -100.0]]]])
-    x = mg.tensor([[[[1.0, 0.0, 0.0, 1.0]]]])
-    with np.errstate(all="raise"):
-        assert Bernoulli().log_prob(x, h).item() == pytest.approx(-200)
-
-
-def test_bernoulli_draws_follow_the_mean():
-    h = f64([[-2.0, 0.0, 1.0]]).expand(50_000, 3)
-    drawn = Bernoulli().draw(h)
-    assert drawn.dtype == mg.float64
-    assert set(np.unique(drawn.numpy())) == {0.0, 1.0}
-    assert np.allclose(drawn.numpy().mean(0), 1 / (1 + np.exp([2.0, 0.0, -1.0])), atol=0.01)
-
-
-def test_gaussian_draws_have_the_learned_variance():
-    likelihood = Gaussian(variance=0.09)
-    drawn = likelihood.draw(mg.full((50_000, 1), 1.0)).detach()
-    assert drawn.numpy().mean() == pytest.approx(1 / (1 + math.exp(-1)), abs=0.01)
-    assert drawn.numpy().var() == pytest.approx(0.09, rel=0.03)
-
-
 # ---- the objective -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
 def test_the_loss_does_not_change_when_the_batch_is_doubled(likelihood):
     model = tiny(likelihood)
     x, eps = mg.rand(3, 1, 2, 2, dtype=mg.float64), mg.randn(3, 2, dtype=mg.float64)
@@ -196,7 +139,7 @@ def tiny_conv(likelihood: str) -> VAE:
     return conv_vae((1, 4, 4), 2, 3, (2, 3), likelihood=likelihood, beta=1.5).double()
 
 
-@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
 @pytest.mark.parametrize("build", [tiny, tiny_conv])
 def test_the_gradient_of_the_whole_loss(build, likelihood):
     model = build(likelihood)
@@ -206,7 +149,7 @@ def test_the_gradient_of_the_whole_loss(build, likelihood):
 
 
 @pytest.mark.parametrize("build", [mlp_vae, conv_vae])
-@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
 def test_float32_stays_float32(build, likelihood):
     model = build((1, 8, 8), 4, likelihood=likelihood)
     x = mg.rand(3, 1, 8, 8)
@@ -298,13 +241,80 @@ def test_the_memory_of_iwae_does_not_grow_with_k():
     assert peak(320) < 1.2 * peak(32)
 
 
+# ---- the IWAE objective --------------------------------------------------------------------------
+
+
+def gradients(model: VAE, loss: mg.Tensor) -> list[np.ndarray]:
+    return [g.numpy() for g in mg.grad(loss, list(model.parameters()))]
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+@pytest.mark.parametrize("k", [1, 3])
+def test_the_gradient_of_the_iwae_objective(likelihood, k):
+    model = tiny(likelihood)
+    x, eps = mg.rand(2, 1, 2, 2, dtype=mg.float64), mg.randn(k, 2, 2, dtype=mg.float64)
+    parameters = list(model.parameters())
+    assert gradcheck(lambda *_: model.iwae_loss(x, k, eps).loss, parameters)
+
+
+def test_its_loss_is_minus_the_bound_of_the_same_samples():
+    model = tiny(k=7)
+    x = mg.rand(3, 1, 2, 2, dtype=mg.float64)
+    mg.manual_seed(3)
+    terms = model.loss(x)
+    mg.manual_seed(3)
+    log_w = model.log_weights(x, 7).numpy(force=True)
+    bound = np.log(np.exp(log_w).mean(0)).mean()
+    assert terms.loss.item() == pytest.approx(-bound, rel=1e-12)
+    assert terms.loss.item() < (terms.rec + terms.kl).item() + 1  # nats per image, as the ELBO
+
+
+def test_its_gradient_weights_each_samples_own():
+    """Equation 14: the weights are w_i / sum w, and nothing flows through them."""
+    model = tiny()
+    x, eps = mg.rand(1, 1, 2, 2, dtype=mg.float64), mg.randn(4, 1, 2, dtype=mg.float64)
+    one_by_one = [model.iwae_loss(x, 1, eps[i : i + 1]).loss for i in range(4)]
+    w = np.exp([-loss.item() for loss in one_by_one])
+    each = [gradients(model, loss) for loss in one_by_one]
+    expected = [np.tensordot(w / w.sum(), of_one, 1) for of_one in zip(*each, strict=True)]
+    got = gradients(model, model.iwae_loss(x, 4, eps).loss)
+    for a, b in zip(got, expected, strict=True):
+        assert np.allclose(a, b, rtol=1e-10, atol=1e-12)
+
+
+def test_one_sample_is_the_elbo_but_for_how_its_kl_is_known():
+    """rec and its gradient are the same; the sample's log q - log p has the KL for its mean."""
+    model = tiny()
+    x, eps = mg.rand(3, 1, 2, 2, dtype=mg.float64), mg.randn(3, 2, dtype=mg.float64)
+    ours, elbo = model.iwae_loss(x, 1, eps.unsqueeze(0)), model.loss(x, eps)
+    for one, other in ((ours.rec, elbo.rec), (ours.kl, elbo.kl)):
+        assert one.item() == pytest.approx(other.item(), rel=1e-13)
+    for a, b in zip(gradients(model, ours.rec), gradients(model, elbo.rec), strict=True):
+        assert np.allclose(a, b, rtol=1e-12, atol=1e-14)
+    many = x[:1].expand(100_000, 1, 2, 2)
+    with mg.no_grad():
+        terms = model.iwae_loss(many, 1)
+    sampled = terms.loss.item() - terms.rec.item()
+    assert sampled == pytest.approx(terms.kl.item(), rel=0.02)
+    assert sampled != terms.kl.item()
+
+
+def test_more_samples_in_the_objective_are_a_tighter_bound():
+    model = tiny()
+    x = mg.rand(3, 1, 2, 2, dtype=mg.float64).expand(4000, 3, 1, 2, 2).flatten(0, 1)
+    with mg.no_grad():
+        losses = [model.iwae_loss(x, k).loss.item() for k in (1, 5, 50)]
+    assert losses == sorted(losses, reverse=True)
+
+
 # ---- samples, reconstructions, steps -------------------------------------------------------------
 
 
 @pytest.mark.parametrize("shape", [(1, 28, 28), (3, 32, 32), (1, 8, 12)])
 @pytest.mark.parametrize("build", [mlp_vae, conv_vae])
-def test_shapes(build, shape):
-    model = build(shape, 3, likelihood="gaussian")
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+def test_shapes(likelihood, build, shape):
+    model = build(shape, 3, likelihood=likelihood)
     x = mg.rand(2, *shape)
     mu, logvar = model.encoder(x)
     assert mu.shape == logvar.shape == (2, 3)
@@ -362,7 +372,7 @@ def test_a_training_step_never_waits_for_the_device(monkeypatch):
     train_step(model, optimizer, x)
 
 
-@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
 def test_training_lowers_the_loss_and_moves_every_parameter(likelihood):
     model = mlp_vae((1, 4, 4), 2, (16,), likelihood=likelihood)
     optimizer = optim.Adam(model.parameters(), lr=1e-2)
@@ -381,5 +391,8 @@ def test_errors_say_what_was_expected():
         mlp_vae(likelihood="poisson")
     with pytest.raises(ValueError, match=r"multiples of 4, got \(1, 30, 28\)"):
         conv_vae((1, 30, 28))
+    for wrong in ({"k": 0}, {"k": 5, "beta": 2.0}):
+        with pytest.raises(ValueError, match="k must be at least 1, and 1 with a beta"):
+            mlp_vae(**wrong)
     with pytest.raises(ValueError, match="k must be at least 1, got 0"):
         mlp_vae().iwae(mg.rand(1, 1, 28, 28), 0)
