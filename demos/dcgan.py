@@ -18,13 +18,17 @@ from typing import Any
 
 from demos import adversarial, cli
 from demos.adversarial import Images, game, game_arguments
+from demos.experiments import dcgan_samples, guidelines
 from demos.experiments.dcgans import Recipe
 from demos.experiments.finding import Experiment
 from demos.run import CommandError, Run
 from models.dcgan import SIZES, DCGANDiscriminator, DCGANGenerator
 from models.gan import GAN
 
-EXPERIMENTS: dict[str, Experiment] = {}
+EXPERIMENTS: dict[str, Experiment] = {
+    "dcgan": dcgan_samples.run,
+    "guidelines": guidelines.run,
+}
 
 
 def parser() -> ArgumentParser:

@@ -1,5 +1,6 @@
 """DCGAN's program and experiments on tiny runs: files, an exact continuation, kept networks."""
 
+import json
 import os
 import signal
 import subprocess
@@ -10,10 +11,11 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from demos import dcgan
+from demos import datasets, dcgan
 from demos.adversarial import enlarged
-from demos.experiments import dcgans
-from demos.experiments.finding import Setting
+from demos.experiments import dcgan_samples, dcgans, guidelines
+from demos.experiments.finding import Setting, perform
+from demos.experiments.judge import Judge
 from minigrad.data import load
 from models.gan import GAN
 
@@ -188,3 +190,61 @@ def test_samples_do_not_depend_on_how_many_are_made_at_once(monkeypatch):
     together = images(gan, 5)
     monkeypatch.setattr(dcgans, "SAMPLED_AT_ONCE", 2)
     assert np.allclose(images(gan, 5), together, atol=1e-6)
+
+
+# ---- the experiments -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small(tmp_path, monkeypatch) -> Setting:
+    """Glyphs, few of them, and a judge that has hardly seen them."""
+    splits = [load("glyphs", split, limit=300) for split in ("train", "test")]
+    monkeypatch.setattr(datasets, "load", lambda name, data_dir=None, limit=None: splits)
+    judge = Judge(*splits, tmp_path / "judge", epochs=1)
+    for module in (dcgan_samples, guidelines):
+        monkeypatch.setattr(module, "judge_of", lambda *_: judge)
+    return Setting(0, tmp_path)
+
+
+def test_samples_are_measured_after_each_epoch(small, monkeypatch):
+    monkeypatch.setattr(dcgan_samples, "COMPARED", 60)
+    experiments = {"dcgan": lambda s: dcgan_samples.run(s, n=120, vae_epochs=1, **HOW)}
+    perform(experiments, ["dcgan"], "python -m demos.dcgan", small)
+    found = json.loads((small.folder / "dcgan.json").read_text())
+    numbers, control = found["numbers"], found["control"]
+    curve = numbers["after each epoch"]
+    assert len(curve) == HOW["epochs"]
+    assert curve[-1]["frechet"] == numbers["frechet"] > 5 * control["real"]["frechet"] > 0
+    assert sum(row["core seconds"] for row in curve) == pytest.approx(
+        numbers["core seconds of training"], rel=1e-4
+    )
+    assert numbers["meets the target of MNIST"] is False
+    ratio = "distance to training data over that of test data"
+    copies = control[ratio][f"copies with noise {dcgan_samples.COPY_NOISE}"]
+    assert copies["in pixels"] < 0.5 < numbers[ratio]["in pixels"]
+    assert (small.folder / "dcgan.png").exists()
+
+
+def test_the_target_is_met_by_all_three_together():
+    good = {"frechet": 9.9, "score": 8.1, "classes": {"0": 0.4, "1": 0.6}}
+    assert dcgan_samples.meets(good)
+    for worse in ({"frechet": 10.1}, {"score": 7.9}, {"classes": {"0": 0.0, "1": 1.0}}):
+        assert not dcgan_samples.meets({**good, **worse})
+
+
+def test_guidelines_are_undone_one_at_a_time(small, monkeypatch):
+    built, build = [], dcgans.build
+
+    def noted(shape, recipe):
+        built.append(recipe.undone)
+        return build(shape, recipe=recipe)
+
+    monkeypatch.setattr(dcgans, "build", noted)
+    found = guidelines.run(small, seeds=1, steps=2, n=50, width=2, jobs=1)
+    assert built[:5] == list(guidelines.UNDONE.values())
+    assert list(found.numbers["table"]) == list(guidelines.UNDONE)
+    distances = [row["frechet"]["mean"] for row in found.numbers["table"].values()]
+    assert len(set(distances)) == len(distances)
+    assert found.control["real"]["frechet"] < min(distances)
+    pictures = np.random.default_rng(0).integers(0, 256, (2, 3, 4, 4)) / 255
+    assert np.allclose(guidelines.decoded(guidelines.encoded(pictures)), pictures)
