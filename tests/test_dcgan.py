@@ -185,6 +185,21 @@ def test_each_players_step_leaves_the_other_bit_for_bit(rules):
         assert trace(gan.discriminator) == before
 
 
+def test_gradients_of_one_step_are_not_added_to_those_of_the_last():
+    """Nor those of data to themselves: without moving, each step finds the same gradients."""
+    gan = game(*networks(width=2))
+    x, z = mg.rand(4, 1, 28, 28) * 2 - 1, mg.randn(4, NOISE)
+    gan.draw_noise = lambda n: z
+    gan.g_optimizer.step = gan.d_optimizer.step = lambda: None
+    seen = []
+    for _ in range(2):
+        gan.train_step(x)
+        seen.append({**trace(gan.generator), **trace(gan.discriminator)})
+    gradients = [name for name in seen[0] if name.endswith("grad")]
+    assert all(seen[0][name] == seen[1][name] for name in gradients)
+    assert all(any(seen[0][name]) for name in gradients)
+
+
 def test_every_parameter_moves():
     gan = game(*networks(classes=2))
     modules = {"g": gan.generator, "d": gan.discriminator}
