@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+from .clock import tick
 from .nn import Module, Parameter
 from .nodes import extras_of
 from .recorded import Plan, Recorded
@@ -20,6 +21,7 @@ class Scope(NamedTuple):
     name: str  # "VAE.encoder.mu": where it hangs below a root
     kind: str  # "Linear"
     call: int  # 1 for its first call
+    stamp: int  # of the clock, when it began: no two calls have the same
 
 
 class Scopes:
@@ -50,13 +52,12 @@ class Scopes:
         for path, parameter in root.named_parameters():
             self.parameters.setdefault(parameter, f"{name}.{path}")
 
-    def enter(self, module: Module) -> Scope:
+    def enter(self, module: Module) -> None:
         if module not in self._names:
             self._add(module, type(module).__name__)
         self._calls[module] += 1
-        scope = Scope(self._names[module], type(module).__name__, self._calls[module])
+        scope = Scope(self._names[module], type(module).__name__, self._calls[module], tick())
         self.path = (*self.path, scope)
-        return scope
 
     def leave(self) -> None:
         self.path = self.path[:-1]

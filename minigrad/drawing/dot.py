@@ -29,8 +29,7 @@ def _cluster(place: Place, tiles: list[Tile], indent: str) -> list[str]:
         else:
             inner.setdefault(tile.place[: len(place) + 1], []).append(tile)
     for box, members in inner.items():
-        name = _quoted("cluster_" + "/".join(f"{scope.name}#{scope.call}" for scope in box))
-        lines.append(f"{indent}subgraph {name} {{")
+        lines.append(f'{indent}subgraph "cluster_{members[0].id}_{len(box)}" {{')
         lines.append(f"{indent}  label={_quoted(title_of(box))};")
         lines += _cluster(box, members, indent + "  ")
         lines.append(indent + "}")

@@ -53,17 +53,20 @@ def tiles_of(vertices: list[Vertex], limit: int) -> list[Tile]:
 
 def _folded(vertices: list[Vertex], depth: int) -> list[Tile]:
     """A tile for each call of a module at this depth, and for each vertex outside of them."""
-    groups: dict[Place, list[int]] = {}
-    tiles = []
+    groups: dict[object, list[int]] = {}
     for i, vertex in enumerate(vertices):
-        if len(vertex.scope) >= depth:
-            groups.setdefault(vertex.scope[:depth], []).append(i)
+        folded = len(vertex.scope) >= depth
+        groups.setdefault(vertex.scope[:depth] if folded else i, []).append(i)
+    tiles = []
+    for members in groups.values():
+        vertex, place = vertices[members[0]], vertices[members[0]].scope
+        if len(members) == 1:
+            last = members[0] == len(vertices) - 1
+            kind = "leaf" if vertex.is_leaf else "output" if last else "op"
+            tiles.append(Tile(f"n{members[0]}", kind, _lines(vertex), place, members))
         else:
-            kind = "leaf" if vertex.is_leaf else "op" if i + 1 < len(vertices) else "output"
-            tiles.append(Tile(f"n{i}", kind, _lines(vertex), vertex.scope, [i]))
-    for scope, members in groups.items():
-        title = ": ".join(label(scope))
-        tiles.append(_group(vertices, members, title, scope[:-1]))
+            title = ": ".join(label(place[:depth]))
+            tiles.append(_group(vertices, members, title, place[: depth - 1]))
     return sorted(tiles, key=lambda tile: tile.age)
 
 
@@ -86,21 +89,15 @@ def _divided(vertices: list[Vertex], tiles: list[Tile], most: int) -> list[Tile]
 
 
 def _unwrap(tiles: list[Tile]) -> None:
-    """A box with one tile in it is left out, and its name goes onto the tile."""
-    while True:
-        content: dict[Place, set[str]] = {}
-        for tile in tiles:
-            for n in range(1, len(tile.place) + 1):
-                content.setdefault(tile.place[:n], set()).add(tile.id)
-        single = {place for place, ids in content.items() if len(ids) == 1}
-        alone = [tile for tile in tiles if tile.place in single]
-        if not alone:
-            return
-        for tile in alone:
-            if tile.kind != "group":
-                tile.lines.insert(1, f"in {': '.join(label(tile.place))}")
-            while tile.place in single:
-                tile.place = tile.place[:-1]
+    """A box with one operation in it is left out, and its name goes onto the tile."""
+    content = Counter(tile.place[:n] for tile in tiles for n in range(1, len(tile.place) + 1))
+    for tile in tiles:
+        innermost = tile.place
+        if tile.kind == "group" or content[innermost] != 1:
+            continue
+        while content[tile.place] == 1:
+            tile.place = tile.place[:-1]
+        tile.lines.insert(1, f"in {': '.join(label(innermost, len(tile.place)))}")
 
 
 def _connect(vertices: list[Vertex], tiles: list[Tile]) -> None:
@@ -113,11 +110,10 @@ def _connect(vertices: list[Vertex], tiles: list[Tile]) -> None:
 # ---- text ----------------------------------------------------------------------------------------
 
 
-def label(place: Place) -> tuple[str, str]:
-    """What a module is called within the one around it, and its kind."""
-    scope = place[-1]
-    outer = f"{place[-2].name}." if len(place) > 1 else ""
-    name = scope.name.removeprefix(outer) if scope.name.startswith(outer) else scope.name
+def label(place: Place, outside: int = -1) -> tuple[str, str]:
+    """What a module is called within the one around it, or within so many, and its kind."""
+    scope, around = place[-1], place[:-1] if outside < 0 else place[:outside]
+    name = scope.name.removeprefix(f"{around[-1].name}." if around else "")
     return name, scope.kind + (f", call {scope.call}" if scope.call > 1 else "")
 
 
@@ -137,13 +133,17 @@ def _lines(vertex: Vertex) -> list[str]:
         title = name.removeprefix(owner) or "leaf"
     else:
         title = f"{name} = {vertex.op}" if name else vertex.op
-    lines = [title, f"{vertex.dtype} {list(vertex.shape)}"]
+    lines = [title, _kind(vertex)]
     if vertex.keeps:
         new = f": {size_text(vertex.bytes)}" if vertex.bytes else ""
         lines.append(f"keeps {', '.join(vertex.keeps)}{new}")
     if vertex.gradient is not None:
         lines.append(f"|gradient| {vertex.gradient:.4g}")
     return lines
+
+
+def _kind(vertex: Vertex) -> str:
+    return f"{vertex.dtype} {list(vertex.shape)}"
 
 
 def _group(vertices: list[Vertex], members: list[int], title: str, place: Place) -> Tile:
@@ -153,7 +153,7 @@ def _group(vertices: list[Vertex], members: list[int], title: str, place: Place)
     most = Counter(vertex.op for vertex in ops).most_common(3)
     what = ", ".join(f"{op} ×{n}" if n > 1 else op for op, n in most)
     more = len(ops) - sum(n for _, n in most)
-    lines = [title, what + (f", {more} more" if more else "")]
+    lines = [title, what + (f", {more} more" if more else ""), _kind(vertices[members[-1]])]
     if leaves:
         numbers = sum(vertex.size for vertex in leaves)
         lines.append(f"{len(leaves)} leaves with {numbers:,} numbers")
