@@ -18,7 +18,7 @@ from typing import Any
 
 from demos import adversarial, cli
 from demos.adversarial import Images, game, game_arguments
-from demos.experiments import dcgan_samples, guidelines
+from demos.experiments import arithmetic, conditional, dcgan_samples, guidelines, interpolation
 from demos.experiments.dcgans import Recipe
 from demos.experiments.finding import Experiment
 from demos.run import CommandError, Run
@@ -27,6 +27,9 @@ from models.gan import GAN
 
 EXPERIMENTS: dict[str, Experiment] = {
     "dcgan": dcgan_samples.run,
+    "interpolation": interpolation.run,
+    "arithmetic": arithmetic.run,
+    "conditional": conditional.run,
     "guidelines": guidelines.run,
 }
 

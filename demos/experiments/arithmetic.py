@@ -1,0 +1,205 @@
+"""Vector arithmetic with faces: smiling woman - neutral woman + neutral man = smiling man (Radford
+et al. 2016, section 6.3.2). Not one chosen example: a rate of success, with its controls."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from demos import datasets
+from demos.experiments import attributes, dcgans
+from demos.experiments.attributes import Person
+from demos.experiments.finding import Finding, Setting
+from demos.experiments.panels import show
+from demos.run import CommandError
+
+CLAIM = (
+    "arithmetic on averaged latents changes a smile, or glasses, and leaves the rest of the face"
+)
+TRIALS, EXEMPLARS, SAMPLES = 200, 3, 10_000
+EPOCHS, BATCH = 10, 32  # of the GAN
+LATENTS, RANDOM, PIXELS = "latents", "random vector", "pixels"
+SHOWN = 16  # trials in the picture
+Array = NDArray[Any]
+Draw = Callable[[Array], Array]  # latents (N, noise) to images (N, 3, 32, 32) in [0, 1]
+Read = Callable[[Array], attributes.Factors]  # such images to factors, arrays (N,)
+
+
+class Equation(NamedTuple):
+    """plus - minus + base = result."""
+
+    plus: Person
+    minus: Person
+    base: Person
+    result: Person
+    names: tuple[str, str, str]  # of the first three
+
+
+EQUATIONS = {
+    "smiling man": Equation(
+        Person(woman=True, smiling=True, glasses=False),
+        Person(woman=True, smiling=False, glasses=False),
+        Person(woman=False, smiling=False, glasses=False),
+        Person(woman=False, smiling=True, glasses=False),
+        ("smiling woman", "neutral woman", "neutral man"),
+    ),
+    "woman with glasses": Equation(
+        Person(woman=False, glasses=True),
+        Person(woman=False, glasses=False),
+        Person(woman=True, glasses=False),
+        Person(woman=True, glasses=True),
+        ("man, glasses", "man, none", "woman, none"),
+    ),
+}
+
+
+class Pool(NamedTuple):
+    """Samples to take exemplars from: latents (N, noise), images and the factors read in them."""
+
+    z: Array
+    images: Array
+    factors: attributes.Factors
+
+
+class Solution(NamedTuple):
+    """An equation solved many times."""
+
+    exemplars: list[Array]  # the images of the first trial, for each of the three terms
+    means: Array  # the images of their mean latents
+    ways: dict[str, "Way"]  # all trials
+
+
+class Way(NamedTuple):
+    """A way to the result of an equation: its images, what was read in them, which are right."""
+
+    images: Array
+    factors: attributes.Factors
+    right: Array
+
+    def numbers(self) -> dict[str, float]:
+        return {
+            "success": float(self.right.mean()),
+            "strangeness": attributes.strangeness(self.images, self.factors),
+        }
+
+
+def run(
+    setting: Setting, *, epochs: int = EPOCHS, reader_epochs: int = attributes.EPOCHS,
+    samples: int = SAMPLES, limit: int | None = None, **recipe: Any,
+) -> Finding:  # fmt: skip
+    """Both equations of the lecture with a DCGAN of `faces`, whose drawn factors teach a reader.
+
+    It is always `faces`: other data have no factors to check by.
+    """
+    faces, test = datasets.load("faces", limit=limit)
+    reader = attributes.trained_reader(setting, faces, epochs=reader_epochs)
+    recipe = {"epochs": epochs, "batch_size": BATCH, "limit": limit, **recipe}
+    gan = dcgans.trained(setting, "faces", **recipe)
+    draw, read = partial(dcgans.decode, gan), partial(attributes.read, reader)
+    rng = np.random.default_rng(setting.seed)
+    z = rng.standard_normal((samples, gan.noise), np.float32)
+    images = draw(z)
+    pool = Pool(z, images, read(images))
+    solved = {n: solve(e, pool, draw, read, rng) for n, e in EQUATIONS.items()}
+    single = {n: solve(e, pool, draw, read, rng, exemplars=1) for n, e in EQUATIONS.items()}
+
+    numbers: dict[str, Any] = {n: s.ways[LATENTS].numbers() for n, s in solved.items()}
+    controls = {
+        way: {n: s.ways[way].numbers() for n, s in solved.items()} for way in (RANDOM, PIXELS)
+    }
+    numbers["samples"] = {"strangeness": attributes.strangeness(images, pool.factors)}
+    numbers["reader, on held-out faces"] = attributes.quality(reader, test)
+    singles = {n: s.ways[LATENTS].numbers() for n, s in single.items()}
+    result = "wanted attributes in " + ", ".join(
+        f"{numbers[n]['success']:.0%} ({n})" for n in EQUATIONS
+    )
+    beside = "; ".join(
+        f"{way} " + " and ".join(f"{found['success']:.0%}" for found in rates.values())
+        for way, rates in {**controls, "single exemplars": singles}.items()
+    )
+    control = {**controls, "latents of single exemplars": singles}
+    return Finding(CLAIM, result, beside, numbers, control, picture(solved))
+
+
+# ---- the arithmetic ------------------------------------------------------------------------------
+
+
+def solve(
+    equation: Equation, pool: Pool, draw: Draw, read: Read, rng: np.random.Generator,
+    trials: int = TRIALS, exemplars: int = EXEMPLARS,
+) -> Solution:  # fmt: skip
+    """Solves an equation `trials` times, by different exemplars.
+
+    NOTE: the mean of three latents from N(0, I) has a third of their variance; plus, minus and base
+    together have all of it again, and so look to the generator like any other latent.
+    """
+    chosen = [choose(pool, person, trials, exemplars, rng) for person in equation[:3]]
+    plus, minus, base = (pool.z[indices].mean(1) for indices in chosen)
+    images = {
+        LATENTS: draw(base + plus - minus),
+        RANDOM: draw(base + as_long(rng.standard_normal(plus.shape, np.float32), plus - minus)),
+        PIXELS: np.clip(combined(*(pool.images[indices].mean(1) for indices in chosen)), 0, 1),
+    }
+    shown = [pool.images[indices[0]] for indices in chosen]
+    means = draw(np.stack([plus[0], minus[0], base[0]]))
+    ways = {name: judged(found, equation.result, read) for name, found in images.items()}
+    return Solution(shown, means, ways)
+
+
+def combined(plus: Array, minus: Array, base: Array) -> Array:
+    return base + plus - minus
+
+
+def as_long(x: Array, other: Array) -> Array:
+    """Vectors x (N, D), each as long as the other (N, D)."""
+    lengths = [np.linalg.norm(v, axis=1, keepdims=True) for v in (x, other)]
+    scaled: Array = x * (lengths[1] / lengths[0])
+    return scaled
+
+
+def choose(
+    pool: Pool, person: Person, trials: int, exemplars: int, rng: np.random.Generator
+) -> Array:
+    """Indices (trials, exemplars) of samples that surely show such a person.
+
+    Raises CommandError if there are too few.
+    """
+    fitting = np.flatnonzero(person.among(pool.factors, sure=True))
+    if len(fitting) < exemplars:
+        raise CommandError(
+            f"arithmetic: {len(fitting)} of {len(pool.z):,} samples are surely a {person}, of "
+            f"{exemplars} that are needed: the GAN has learned too little"
+        )
+    return np.stack([rng.choice(fitting, exemplars, replace=False) for _ in range(trials)])
+
+
+def judged(images: Array, wanted: Person, read: Read) -> Way:
+    factors = read(images)
+    return Way(images, factors, wanted.among(factors))
+
+
+# ---- picture -------------------------------------------------------------------------------------
+
+
+def picture(solved: Mapping[str, Solution]) -> Figure:
+    """For each equation the exemplars of the first trial and the images of their mean latents, and
+    the results of the first trials by each way."""
+    ratios = [1.35, 1, 1, 4, 4, 4]
+    figure = Figure((13.5, 3.9 * len(solved)), dpi=100, layout="constrained")
+    grid = figure.subplots(len(solved), len(ratios), squeeze=False, width_ratios=ratios)
+    for line, (name, found) in zip(grid, solved.items(), strict=True):
+        labels = [*(f"exemplar {i + 1}" for i in range(EXEMPLARS)), "mean z"]
+        for axes, sign, who, images, mean in zip(
+            line, ("", "\u2212 ", "+ "), EQUATIONS[name].names, found.exemplars, found.means,
+            strict=False,
+        ):  # fmt: skip
+            show(axes, np.stack([*images, mean]), 1, sign + who, row_labels=labels)
+            labels = []
+        for axes, (way, of) in zip(line[3:], found.ways.items(), strict=True):
+            sign = f"= {name}" if way == LATENTS else way
+            title = f"{sign}: {of.right.mean():.0%}"
+            show(axes, of.images[:SHOWN], 4, title)
+    return figure

@@ -1,0 +1,168 @@
+"""An instrument that reads from a picture of a face what it was drawn with: `faces` has the truth.
+
+Read factors can be drawn again: an image is as much of a face as it resembles the face that is
+drawn from what was read in it.
+"""
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+import minigrad as mg
+from demos.experiments.finding import Setting
+from demos.run import Run
+from demos.training import Trainer, random_numbers
+from minigrad import Tensor, nn, optim
+from minigrad.data import DataLoader, ImageDataset, TensorDataset
+from minigrad.data.faces import render
+from minigrad.optim.lr_scheduler import CosineAnnealingLR
+
+# The ranges that the data set draws its factors from.
+RANGES = {
+    "smile": (-1.0, 1.0),
+    "pose": (-1.0, 1.0),
+    "glasses": (0.0, 1.0),
+    "gender": (0.0, 1.0),
+    "hair": (0.0, 1.0),
+    "skin": (0.0, 1.0),
+    "hair_colour": (0.0, 1.0),
+    "background": (0.0, 1.0),
+    "size": (0.92, 1.04),
+    "dx": (-0.75, 0.75),
+    "dy": (-0.5, 0.5),
+}
+SWITCHES = ("glasses", "gender", "hair")  # that are 0 or 1, and nothing between
+LOW, HIGH = (np.array(ends, np.float32) for ends in zip(*RANGES.values(), strict=True))
+NOISE = 0.05  # added in training: what reads pure drawings only is misled by a generator's traces
+SMILE_WEIGHT = 3  # of the squared error: a smile is a few pixels, the background a thousand
+EPOCHS, BATCH, LR = 5, 100, 2e-3
+AT_ONCE = 500  # images that are read together
+Images = NDArray[Any]
+Factors = Mapping[str, NDArray[Any]]
+
+
+class Person(NamedTuple):
+    """What is asked of a face; None: nothing. Who does not smile is neutral, not sad."""
+
+    woman: bool
+    smiling: bool | None = None
+    glasses: bool | None = None
+
+    def among(self, factors: Factors, *, sure: bool = False) -> NDArray[Any]:
+        """Which of the faces (N,) are of this kind: by more than half, or by far."""
+        smile = factors["smile"]
+        found = switched(factors["gender"], self.woman, sure)
+        if self.glasses is not None:
+            found = found & switched(factors["glasses"], self.glasses, sure)
+        if self.smiling is True:
+            found = found & (smile > (0.6 if sure else 1 / 3))
+        elif self.smiling is False:
+            found = found & (np.abs(smile) < (0.2 if sure else 1 / 3))
+        return found
+
+
+def switched(values: NDArray[Any], on: bool, sure: bool) -> NDArray[Any]:
+    """Which of the numbers from 0 to 1 mean on, or off."""
+    return (values if on else 1 - values) > (0.9 if sure else 0.5)
+
+
+class Reader(nn.Module):
+    """Faces (N, 3, 32, 32) in [0, 1] to their factors (N, 11), each from -1 to 1 in its range.
+
+    NOTE: without batch normalization it learns to see open mouths only: a mean error of the smile
+    of 0.22 after 3 epochs, and of 0.11 with it.
+    """
+
+    def __init__(self, width: int = 24) -> None:
+        super().__init__()
+        widths = (3, width, 2 * width, 4 * width)
+        layers: list[nn.Module] = []
+        for a, b in pairwise(widths):
+            layers += [nn.Conv2d(a, b, 4, 2, 1, bias=False), nn.BatchNorm2d(b), nn.ReLU()]
+        layers += [nn.Flatten(), nn.Linear(4 * width * 16, 128), nn.ReLU()]
+        self.layers = nn.Sequential(*layers, nn.Linear(128, len(RANGES)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        read: Tensor = self.layers(x)
+        return read
+
+
+def trained_reader(setting: Setting, faces: ImageDataset, *, epochs: int = EPOCHS) -> Reader:
+    """A reader that has learned from drawn faces by least squares; kept in the setting's folder."""
+    seed = setting.seed
+    with random_numbers(seed):
+        reader = Reader()
+        data = TensorDataset(faces.images, scaled(faces.factors))
+        loader = DataLoader(data, BATCH, shuffle=True, seed=seed, device="cpu")
+        optimizer = optim.Adam(reader.parameters(), LR)
+        schedule = CosineAnnealingLR(optimizer, epochs * len(loader))
+        trainer = Trainer(
+            Run(setting.folder / f"faces-reader-{len(faces)}-{epochs}epochs-{seed}", resume=True),
+            loader,
+            {"reader": reader, "optimizer": optimizer, "schedule": schedule},
+            {"dataset": faces.name},
+            epochs=epochs,
+            seed=seed,
+        )
+        weights = mg.tensor([SMILE_WEIGHT if name == "smile" else 1.0 for name in RANGES])
+
+        def step(images: Tensor, factors: Tensor) -> dict[str, Tensor]:
+            x = images.float() / 255
+            squares = (reader(x + NOISE * mg.randn_like(x)) - factors).square()
+            loss = (weights * squares).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            return {"loss": loss}
+
+        trainer.fit(step, lambda number: {})
+    return reader.eval()
+
+
+def scaled(factors: Factors) -> NDArray[np.float32]:
+    """Factors as a reader gives them: (N, 11), each from -1 to 1."""
+    columns = np.stack([factors[name] for name in RANGES], axis=1)
+    return ((2 * columns - LOW - HIGH) / (HIGH - LOW)).astype(np.float32)
+
+
+def read(reader: Reader, images: Images) -> dict[str, NDArray[Any]]:
+    """The factors, arrays (N,) within their ranges, of images (N, 3, 32, 32) in [0, 1].
+
+    Gender and the other switches are numbers from 0 to 1 here: how surely they are read.
+    """
+    starts = range(0, len(images), AT_ONCE)
+    with mg.no_grad():
+        parts = [reader(mg.from_numpy(images[i : i + AT_ONCE])).numpy() for i in starts]
+    columns = LOW + (np.clip(np.concatenate(parts), -1, 1) + 1) / 2 * (HIGH - LOW)
+    return dict(zip(RANGES, columns.T, strict=True))
+
+
+def redrawn(factors: Factors) -> NDArray[np.float32]:
+    """The faces (N, 3, 32, 32) in [0, 1] that have these factors."""
+    drawn = render({n: np.round(v) if n in SWITCHES else v for n, v in factors.items()})
+    return np.divide(drawn, 255, dtype=np.float32)
+
+
+def strangeness(images: Images, factors: Factors) -> float:
+    """How far images are from being faces: the root of the mean square difference, white being 1,
+    from the face that is drawn from what was read in it; the median over images."""
+    squares = (images - redrawn(factors)) ** 2
+    return float(np.median(np.sqrt(squares.mean(axis=(1, 2, 3)))))
+
+
+def quality(reader: Reader, faces: ImageDataset) -> dict[str, float]:
+    """How well a reader reads faces that it has not seen."""
+    images, _ = faces[:]
+    found = read(reader, images)
+    numbers = {
+        f"accuracy of {name}": float(np.mean((found[name] > 0.5) == (faces.factors[name] > 0.5)))
+        for name in SWITCHES
+    }
+    for name in ("smile", "pose"):
+        numbers[f"mean error of {name}"] = float(np.abs(found[name] - faces.factors[name]).mean())
+    numbers["strangeness of drawn faces"] = strangeness(images, found)
+    return numbers
