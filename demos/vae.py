@@ -27,7 +27,7 @@ from tqdm import tqdm
 
 import minigrad as mg
 from demos import cli, latents, pictures
-from demos.experiments import likelihood
+from demos.experiments import bound, likelihood, reparameterization
 from demos.experiments.finding import Experiment
 from demos.run import CommandError, Run
 from demos.training import Means, Trainer, random_numbers
@@ -42,6 +42,8 @@ from models.likelihoods import (
 from models.vae import VAE, conv_vae, mlp_vae, train_step
 
 EXPERIMENTS: dict[str, Experiment] = {
+    "bound": bound.run,
+    "reparameterization": reparameterization.run,
     "likelihood": likelihood.run,
 }
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh}

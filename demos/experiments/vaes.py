@@ -13,6 +13,7 @@ from demos.run import Run
 from demos.training import Trainer
 from minigrad import Tensor, nn, optim
 from minigrad.data import DataLoader, ImageDataset
+from models.likelihoods import binarize
 from models.vae import VAE, conv_vae, mlp_vae, train_step
 
 BATCH, LR = 128, 1e-3
@@ -85,17 +86,11 @@ def trained(
     )
 
     def step(x: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        terms = train_step(vae, optimizer, drawn(x) if dynamic else x)
+        terms = train_step(vae, optimizer, binarize(x) if dynamic else x)
         return {"rec": terms.rec, "kl": terms.kl}
 
     trainer.fit(step, lambda number: {})
     return vae
-
-
-def drawn(x: Tensor) -> Tensor:
-    """Black and white images, every pixel 1 with the probability that its grey level is."""
-    pixels: Tensor = (mg.rand_like(x) < x).to(x.dtype)
-    return pixels
 
 
 @mg.no_grad()

@@ -1,0 +1,160 @@
+"""The lecture's derivation of the ELBO as integrals over two latents, on a grid, in nats.
+
+    log p(x) = E_q[log p(x)]                                               p(x) has no z in it
+             = E_q[log p(x|z) p(z) / p(z|x)]                               Bayes' rule
+             = E_q[log p(x|z) p(z) / p(z|x) * q(z|x) / q(z|x)]             times 1
+             = E_q[log p(x|z)] - KL(q || p(z)) + KL(q || p(z|x))           logarithms
+            >= E_q[log p(x|z)] - KL(q || p(z)) = ELBO                      the last term is >= 0
+
+Only in so few dimensions is there a grid that holds the first line and the posterior p(z|x).
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+import minigrad as mg
+from models.vae import VAE, kl_per_latent
+
+REACH, POINTS = 6.0, 401  # the grid: from -6 to 6 in both latents
+NODES = 24  # of Gauss-Hermite quadrature, in both latents
+ROWS = 2048  # latents decoded at once
+Array = NDArray[Any]
+
+
+class Grid(NamedTuple):
+    """Places z (G, 2) in the plane, in a square lattice; each stands for `area`."""
+
+    z: Array
+    area: float
+
+    @property
+    def log_prior(self) -> Array:
+        """log p(z), (G,)."""
+        values: Array = -0.5 * np.square(self.z).sum(1) - math.log(2 * math.pi)
+        return values
+
+
+def grid(points: int = POINTS, reach: float = REACH) -> Grid:
+    """A lattice of points x points from -reach to reach."""
+    line = np.linspace(-reach, reach, points)
+    z = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
+    return Grid(z, (line[1] - line[0]) ** 2)
+
+
+class Lines(NamedTuple):
+    """The derivation's lines and terms in nats, each (N,), every one an integral on a grid."""
+
+    log_p: Array  # log of the integral of p(x|z) p(z)
+    expected_log_p: Array  # E_q[log p(x)]
+    bayes: Array  # E_q[log p(x|z) p(z) / p(z|x)]
+    times_q_over_q: Array  # E_q[log p(x|z) p(z) / p(z|x) * q/q]
+    rec: Array  # E_q[log p(x|z)]
+    kl_prior: Array  # KL(q || p(z))
+    kl_posterior: Array  # KL(q || p(z|x))
+
+    @property
+    def three_terms(self) -> Array:
+        return self.rec - self.kl_prior + self.kl_posterior
+
+    @property
+    def elbo(self) -> Array:
+        return self.rec - self.kl_prior
+
+
+def derive(log_likelihood: Array, log_q: Array, places: Grid) -> Lines:
+    """The lines for N images, of log p(x|z) and log q(z|x) at the grid's places, (N, G) each."""
+    log_prior, area = places.log_prior, places.area
+    log_joint = log_likelihood + log_prior
+    highest = log_joint.max(1, keepdims=True)
+    log_p = highest + np.log(np.exp(log_joint - highest).sum(1, keepdims=True) * area)
+    log_posterior = log_joint - log_p
+    q = np.exp(log_q) * area
+
+    def expected(values: Array) -> Array:
+        mean: Array = (q * values).sum(1)
+        return mean
+
+    return Lines(
+        log_p[:, 0],
+        expected(log_p),
+        expected(log_joint - log_posterior),
+        expected(log_joint - log_posterior + log_q - log_q),
+        expected(log_likelihood),
+        expected(log_q - log_prior),
+        expected(log_q - log_posterior),
+    )
+
+
+# ---- a VAE's p(x|z) and q(z|x) -------------------------------------------------------------------
+
+
+def log_likelihood(vae: VAE, x: Array, z: Array) -> Array:
+    """log p(x|z) of black and white images (N, C, H, W) at all latents (G, 2): (N, G).
+
+    A pixel's log probability is x h - log(1 + exp(h)): linear in x, so that all the images
+    together are one matrix product.
+    """
+    pixels = x.reshape(len(x), -1)
+    found = np.empty((len(x), len(z)))
+    with mg.no_grad():
+        for i in range(0, len(z), ROWS):
+            h = vae.decoder(mg.tensor(z[i : i + ROWS])).flatten(1).numpy()
+            found[:, i : i + ROWS] = pixels @ h.T - np.logaddexp(0, h).sum(1)
+    return found
+
+
+def log_normal(z: Array, mu: Array, logvar: Array) -> Array:
+    """log q(z|x) of N images' mu and logvar (N, 2) at latents (G, 2): (N, G)."""
+    squares = np.square(z - mu[:, None]) / np.exp(logvar)[:, None]
+    values: Array = -0.5 * (squares + logvar[:, None] + math.log(2 * math.pi)).sum(2)
+    return values
+
+
+def without_grid(vae: VAE, x: Array, nodes: int = NODES) -> tuple[Array, Array]:
+    """E_q[log p(x|z)] by Gauss-Hermite quadrature at places of q's own, and KL(q || p(z)) by its
+    closed form: (N,) each, in nats."""
+    with mg.no_grad():
+        mu, logvar = vae.encoder(mg.tensor(x))
+        kl = kl_per_latent(mu, logvar).sum(1).numpy()
+    mu, std = mu.numpy(), np.exp(0.5 * logvar.numpy())
+    at, weights = np.polynomial.hermite_e.hermegauss(nodes)
+    offsets = np.stack(np.meshgrid(at, at), axis=-1).reshape(-1, 2)
+    share = np.outer(weights, weights).reshape(-1) / weights.sum() ** 2
+    rec = [
+        share @ log_likelihood(vae, x[i : i + 1], mu[i] + std[i] * offsets)[0]
+        for i in range(len(x))
+    ]
+    return np.array(rec), kl
+
+
+class Found(NamedTuple):
+    """What is integrated over the latents of N images."""
+
+    x: Array
+    places: Grid
+    log_likelihood: Array  # (N, G)
+    log_q: Array  # (N, G)
+    fine: Lines
+    coarse: Lines  # from every other point in both directions
+    rec: Array  # without a grid
+    kl: Array  # in closed form
+    std: Array  # of q, (N, 2)
+
+
+def integrate(vae: VAE, x: Array, points: int) -> Found:
+    """Everything but IWAE's bounds, of float64 images and model."""
+    with mg.no_grad():
+        mu, logvar = (part.numpy() for part in vae.encoder(mg.tensor(x)))
+    places, wider = grid(points), grid((points + 1) // 2)
+    every = np.arange(points**2).reshape(points, points)[::2, ::2].reshape(-1)
+    table, log_q = log_likelihood(vae, x, places.z), log_normal(places.z, mu, logvar)
+    fine, coarse = [], []
+    for i in range(len(x)):
+        part = slice(i, i + 1)
+        fine.append(derive(table[part], log_q[part], places))
+        coarse.append(derive(table[part, every], log_q[part, every], wider))
+    both = (Lines(*map(np.concatenate, zip(*lines))) for lines in (fine, coarse))
+    return Found(x, places, table, log_q, *both, *without_grid(vae, x), np.exp(0.5 * logvar))
