@@ -192,12 +192,11 @@ def picture(solved: Mapping[str, Solution]) -> Figure:
     grid = figure.subplots(len(solved), len(ratios), squeeze=False, width_ratios=ratios)
     for line, (name, found) in zip(grid, solved.items(), strict=True):
         labels = [*(f"exemplar {i + 1}" for i in range(EXEMPLARS)), "mean z"]
-        for axes, sign, who, images, mean in zip(
-            line, ("", "\u2212 ", "+ "), EQUATIONS[name].names, found.exemplars, found.means,
-            strict=False,
-        ):  # fmt: skip
-            show(axes, np.stack([*images, mean]), 1, sign + who, row_labels=labels)
-            labels = []
+        for i, sign in enumerate(("", "\u2212 ", "+ ")):
+            column = np.stack([*found.exemplars[i], found.means[i]])
+            show(
+                line[i], column, 1, sign + EQUATIONS[name].names[i], row_labels=() if i else labels
+            )
         for axes, (way, of) in zip(line[3:], found.ways.items(), strict=True):
             sign = f"= {name}" if way == LATENTS else way
             title = f"{sign}: {of.right.mean():.0%}"

@@ -24,6 +24,7 @@ DEFAULT = "glyphs"
 PATHS, POINTS, STRIP = 100, 33, 4  # every fourth of a path's 33 points is in its strip of 9
 MIDPOINTS = 5_000
 KNOWN = 10_000  # training images that the memoriser knows
+TINY = 1e-9  # added to lengths, so that what does not move has no 0 / 0
 Array = NDArray[Any]
 
 
@@ -140,9 +141,9 @@ def steps(features: Array) -> Array:
 
 
 def unevenness(features: Array) -> float:
-    """The largest step over the mean step: the median over paths that move at all."""
-    lengths = steps(features)
-    lengths = lengths[lengths.max(1) > 0]
+    """The largest step over the mean step: the median over paths, 1 being that of those that do not
+    move at all."""
+    lengths = steps(features) + TINY
     return float(np.median(lengths.max(1) / lengths.mean(1)))
 
 
@@ -190,7 +191,7 @@ def draw(
     show(left.subplots(), np.concatenate(strips), len(strips[0]), title, row_labels=list(rows))
     way, far = right.subplots(2, 1)
     for i, (name, of_paths) in enumerate(features.items()):
-        done = np.cumsum(np.append(0, steps(of_paths[:1])[0]))
+        done = np.cumsum(np.append(0, steps(of_paths[:1])[0] + TINY))
         way.plot(np.linspace(0, 1, len(done)), done / done[-1], f"C{i}", label=name)
     way.set_title("share of the way done, in features, on path 1", fontsize=10)
     way.set_xlabel("t", fontsize=9)
