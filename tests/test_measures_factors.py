@@ -1,0 +1,126 @@
+"""Codes that are planted, so that what they have of each factor is known."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.measures.factors import (
+    discretize,
+    explained_variance,
+    linear_r2,
+    mutual_information,
+    mutual_information_gap,
+)
+
+N = 20_000
+
+
+def planted(seed: int = 0) -> tuple[np.random.Generator, list[np.ndarray]]:
+    """Two amounts and a kind, independent of each other."""
+    rng = np.random.default_rng(seed)
+    return rng, [rng.uniform(-1, 1, N), rng.normal(0, 1, N), rng.integers(0, 4, N)]
+
+
+def test_codes_that_are_the_factors():
+    rng, factors = planted()
+    codes = np.stack([*factors, rng.normal(0, 1, N)], axis=1)
+    r2 = explained_variance(codes, factors)
+    # Within a bin of 20, a uniform amount keeps a 400th of its variance.
+    assert r2[0, 0] == pytest.approx(1 - 1 / 400, abs=2e-4)
+    assert r2[2, 2] == pytest.approx(1, abs=1e-9)
+    rest = r2[~np.eye(3, 4, dtype=bool)]
+    assert np.abs(rest).max() < 0.005
+    assert linear_r2(codes, factors)[:2] == pytest.approx([1, 1])
+    gaps = mutual_information_gap(codes, factors)
+    assert gaps == pytest.approx([1, 1, 1], abs=0.01)
+
+
+def test_half_noise_is_half_explained():
+    rng, factors = planted()
+    noisy = factors[1] + rng.normal(0, 1, N)
+    codes = np.stack([noisy, rng.normal(0, 1, N)], axis=1)
+    assert explained_variance(codes, factors)[1, 0] == pytest.approx(0.5, abs=0.015)
+    assert linear_r2(codes, factors)[1] == pytest.approx(0.5, abs=0.015)
+    # Of two normals with correlation r it is -log(1 - r^2) / 2 = log(2) / 2, a little less in bins.
+    information = mutual_information(codes, factors)
+    assert information[1, 0] == pytest.approx(math.log(2) / 2, abs=0.015)
+    assert np.abs(information[:, 1]).max() < 0.02
+
+
+def test_what_is_not_a_line_is_explained_too():
+    _, factors = planted()
+    codes = np.stack([factors[0] ** 2, np.cos(factors[2])], axis=1)
+    assert explained_variance(codes, factors)[0, 0] > 0.98
+    assert explained_variance(codes, factors)[2, 1] == pytest.approx(1)
+    assert linear_r2(codes, factors)[0] < 0.01
+
+
+def test_a_rotation_hides_factors_from_single_codes_only():
+    _, factors = planted()
+    codes = np.stack([factors[0] * math.sqrt(3), factors[1]], axis=1)
+    turn = np.array([[1, 1], [-1, 1]]) / math.sqrt(2)
+    turned = codes @ turn
+    assert explained_variance(turned, factors)[:2] == pytest.approx(np.full((2, 2), 0.5), abs=0.02)
+    assert linear_r2(turned, factors)[:2] == pytest.approx([1, 1])
+    assert mutual_information_gap(codes, factors)[:2].min() > 0.95
+    assert mutual_information_gap(turned, factors)[:2].max() < 0.05
+
+
+def test_a_factor_in_two_codes_has_no_gap():
+    _, factors = planted()
+    codes = np.stack([factors[0], -factors[0], factors[1]], axis=1)
+    gaps = mutual_information_gap(codes, factors)
+    assert gaps[0] == pytest.approx(0, abs=1e-12)
+    assert gaps[1] > 0.95
+
+
+@given(seed=st.integers(0, 99), d=st.integers(2, 5))
+def test_independent_factors_share_out_a_code(seed, d):
+    rng = np.random.default_rng(seed)
+    factors = [rng.uniform(0, 1, 2000), rng.normal(0, 1, 2000), rng.integers(0, 3, 2000)]
+    mixed = np.stack(factors, axis=1) @ rng.normal(0, 1, (3, d))
+    r2 = explained_variance(mixed, factors)
+    assert r2.min() > -0.05
+    # Of 2,000 images, independent factors are correlated too: by about 0.02.
+    assert r2.sum(0) == pytest.approx(np.ones(d), abs=0.15)
+    assert np.abs(explained_variance(rng.normal(0, 1, (2000, d)), factors)).max() < 0.05
+
+
+@given(seed=st.integers(0, 99))
+def test_gaps_do_not_mind_order_sign_and_scale(seed):
+    rng = np.random.default_rng(seed)
+    factors = [rng.uniform(0, 1, 500), rng.integers(0, 3, 500)]
+    codes = np.stack([f + rng.normal(0, 0.3, 500) for f in (*factors, factors[0])], axis=1)
+    gaps = mutual_information_gap(codes, factors)
+    assert np.all((0 <= gaps) & (gaps <= 1))
+    other = np.exp(codes[:, ::-1])
+    assert mutual_information_gap(other, factors) == pytest.approx(gaps, abs=1e-12)
+
+
+def test_bins():
+    values = np.random.default_rng(0).permutation(np.arange(1000) / 10)
+    which = discretize(values)
+    assert np.bincount(which).tolist() == [50] * 20
+    assert np.all(np.diff(which[np.argsort(values)]) >= 0)
+    assert discretize(np.array([7, 3, 7, -1])).tolist() == [2, 1, 2, 0]
+    assert discretize(np.zeros(5)).tolist() == [0] * 5
+
+
+def test_a_code_that_does_not_vary():
+    _, factors = planted()
+    codes = np.stack([np.full(N, 3.0), factors[0]], axis=1)
+    assert explained_variance(codes, factors)[:, 0].tolist() == [0, 0, 0]
+    assert mutual_information(codes, factors)[:, 0] == pytest.approx([0, 0, 0], abs=1e-12)
+    assert mutual_information_gap(codes, factors)[0] == pytest.approx(1)
+
+
+def test_shapes_that_disagree_are_refused():
+    codes, factor = np.zeros((4, 2)), np.zeros(4)
+    for measure in (explained_variance, linear_r2, mutual_information, mutual_information_gap):
+        with pytest.raises(ValueError, match=r"got \[4, 2\] and \[\[3\]\]"):
+            measure(codes, [factor[:3]])
+    with pytest.raises(ValueError, match=r"needs codes \(n, 2 or more\)"):
+        mutual_information_gap(codes[:, :1], [factor])
