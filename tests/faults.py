@@ -292,10 +292,10 @@ FAULTS = [
     ),
     Fault(
         "a likelihood averaged over pixels",
-        "models/vae.py",
+        "models/likelihoods.py",
         "values.flatten(1).sum(1)",
         "values.flatten(1).mean(1)",
-        ("vae::the_loss_is_summed_over_pixels_and_latents", "torch_vae::*"),
+        ("likelihoods::the_gaussian_likelihood_is_summed_over_pixels", "torch_vae::*"),
     ),
     Fault(
         "a discriminator's step that reaches the generator",
