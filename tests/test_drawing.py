@@ -24,6 +24,8 @@ from minigrad.drawing.summary import Tile, tiles_of
 from minigrad.drawing.svg import picture
 from minigrad.nodes import Node
 from minigrad.recorded import Recorded
+from models.gan import MLPDiscriminator
+from models.penalties import gradient_penalty
 from models.vae import conv_vae, mlp_vae
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -146,7 +148,7 @@ def test_memory_that_several_nodes_keep_counts_for_the_oldest() -> None:
 
 
 def scopes(vertices: list[Vertex]) -> list[tuple[str, list[str]]]:
-    return [(v.name or v.op, [scope.name for scope in v.scope]) for v in vertices]
+    return [(v.name or v.op, [s.name for s in place]) for v in vertices for place in v.places]
 
 
 def test_operations_and_parameters_lie_in_the_modules_that_used_them() -> None:
@@ -165,15 +167,26 @@ def test_operations_and_parameters_lie_in_the_modules_that_used_them() -> None:
     ]
 
 
-def test_a_shared_parameter_lies_in_what_is_around_all_its_uses() -> None:
+def test_a_parameter_is_shown_wherever_it_is_used() -> None:
     a, b = nn.Linear(3, 3), nn.Linear(3, 3)
     b.weight = a.weight
     net = nn.Sequential(a, b)
     with mg.record_modules(net):
-        y = net(mg.randn(5, 3))
-    places = dict(scopes(graph_of(y.sum())))
-    assert places["Sequential.0.weight"] == ["Sequential"]
-    assert places["Sequential.1.bias"] == ["Sequential", "Sequential.1"]
+        y = net(mg.randn(5, 3)) + net[0].bias
+    vertices = graph_of(y.sum())
+    found = scopes(vertices)
+    inside = ["Sequential", "Sequential.0"], ["Sequential", "Sequential.1"]
+    assert [place for name, place in found if name == "Sequential.0.weight"] == list(inside)
+    assert [place for name, place in found if name == "Sequential.0.bias"] == [inside[0], []]
+    tiles = {tile.id: tile for tile in tiles_of(vertices, 100)}
+    for linear in (tile for tile in tiles.values() if tile.lines[0] == "linear"):
+        leaves = [tiles[source] for source in linear.sources if tiles[source].kind == "leaf"]
+        assert [leaf.place for leaf in leaves] == [linear.place] * 2
+    shared = [t for t in tiles.values() if t.lines[0] in ("weight", "Sequential.0.weight")]
+    assert [t.lines for t in shared] == [
+        ["weight", "float32 [3, 3]", "used in 2 places"],
+        ["Sequential.0.weight", "float32 [3, 3]", "used in 2 places"],
+    ]
 
 
 def test_each_call_of_a_module_is_a_box_of_its_own() -> None:
@@ -194,7 +207,7 @@ def test_modules_recorded_one_after_the_other_do_not_mix() -> None:
             y = net(y)
         y = y * 2
     tiles = tiles_of(graph_of(y.sum()), 100)
-    assert len({tile.place for tile in tiles}) == 4
+    assert len({tile.place[:1] for tile in tiles}) == 4
     assert_in_order(tiles, layout(tiles))
 
 
@@ -258,10 +271,36 @@ def test_a_long_tape_without_modules_is_divided_by_time() -> None:
         y = y * 1.001 + x
     tiles = tiles_of(graph_of(y), 50)
     assert 10 <= len(tiles) <= 24
-    assert tiles[0].lines[0] == f"operations 1 of {len(tiles)}"
+    assert tiles[0].lines[0] == f"part 1 of {len(tiles)}"
     assert sum("add ×" in tile.lines[1] for tile in tiles) == len(tiles)
-    assert sum(len(tile.members) for tile in tiles) == 3001
+    assert sum(len(tile.members) for tile in tiles) == 3000 + len(tiles), "x is in all"
     assert_in_order(tiles, layout(tiles))
+
+
+def test_calls_of_modules_stay_whole_where_the_rest_is_divided() -> None:
+    net = nn.Sequential(nn.Linear(3, 3), nn.Tanh())
+    y = mg.randn(5, 3)
+    with mg.record_modules(net):
+        for _ in range(3):
+            y = net(y)
+            for _ in range(100):
+                y = y * 1.01
+    tiles = tiles_of(graph_of(y.sum()), 20)
+    titles = [tile.lines[0] for tile in tiles]
+    calls = [f"Sequential: Sequential{more}" for more in ("", ", call 2", ", call 3")]
+    assert [title for title in titles if title.startswith("Seq")] == calls
+    assert len(tiles) <= 20
+    assert_in_order(tiles, layout(tiles))
+
+
+def test_the_penalty_of_a_critic_is_drawn_in_order() -> None:
+    critic = MLPDiscriminator((2,), [5, 5])
+    x, fake = mg.randn(4, 2), mg.randn(4, 2)
+    with mg.record_modules(D=critic):
+        loss = critic(x).mean() - critic(fake).mean() + gradient_penalty(critic, x, fake)
+    for limit in (1000, 30, 12, 5):
+        tiles = tiles_of(graph_of(loss, gradients=True), limit)
+        assert_in_order(tiles, layout(tiles))
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 7])

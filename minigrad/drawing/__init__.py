@@ -22,7 +22,7 @@ def draw(
     *,
     names: Mapping[str, Any] | None = None,
     gradients: bool = False,
-    limit: int = 120,
+    limit: int = 80,
 ) -> None:
     """Draw the tape behind a tensor into a file, NAME.svg, or NAME.dot for Graphviz.
 

@@ -23,7 +23,8 @@ class Vertex:
     shape: tuple[int, ...]
     dtype: str
     inputs: list[int]  # the vertices that it was made from, one for each operand on the tape
-    scope: tuple[Scope, ...]  # the modules that were at work, outermost first
+    places: list[tuple[Scope, ...]]  # the modules that were at work, outermost first; for a
+    # parameter, those of each of its uses
     keeps: list[str]  # the arrays that its gradient rules read
     bytes: int  # of the memory that it is the first to keep alive
     gradient: float | None  # the Euclidean norm of the gradient, where it is known
@@ -79,13 +80,19 @@ def graph_of(
                 shape=tuple(node.shape),
                 dtype=str(node.dtype),
                 inputs=[places[parent] for parent in node.parents],
-                scope=(node.extras or {}).get("scope", ()),
+                places=[(node.extras or {}).get("scope", ())],
                 keeps=keeps,
                 bytes=size,
                 gradient=None if g is None else _norm(g),
             )
         )
-    _put_with_their_modules(vertices, [places[leaf] for leaf in recorded])
+    uses: dict[int, dict[tuple[Scope, ...], None]] = {places[leaf]: {} for leaf in recorded}
+    for vertex in vertices:
+        for i in vertex.inputs:
+            if i in uses:
+                uses[i][vertex.places[0]] = None
+    for i, found in uses.items():
+        vertices[i].places = list(found)
     return vertices
 
 
@@ -170,24 +177,3 @@ def _left_by_backward(node: Node) -> Any:
 
 def _norm(g: Array) -> float:
     return math.sqrt(float((g.astype("float64") ** 2).sum()))
-
-
-def _put_with_their_modules(vertices: list[Vertex], parameters: list[int]) -> None:
-    """A parameter belongs where it is used: to the innermost call in which all its uses are.
-
-    Other leaves, such as images that require a gradient, come from outside of all modules.
-    """
-    uses: dict[int, list[tuple[Scope, ...]]] = {i: [] for i in parameters}
-    for vertex in vertices:
-        for i in vertex.inputs:
-            if i in uses:
-                uses[i].append(vertex.scope)
-    for i, scopes in uses.items():
-        vertices[i].scope = _common(scopes)
-
-
-def _common(scopes: list[tuple[Scope, ...]]) -> tuple[Scope, ...]:
-    """The longest path that all of them begin with."""
-    first, last = min(scopes), max(scopes)
-    same = [a == b for a, b in zip(first, last)]
-    return first[: same.index(False) if False in same else len(same)]

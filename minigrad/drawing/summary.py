@@ -3,11 +3,12 @@ hundreds.
 
 What is put into one tile was recorded without a break in between, by one call of a module or within
 one stretch of time. So no path of the tape leaves a tile and comes back to it, and the tiles form a
-graph without cycles like that of the nodes.
+graph without cycles like that of the nodes. A parameter is shown in each place where it is used.
 """
 
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from ..scopes import Scope
 from .graph import Vertex
@@ -38,32 +39,32 @@ def tiles_of(vertices: list[Vertex], limit: int) -> list[Tile]:
     what then is too much is divided by time."""
     if limit < 1:
         raise ValueError(f"draw: limit must be at least 1, got {limit}")
-    depth = 1 + max(len(vertex.scope) for vertex in vertices)
+    depth = 1 + max(len(place) for vertex in vertices for place in vertex.places)
     tiles = _folded(vertices, depth)
     while len(tiles) > limit and depth > 1:
         depth -= 1
         tiles = _folded(vertices, depth)
     if len(tiles) > limit:
         tiles = _divided(vertices, tiles, min(limit, STRETCHES))
-    if depth > 1:
-        _unwrap(tiles)
     _connect(vertices, tiles)
+    _unwrap(tiles)
     return tiles
 
 
 def _folded(vertices: list[Vertex], depth: int) -> list[Tile]:
     """A tile for each call of a module at this depth, and for each vertex outside of them."""
-    groups: dict[object, list[int]] = {}
+    groups: dict[object, list[tuple[int, Place]]] = {}
     for i, vertex in enumerate(vertices):
-        folded = len(vertex.scope) >= depth
-        groups.setdefault(vertex.scope[:depth] if folded else i, []).append(i)
+        for place in vertex.places:
+            key = place[:depth] if len(place) >= depth else (i, place)
+            groups.setdefault(key, []).append((i, place))
     tiles = []
-    for members in groups.values():
-        vertex, place = vertices[members[0]], vertices[members[0]].scope
-        if len(members) == 1:
-            last = members[0] == len(vertices) - 1
-            kind = "leaf" if vertex.is_leaf else "output" if last else "op"
-            tiles.append(Tile(f"n{members[0]}", kind, _lines(vertex), place, members))
+    for copies in groups.values():
+        members, (i, place) = [i for i, _ in copies], copies[0]
+        if len(copies) == 1:
+            number = vertices[i].places.index(place)
+            name = f"n{i}_{number}" if number else f"n{i}"
+            tiles.append(Tile(name, _kind(vertices, i), _lines(vertices[i], place), place, members))
         else:
             title = ": ".join(label(place[:depth]))
             tiles.append(_group(vertices, members, title, place[: depth - 1]))
@@ -71,21 +72,25 @@ def _folded(vertices: list[Vertex], depth: int) -> list[Tile]:
 
 
 def _divided(vertices: list[Vertex], tiles: list[Tile], most: int) -> list[Tile]:
-    """At most so many tiles, each for a stretch of time; a leaf is in the first that uses it."""
+    """At most so many tiles, for stretches of time: from one call of a module to the next, or for
+    stretches of equal length where there are too many calls. Leaves are where they are used."""
     done = [tile for tile in tiles if tile.kind != "leaf"]
-    count = -(-len(done) // most)
-    stretches = [done[i : i + count] for i in range(0, len(done), count)]
-    where = {m: i for i, stretch in enumerate(stretches) for tile in stretch for m in tile.members}
-    members: list[list[int]] = [[] for _ in stretches]
-    for i, vertex in enumerate(vertices):
-        if i in where:
-            members[where[i]].append(i)
-            for parent in vertex.inputs:
-                if parent not in where:
-                    where[parent] = where[i]
-                    members[where[i]].append(parent)
-    names = [f"operations {i + 1} of {len(members)}" for i in range(len(members))]
-    return [_group(vertices, sorted(group), name, ()) for group, name in zip(members, names)]
+    runs = [list(run) for _, run in groupby(done, lambda tile: tile.kind == "group" and tile.id)]
+    spare = most - len(runs)
+    if spare < 0:
+        runs, length = [done], -(-len(done) // most)
+    else:
+        length = -(-len(done) // max(1, spare)) if spare else len(done)
+    stretches = [run[i : i + length] for run in runs for i in range(0, len(run), length)]
+    made = []
+    for number, stretch in enumerate(stretches, 1):
+        ops = {i for tile in stretch for i in tile.members}
+        inputs = {parent for i in ops for parent in vertices[i].inputs}
+        members = sorted(ops | {i for i in inputs if vertices[i].is_leaf})
+        called = len(stretch) == 1 and stretch[0].kind == "group"
+        title = stretch[0].lines[0] if called else f"part {number} of {len(stretches)}"
+        made.append(_group(vertices, members, title, ()))
+    return made
 
 
 def _unwrap(tiles: list[Tile]) -> None:
@@ -101,10 +106,18 @@ def _unwrap(tiles: list[Tile]) -> None:
 
 
 def _connect(vertices: list[Vertex], tiles: list[Tile]) -> None:
-    owner = {member: tile.id for tile in tiles for member in tile.members}
+    """Find what feeds each tile; of a parameter's tiles, it is that in the same place."""
+    home: dict[int, str] = {i: tile.id for tile in tiles for i in tile.members}
+    copies = {(tile.age, tile.place): tile.id for tile in tiles if tile.kind == "leaf"}
     for tile in tiles:
-        found = [owner[i] for member in tile.members for i in vertices[member].inputs]
-        tile.sources = [source for source in dict.fromkeys(found) if source != tile.id]
+        inside = set(tile.members)
+        found = [
+            copies.get((i, tile.place), home[i])
+            for member in tile.members
+            for i in vertices[member].inputs
+            if i not in inside
+        ]
+        tile.sources = list(dict.fromkeys(found))
 
 
 # ---- text ----------------------------------------------------------------------------------------
@@ -126,24 +139,32 @@ def size_text(size: float) -> str:
     return f"{size:.1f} GB"
 
 
-def _lines(vertex: Vertex) -> list[str]:
+def _lines(vertex: Vertex, place: Place) -> list[str]:
     name = vertex.name
     if vertex.is_leaf:
-        owner = f"{vertex.scope[-1].name}." if vertex.scope else ""
+        owner = f"{place[-1].name}." if place else ""
         title = name.removeprefix(owner) or "leaf"
     else:
         title = f"{name} = {vertex.op}" if name else vertex.op
-    lines = [title, _kind(vertex)]
+    lines = [title, _type(vertex)]
     if vertex.keeps:
         new = f": {size_text(vertex.bytes)}" if vertex.bytes else ""
         lines.append(f"keeps {', '.join(vertex.keeps)}{new}")
+    if len(vertex.places) > 1:
+        lines.append(f"used in {len(vertex.places)} places")
     if vertex.gradient is not None:
         lines.append(f"|gradient| {vertex.gradient:.4g}")
     return lines
 
 
-def _kind(vertex: Vertex) -> str:
+def _type(vertex: Vertex) -> str:
     return f"{vertex.dtype} {list(vertex.shape)}"
+
+
+def _kind(vertices: list[Vertex], i: int) -> str:
+    if vertices[i].is_leaf:
+        return "leaf"
+    return "output" if i == len(vertices) - 1 else "op"
 
 
 def _group(vertices: list[Vertex], members: list[int], title: str, place: Place) -> Tile:
@@ -153,7 +174,7 @@ def _group(vertices: list[Vertex], members: list[int], title: str, place: Place)
     most = Counter(vertex.op for vertex in ops).most_common(3)
     what = ", ".join(f"{op} ×{n}" if n > 1 else op for op, n in most)
     more = len(ops) - sum(n for _, n in most)
-    lines = [title, what + (f", {more} more" if more else ""), _kind(vertices[members[-1]])]
+    lines = [title, what + (f", {more} more" if more else ""), _type(vertices[members[-1]])]
     if leaves:
         numbers = sum(vertex.size for vertex in leaves)
         lines.append(f"{len(leaves)} leaves with {numbers:,} numbers")
@@ -162,4 +183,4 @@ def _group(vertices: list[Vertex], members: list[int], title: str, place: Place)
     norms = [vertex.gradient for vertex in leaves if vertex.gradient is not None]
     if norms:
         lines.append(f"|gradient| of its leaves {sum(g * g for g in norms) ** 0.5:.4g}")
-    return Tile(f"g{members[0]}", "group", lines, place, members)
+    return Tile(f"g{members[-1]}", "group", lines, place, members)
