@@ -1,0 +1,154 @@
+"""What can be explored: the decoder in a run's checkpoint, and its encoder if it has one."""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+import minigrad as mg
+from demos import dcgan, gan, vae
+from demos.run import CommandError, Run
+from minigrad.data.drawn import SPECS
+from minigrad.data.sources import SOURCES
+from models.gan import GAN
+from models.vae import VAE, kl_per_latent
+
+Floats = NDArray[np.float32]
+
+# Known without the files, which may be on another machine.
+SHAPES = {
+    "glyphs": (1, 28, 28),
+    "faces": (3, 32, 32),
+    "mnist": (1, 28, 28),
+    "fashion-mnist": (1, 28, 28),
+    "cifar-10": (3, 32, 32),
+    "binarized-mnist": (1, 28, 28),
+}
+CLASSES = {name: drawn.classes for name, drawn in SPECS.items()} | {
+    name: source.classes for name, source in SOURCES.items()
+}
+
+
+class Posterior(NamedTuple):
+    """What a VAE says of one image; the arrays are (latent,)."""
+
+    mu: Floats  # of q(z|x)
+    std: Floats
+    kl: Floats  # KL(q(z|x) || p(z)) in nats
+    log_p: float  # log p(x|z) at z = mu in nats, summed over pixels
+
+
+class Generator(Protocol):
+    """What makes images of z ~ N(0, I); `classes` are the labels that it wants besides, if any."""
+
+    name: str
+    shape: tuple[int, int, int]
+    latent: int
+    classes: tuple[str, ...]
+
+    def decode(self, z: Floats, label: int | None) -> Floats:
+        """z (N, latent) to images (N, C, H, W), in [0, 1] but for what rounding does."""
+
+
+class VAEGenerator:
+    """The decoder of demos.vae, and the encoder."""
+
+    classes: tuple[str, ...] = ()
+
+    def __init__(self, args: Namespace, model: VAE, shape: tuple[int, int, int]) -> None:
+        self.name = f"VAE ({args.model}) of {args.dataset}"
+        self.model, self.shape, self.latent = model.eval(), shape, model.latent
+
+    def decode(self, z: Floats, label: int | None = None) -> Floats:
+        return self.model.decode(mg.tensor(z)).numpy()
+
+    @mg.no_grad()
+    def encode(self, image: Floats) -> Posterior:
+        """q(z|x) of one image (C, H, W) in [0, 1]."""
+        x = mg.tensor(image[None])
+        mu, logvar = self.model.encoder(x)
+        log_p = self.model.likelihood.log_prob(x, self.model.decoder(mu)).item()
+        std, kl = (0.5 * logvar).exp(), kl_per_latent(mu, logvar)
+        return Posterior(mu.numpy()[0], std.numpy()[0], kl.numpy()[0], log_p)
+
+
+class GANGenerator:
+    """The generator of demos.gan or demos.dcgan, with its averaged weights if there are any."""
+
+    def __init__(
+        self, name: str, game: GAN, shape: tuple[int, int, int], classes: tuple[str, ...]
+    ) -> None:
+        self.name, self.game, self.shape, self.classes = name, game, shape, classes
+        self.latent = game.noise
+
+    def decode(self, z: Floats, label: int | None = None) -> Floats:
+        labels = () if label is None else (mg.full((len(z),), label, dtype=mg.int64),)
+        images: mg.Tensor = (self.game.sample(mg.tensor(z), *labels) + 1) / 2
+        return images.numpy()
+
+
+def load(path: Path) -> tuple[Generator, Namespace]:
+    """The generator of a run, given its folder or its checkpoint, and the run's arguments.
+
+    Raises CommandError, in one line, where there is none, or none that can be read.
+    """
+    file = path / Run.CHECKPOINT if path.is_dir() else path
+    try:
+        saved = mg.load(file)
+    except (OSError, ValueError) as error:
+        raise CommandError(str(error)) from error
+    unknown = CommandError(f"{file} is no checkpoint of demos.vae, demos.gan or demos.dcgan")
+    if not isinstance(saved.get("args"), Mapping):
+        raise unknown
+    try:
+        if "model" in saved and "beta" in saved["args"]:
+            return _vae(saved)
+        if "gan" in saved:
+            return _gan(saved)
+    except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        raise CommandError(f"{file} does not fit the program that wrote it: {reason}") from error
+    raise unknown
+
+
+def _arguments(parser: ArgumentParser, saved: Mapping[str, Any]) -> Namespace:
+    """A run's arguments, on the CPU; what it did not have yet is as by default."""
+    return Namespace(**vars(parser.parse_args([])) | dict(saved) | {"device": "cpu"})
+
+
+def _vae(saved: Mapping[str, Any]) -> tuple[Generator, Namespace]:
+    args = _arguments(vae.parser(), saved["args"])
+    model = vae.build(args, SHAPES[args.dataset])
+    model.load_state_dict(saved["model"])
+    return VAEGenerator(args, model, SHAPES[args.dataset]), args
+
+
+def _gan(saved: Mapping[str, Any]) -> tuple[Generator, Namespace]:
+    if toy := saved["args"].get("toy"):
+        raise CommandError(f"a GAN of points (--toy {toy}) has no images to explore")
+    program, kind = (dcgan, "DCGAN") if "width" in saved["args"] else (gan, "GAN")
+    args = _arguments(program.parser(), saved["args"])
+    shape = SHAPES[args.dataset]
+    if size := getattr(args, "size", None):
+        shape = (shape[0], size, size)
+    classes = CLASSES[args.dataset] if args.conditional else ()
+    game = program.build(args, shape, len(classes))
+    game.load_state_dict(saved["gan"])
+    return GANGenerator(f"{kind} of {args.dataset}", game, shape, classes), args
+
+
+def pixels(images: Floats) -> NDArray[np.uint8]:
+    """Images (N, C, H, W) in [0, 1] as a canvas has them: bytes (N, H, W, C)."""
+    levels = np.rint(np.clip(np.nan_to_num(images), 0, 1) * 255).astype(np.uint8)
+    return np.ascontiguousarray(levels.transpose(0, 2, 3, 1))
+
+
+def image(levels: NDArray[Any], shape: tuple[int, int, int]) -> Floats:
+    """The inverse for one image: H W C bytes to (C, H, W) in [0, 1]."""
+    channels, height, width = shape
+    image = levels.reshape(height, width, channels).transpose(2, 0, 1)
+    scaled: Floats = np.divide(image, 255, dtype=np.float32)
+    return scaled

@@ -1,0 +1,62 @@
+"""Test images with their codes, for a VAE: a map of the latents, and directions of attributes."""
+
+from argparse import Namespace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from demos import latents
+from demos.explore.checkpoint import Floats, VAEGenerator
+from minigrad import data
+from minigrad.data import ImageDataset
+
+COUNT = 2000  # images: enough for a mean, and for a map on which single points can be seen
+
+
+class Attribute(NamedTuple):
+    """What some images have: where their codes are, as seen from those of the others."""
+
+    name: str
+    images: int  # how many have it
+    direction: Floats  # (latent,): mean of mu with it minus mean without
+
+
+class Examples(NamedTuple):
+    """The first test images and what the encoder says of them."""
+
+    images: ImageDataset
+    mu: Floats  # (N, latent), means of q(z|x)
+    kl: Floats  # (latent,), nats, averaged over the images
+    attributes: list[Attribute]
+
+
+def read(args: Namespace, data_dir: str | None) -> ImageDataset:
+    """The first test images of a run's data set.
+
+    Raises OSError or ValueError where they cannot be read; nothing is downloaded.
+    """
+    where = data_dir or args.data_dir
+    return data.load(args.dataset, "test", data_dir=where, limit=COUNT, download=False)
+
+
+def encoded(generator: VAEGenerator, images: ImageDataset) -> Examples:
+    """The images' codes, and the directions of what is known about the images."""
+    mu, kl = latents.encode(generator.model, images)
+    found = [
+        Attribute(name, int(has.sum()), mu[has].mean(0) - mu[~has].mean(0))
+        for name, has in attributes(images).items()
+    ]
+    return Examples(images, mu, kl.mean(0), found)
+
+
+def attributes(images: ImageDataset) -> dict[str, NDArray[np.bool_]]:
+    """Which images have what, (N,) each: every class, every factor that is 0 or 1, and of a factor
+    with many values the upper half. Not what all images have, or none."""
+    found = {name: images.labels == i for i, name in enumerate(images.classes)}
+    for name, values in images.factors.items():
+        if values.dtype.kind == "f":
+            found[f"more {name.replace('_', ' ')}"] = values > np.median(values)
+        elif not np.any(values > 1):
+            found[name] = values == 1
+    return {name: has for name, has in found.items() if has.any() and not has.all()}

@@ -1,0 +1,86 @@
+// q(z|x) of an image that is drawn or loaded, and its reconstruction.
+
+import { decode, element, encode, latest, paint, testImage } from "./api.js";
+import { Drawing } from "./drawing.js";
+import { randn, shown } from "./vectors.js";
+
+const SHOWN = 12; // latents, those with the largest KL
+const REACH = 3.5; // of the bars, in standard deviations of the prior
+
+export class Encoder {
+  /** `encoded(posterior)` is called with each new mu, std, kl; `go(z)` moves there. */
+  constructor(page, model, data, encoded, go) {
+    Object.assign(this, { page, model, data, encoded, go });
+    this.drawing = new Drawing(page.drawing, model, () => this.ink(), () => this.update());
+    paint(page.reconstruction, this.drawing.bytes, model);
+    this.update = latest(() => this.encode());
+    page["encode-card"].hidden = false;
+    page["colour-field"].hidden = model.channels !== 3;
+    page["test-field"].hidden = data.count === 0;
+    page.index.max = data.count - 1;
+    this.listen();
+  }
+
+  ink() {
+    const hex = this.page.erase.checked ? "#000000" : this.page.colour.value;
+    return [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
+  }
+
+  async encode() {
+    this.posterior = await encode(this.drawing.bytes);
+    const [image] = await decode([this.posterior.mu], null);
+    paint(this.page.reconstruction, image, this.model);
+    this.show(this.posterior);
+    this.encoded(this.posterior);
+  }
+
+  show({ mu, std, kl, log_p }) {
+    const total = kl.reduce((a, b) => a + b);
+    this.page.nats.textContent =
+      `KL(q(z|x) ‖ p(z)) = ${shown(total)}, log p(x|z=μ) = ${shown(log_p, 1)} nats`;
+    const order = mu.map((_, i) => i).sort((a, b) => kl[b] - kl[a]).slice(0, SHOWN);
+    const rows = order.map((i) => element("tr", {},
+      element("td", {}, `z${i + 1}`),
+      element("td", {}, bar(mu[i], std[i])),
+      element("td", {}, `${shown(mu[i])} ± ${shown(std[i])}`),
+      element("td", {}, shown(kl[i]))));
+    this.page.posterior.tBodies[0].replaceChildren(...rows);
+    this.page.posterior.hidden = false;
+    this.page.sample.disabled = false;
+  }
+
+  async loadTestImage() {
+    const index = Number(this.page.index.value);
+    this.drawing.set(await testImage(index));
+    const name = this.data.classes[this.data.labels[index]];
+    this.page["index-label"].textContent = `of ${this.data.count}: ${name}`;
+  }
+
+  listen() {
+    const { page, drawing } = this;
+    page.clear.addEventListener("click", () => drawing.clear());
+    page.centre.addEventListener("click", () => drawing.centre());
+    page["file-button"].addEventListener("click", () => page.file.click());
+    page.file.addEventListener("change", () => page.file.files[0] && drawing.load(page.file.files[0]));
+    page.index.addEventListener("input", () => page.index.validity.valid && this.loadTestImage());
+    page.sample.addEventListener("click", () => {
+      const { mu, std } = this.posterior;
+      this.go(mu.map((value, i) => value + std[i] * randn()));
+    });
+  }
+}
+
+/** mu, one and two std to both sides, on one and two std of the prior. */
+function bar(mu, std) {
+  const span = (name, from, to) => {
+    const share = (value) => Math.min(1, Math.max(0, (value / REACH + 1) / 2));
+    const part = element("i", { className: name });
+    part.style.left = `${100 * share(from)}%`;
+    part.style.width = `${100 * (share(to) - share(from))}%`;
+    return part;
+  };
+  return element("div", { className: "bar" },
+    span("prior", -2, 2), span("prior", -1, 1),
+    span("thin", mu - 2 * std, mu + 2 * std), span("thick", mu - std, mu + std),
+    span("dot", mu, mu));
+}
