@@ -3,16 +3,13 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 import minigrad as mg
 from demos import datasets
 from demos.experiments.finding import Setting
 from demos.run import Run
 from demos.training import Trainer
 from minigrad import Tensor, nn, optim
-from minigrad.data import DataLoader, ImageDataset
+from minigrad.data import DataLoader
 from models.likelihoods import binarize
 from models.vae import VAE, conv_vae, mlp_vae, train_step
 
@@ -91,10 +88,3 @@ def trained(
 
     trainer.fit(step, lambda number: {})
     return vae
-
-
-@mg.no_grad()
-def codes(vae: VAE, images: ImageDataset) -> NDArray[np.float32]:
-    """The means of q(z|x), (N, latent)."""
-    parts = [vae.encoder(x)[0].numpy() for x, _ in DataLoader(images, 1000, device="cpu")]
-    return np.concatenate(parts)

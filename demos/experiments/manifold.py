@@ -1,0 +1,140 @@
+"""A VAE with two latents lays all the images out in a plane: the lecture's "data manifold for 2-d
+z", which is figure 4 of Kingma & Welling 2013, and how much of it can be read."""
+
+from statistics import NormalDist
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+import minigrad as mg
+from demos.experiments import panels
+from demos.experiments.finding import Finding, Setting
+from demos.experiments.judge import Judge, judge_of
+from demos.experiments.vaes import trained
+from demos.latents import encode
+from models.measures.linear import nearest_neighbour_error, pca
+
+CLAIM = "the 2-D latents are a map of the data: every place decodes to an image, classes have areas"
+CONFIDENT = 0.9
+Array = NDArray[Any]
+
+
+class Plane(NamedTuple):
+    """Two numbers for an image, and what the places between them look like."""
+
+    cells: Array  # (n n, C, H, W): rows from above, as a picture has them
+    readings: Array  # (n n, classes): probabilities
+    codes: Array  # (N, 2), of test images
+    error: float  # the share of test images whose nearest training image has another label
+
+    @property
+    def numbers(self) -> dict[str, Any]:
+        confident = self.readings.max(1) > CONFIDENT
+        found = np.bincount(self.readings.argmax(1)[confident], minlength=self.readings.shape[1])
+        return {
+            "share of cells read with confidence": confident.mean(),
+            "classes among these": int((found > 0).sum()),
+            "cells of each class": found.tolist(),
+            "1-NN accuracy of the codes": 1 - self.error,
+        }
+
+
+def quantile_grid(n: int) -> Array:
+    """The n^2 places (n n, 2) whose z1 (to the right) and z2 (upwards) are at equal distances in
+    the Gaussian's distribution function: each stands for the same share of the prior."""
+    z = [NormalDist().inv_cdf((i + 0.5) / n) for i in range(n)]
+    return np.array([(z1, z2) for z2 in reversed(z) for z1 in z])
+
+
+def run(
+    setting: Setting,
+    *,
+    n: int = 20,
+    epochs: int = 15,
+    limit: int | None = None,
+    judge: Judge | None = None,
+) -> Finding:
+    """A VAE's plane, and as a control the plane of the first two principal components."""
+    name = setting.dataset or "glyphs"
+    train, test = setting.images(name, limit)
+    vae = trained(
+        setting, name, latent=2, epochs=epochs, dynamic=True, activation="tanh", limit=limit
+    )
+    judge = judge or judge_of(setting, name)
+    places = quantile_grid(n)
+
+    cells = vae.decode(mg.tensor(places.astype(np.float32))).numpy()
+    codes = [encode(vae, images)[0] for images in (train, test)]
+    learned = plane(cells, codes, judge, train.labels, test.labels)
+
+    flat = [images[:][0].reshape(len(images), -1) for images in (train, test)]
+    linear = pca(flat[0], 2)
+    codes = [linear.encode(x) / np.sqrt(linear.variances[:2]) for x in flat]
+    cells = linear.decode(places * np.sqrt(linear.variances[:2])).reshape(cells.shape)
+    control = plane(np.clip(cells, 0, 1), codes, judge, train.labels, test.labels)
+
+    real = judge.probabilities(test[: n * n][0]).max(1) > CONFIDENT
+    numbers = {"cells": n * n, **learned.numbers}
+    controls = {
+        "PCA": control.numbers,
+        "share of test images read with confidence": real.mean(),
+        "accuracy of the judge": judge.accuracy,
+    }
+    result = sentence(learned, len(test.classes))
+    beside = f"PCA: {sentence(control, len(test.classes))}; {real.mean():.1%} of test images"
+    figure = draw(learned, test.labels, test.classes, f"{name}: {result}")
+    return Finding(CLAIM, result, beside, numbers, controls, figure)
+
+
+def plane(
+    cells: Array, codes: list[Array], judge: Judge, labels: Array, test_labels: Array
+) -> Plane:
+    # float64: neighbours among many codes in a plane are nearer than float32 tells apart.
+    train, test = (part.astype(np.float64) for part in codes)
+    error = nearest_neighbour_error(train, labels, test, test_labels, rows=256)
+    return Plane(cells, judge.probabilities(cells.astype(np.float32)), test, error)
+
+
+def sentence(found: Plane, classes: int) -> str:
+    numbers = found.numbers
+    return (
+        f"{numbers['share of cells read with confidence']:.1%} of {len(found.cells)} cells above "
+        f"{CONFIDENT}, {numbers['classes among these']} of {classes} classes; 1-NN "
+        f"{numbers['1-NN accuracy of the codes']:.1%}"
+    )
+
+
+def draw(found: Plane, labels: Array, classes: tuple[str, ...], title: str) -> Figure:
+    """What the cells decode to, how they are read, and where the test images are. The axes of all
+    three are the prior's distribution functions of z1 and z2."""
+    n = round(len(found.cells) ** 0.5)
+    figure = Figure((15, 5.6), dpi=100, layout="constrained")
+    decoded, read, mapped = figure.subplots(1, 3)
+    panels.show(decoded, found.cells, n, "decoded means at quantiles of p(z)", gap=0, scale=1)
+
+    best, confidence = found.readings.argmax(1), found.readings.max(1)
+    colours = np.array([to_rgb(f"C{i % 10}") for i in best])
+    strength = np.where(confidence > CONFIDENT, 0.8, 0.25)[:, None]
+    read.imshow((1 - strength * (1 - colours)).reshape(n, n, 3), extent=(0, 1, 0, 1))
+    for i, (row, column) in enumerate(np.ndindex(n, n)):
+        x, y = (column + 0.5) / n, 1 - (row + 0.5) / n
+        read.text(x, y, classes[best[i]][:2], ha="center", va="center", fontsize=6)
+    read.set_title(f"as the judge reads them; pale: not above {CONFIDENT}", fontsize=10)
+
+    at = np.vectorize(NormalDist().cdf)(found.codes)
+    for i, name in enumerate(classes):
+        mine = at[labels == i]
+        mapped.scatter(*mine.T, s=3, alpha=0.5, linewidths=0, color=f"C{i % 10}", label=name)
+    mapped.set_title(f"means of q(z|x) of {len(at):,} test images", fontsize=10)
+    mapped.legend(
+        frameon=False, fontsize=9, markerscale=4, loc="center left", bbox_to_anchor=(1, 0.5)
+    )
+    for axes in (read, mapped):
+        axes.set_aspect("equal")
+        axes.set(xlim=(0, 1), ylim=(0, 1), xticks=(0, 1), yticks=(0, 1))
+        axes.tick_params(labelsize=8)
+    figure.suptitle(title, fontsize=11)
+    return figure
