@@ -16,6 +16,7 @@ from demos.adversarial import enlarged
 from demos.experiments import dcgan_samples, dcgans, guidelines
 from demos.experiments.finding import Setting, perform
 from demos.experiments.judge import Judge
+from demos.run import CommandError
 from minigrad.data import load
 from models.gan import GAN
 
@@ -147,6 +148,15 @@ def test_a_trained_dcgan_is_kept_and_taken_from_there(tmp_path, monkeypatch):
     assert np.array_equal(first, again)
     assert first.shape == (4, 1, 28, 28)
     assert first.min() >= 0 and first.max() <= 1
+
+
+def test_a_dcgan_that_was_trained_otherwise_is_refused(tmp_path, monkeypatch):
+    setting = Setting(0, tmp_path)
+    dcgans.trained(setting, "glyphs", **HOW)
+    usual = dcgans.Recipe
+    monkeypatch.setattr(dcgans, "Recipe", lambda **how: usual(**{"lr": 1e-3, **how}))
+    with pytest.raises(CommandError, match=r"'lr': 0.0002.*move it away, or choose another --out"):
+        dcgans.trained(setting, "glyphs", **HOW)
 
 
 def test_a_stopped_training_goes_on_bit_for_bit(tmp_path, monkeypatch):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 import minigrad as mg
 from demos import datasets
 from demos.experiments.finding import Setting
-from demos.run import Run
+from demos.run import CommandError, Run
 from demos.training import Trainer
 from minigrad import Tensor, nn, optim
 from minigrad.data import DataLoader
@@ -63,11 +63,18 @@ def trained(
     """A DCGAN of the training set, or its first `limit` images; `changes` are to the Recipe.
 
     It is kept in the `folder_of` it, as a run: a training that was killed goes on, one that was
-    done is only read. Its metrics.csv has the seconds of one core that each epoch took.
+    done is only read. Its metrics.csv has the seconds of one core that each epoch took. Raises
+    CommandError if what is there was trained otherwise, by another version of the Recipe.
     """
     recipe = Recipe(**changes)
     what = {"dataset": dataset, "conditional": conditional, "limit": limit}
+    args = {**what, **asdict(recipe)}
     run = Run(folder_of(setting, **what, **changes), resume=True)
+    if run.checkpoint is not None and run.checkpoint["args"] != args:
+        raise CommandError(
+            f"the DCGAN in {run.folder} was trained with {run.checkpoint['args']}, and not with "
+            f"{args}: move it away, or choose another --out"
+        )
     data, _ = datasets.load(dataset, setting.data_dir, limit)
     mg.manual_seed(setting.seed)
     gan = build(data.images.shape[1:], len(data.classes) if conditional else 0, recipe)
@@ -83,7 +90,7 @@ def trained(
         run,
         loader,
         {"gan": gan},
-        {**what, **asdict(recipe)},
+        args,
         epochs=recipe.epochs,
         seed=setting.seed,
     )
