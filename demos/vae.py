@@ -27,7 +27,7 @@ from tqdm import tqdm
 
 import minigrad as mg
 from demos import cli, latents, pictures
-from demos.experiments import blur, bound, likelihood, reparameterization
+from demos.experiments import blur, bound, colour, likelihood, reparameterization
 from demos.experiments.finding import Experiment
 from demos.run import CommandError, Run
 from demos.training import Means, Trainer, random_numbers
@@ -45,6 +45,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     "bound": bound.run,
     "reparameterization": reparameterization.run,
     "likelihood": likelihood.run,
+    "colour": colour.run,
     "blur": blur.run,
 }
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh}

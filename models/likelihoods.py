@@ -51,8 +51,8 @@ class Bernoulli(Likelihood):
     """
 
     def log_prob(self, x: Tensor, h: Tensor) -> Tensor:
-        cross_entropy: Tensor = ops.bce_with_logits_sum(h, x, tuple(range(1, x.ndim)))
-        return -cross_entropy
+        log_p: Tensor = -ops.bce_with_logits_sum(h, x, tuple(range(1, x.ndim)))
+        return log_p
 
     def mean(self, h: Tensor) -> Tensor:
         mean: Tensor = h.sigmoid()

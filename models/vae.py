@@ -47,14 +47,20 @@ def kl_per_latent(mu: Tensor, logvar: Tensor) -> Tensor:
 
 
 class Encoder(nn.Module):
-    """q(z|x): `body` makes `features` numbers of an image, two linear heads make mu and logvar."""
+    """q(z|x): `body` makes `features` numbers of an image, two heads make mu and logvar of them."""
 
-    def __init__(self, body: nn.Module, features: int, latent: int) -> None:
+    def __init__(
+        self,
+        body: nn.Module,
+        features: int,
+        latent: int,
+        head: Callable[[int, int], nn.Module] = nn.Linear,
+    ) -> None:
         super().__init__()
         self.body = body
         self.latent = latent
-        self.mu = nn.Linear(features, latent)
-        self.logvar = nn.Linear(features, latent)
+        self.mu = head(features, latent)
+        self.logvar = head(features, latent)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Images (N, C, H, W) to mu and logvar, each (N, latent)."""
@@ -189,7 +195,7 @@ def train_step(model: VAE, optimizer: optim.Optimizer, x: Tensor) -> Terms:
     return terms
 
 
-# ---- two architectures ---------------------------------------------------------------------------
+# ---- three architectures -------------------------------------------------------------------------
 
 
 def mlp_vae(
@@ -248,5 +254,41 @@ def conv_vae(
         nn.Linear(hidden, math.prod(small)), activation(), nn.Unflatten(1, small),
         nn.ConvTranspose2d(b, a, 4, 2, 1), activation(),
         nn.ConvTranspose2d(a, colours * likelihoods.named(likelihood).numbers, 4, 2, 1),
+    )  # fmt: skip
+    return VAE(encoder, decoder, likelihood, **options)
+
+
+def grid_vae(
+    image_shape: Shape = (3, 32, 32),
+    latent: int = 8,
+    channels: int = 32,
+    activation: Callable[[], nn.Module] = nn.ReLU,
+    likelihood: str = "logistic",
+    **options: Any,
+) -> VAE:
+    """Convolutions alone, and `latent` latents at each place of a grid of half the image's size.
+
+    What is at a place is coded there, and in the same way everywhere: many latents for images that
+    are to be coded exactly. Height and width must be even, else ValueError. `options` are VAE's
+    beta and k.
+    """
+    colours, height, width = image_shape
+    if height % 2 or width % 2:
+        raise ValueError(f"grid_vae: needs an even height and width, got {image_shape}")
+    grid = (latent, height // 2, width // 2)
+
+    def head(features: int, latents: int) -> nn.Module:
+        return nn.Sequential(nn.Conv2d(features, latent, 1), nn.Flatten())
+
+    body = nn.Sequential(
+        nn.Conv2d(colours, channels, 4, 2, 1), activation(),
+        nn.Conv2d(channels, channels, 3, 1, 1), activation(),
+    )  # fmt: skip
+    encoder = Encoder(body, channels, math.prod(grid), head)
+    decoder = nn.Sequential(
+        nn.Unflatten(1, grid),
+        nn.Conv2d(latent, channels, 3, 1, 1), activation(),
+        nn.Conv2d(channels, channels, 3, 1, 1), activation(),
+        nn.ConvTranspose2d(channels, colours * likelihoods.named(likelihood).numbers, 4, 2, 1),
     )  # fmt: skip
     return VAE(encoder, decoder, likelihood, **options)

@@ -17,6 +17,7 @@ from models.vae import (
     VAE,
     Encoder,
     conv_vae,
+    grid_vae,
     kl_per_latent,
     mlp_vae,
     reparameterize,
@@ -139,8 +140,10 @@ def tiny_conv(likelihood: str) -> VAE:
     return conv_vae((1, 4, 4), 2, 3, (2, 3), likelihood=likelihood, beta=1.5).double()
 
 
-@pytest.mark.parametrize("likelihood", LIKELIHOODS)
-@pytest.mark.parametrize("build", [tiny, tiny_conv])
+@pytest.mark.parametrize(
+    ("build", "likelihood"),
+    [*((tiny, name) for name in LIKELIHOODS), (tiny_conv, "bernoulli"), (tiny_conv, "gaussian")],
+)
 def test_the_gradient_of_the_whole_loss(build, likelihood):
     model = build(likelihood)
     side = 2 if build is tiny else 4
@@ -311,14 +314,15 @@ def test_more_samples_in_the_objective_are_a_tighter_bound():
 
 
 @pytest.mark.parametrize("shape", [(1, 28, 28), (3, 32, 32), (1, 8, 12)])
-@pytest.mark.parametrize("build", [mlp_vae, conv_vae])
+@pytest.mark.parametrize("build", [mlp_vae, conv_vae, grid_vae])
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
 def test_shapes(likelihood, build, shape):
     model = build(shape, 3, likelihood=likelihood)
     x = mg.rand(2, *shape)
     mu, logvar = model.encoder(x)
-    assert mu.shape == logvar.shape == (2, 3)
-    assert model.latent == 3
+    latents = 3 * shape[1] * shape[2] // 4 if build is grid_vae else 3
+    assert mu.shape == logvar.shape == (2, latents)
+    assert model.latent == latents
     assert model.log_weights(x, 5).shape == (5, 2)
     assert model.iwae(x, 5).shape == (2,)
     assert model.sample(4).shape == model.sample(4, draw=True).shape == (4, *shape)
@@ -334,6 +338,17 @@ def test_the_architectures_are_the_common_ones():
     up = 21 * 256 + 257 * 3136 + (64 * 16 * 32 + 32) + (32 * 16 + 1)
     assert count(conv_vae()) == down + up
     assert len(mlp_vae(hidden=(200, 100)).decoder) == 6
+
+
+def test_a_grid_of_latents_codes_what_is_at_its_place():
+    model = grid_vae((3, 16, 16), latent=2, channels=4)
+    x = mg.rand(1, 3, 16, 16)
+    other = x.clone()
+    other[:, :, :4, :4] = 0
+    mu, changed = (model.encoder(images)[0].numpy(force=True) for images in (x, other))
+    moved = (mu != changed).reshape(2, 8, 8).any(0)
+    assert moved[:2, :2].all()
+    assert not moved[4:].any() and not moved[:, 4:].any()
 
 
 def test_samples_are_decoded_draws_from_the_prior():
@@ -391,6 +406,8 @@ def test_errors_say_what_was_expected():
         mlp_vae(likelihood="poisson")
     with pytest.raises(ValueError, match=r"multiples of 4, got \(1, 30, 28\)"):
         conv_vae((1, 30, 28))
+    with pytest.raises(ValueError, match=r"even height and width, got \(3, 32, 31\)"):
+        grid_vae((3, 32, 31))
     for wrong in ({"k": 0}, {"k": 5, "beta": 2.0}):
         with pytest.raises(ValueError, match="k must be at least 1, and 1 with a beta"):
             mlp_vae(**wrong)
