@@ -1,0 +1,162 @@
+"""Trains an autoencoder: numbers, reconstructions, the map of codes, what a linear one has learned.
+
+    python -m demos.autoencoder                                  drawn digits; minutes on a laptop
+    python -m demos.autoencoder --dataset mnist --data-dir DIR --model conv
+    python -m demos.autoencoder --code 2                         the codes as a map
+    python -m demos.autoencoder --noise 0.5                      takes noise away
+    python -m demos.autoencoder --experiment all                 what the lecture claims
+
+The folder then has summary.json, metrics.csv (a row for each epoch), checkpoint.safetensors and the
+pictures. loss is the squared error, summed over the pixels of an image; mse is the same per pixel,
+and pca_mse what PCA leaves with a code of that length. With --noise, what the encoder sees in loss
+and mse has noise, and test_clean_mse is the error on test images without.
+"""
+
+import argparse
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from typing import Any
+
+import minigrad as mg
+from demos import autoencoder_pictures, cli, pictures
+from demos.experiments import depth, few_labels, not_generative, pca
+from demos.experiments.autoencoders import codes, flat, mean_loss
+from demos.experiments.finding import Experiment
+from demos.run import CommandError, Run
+from demos.training import Trainer
+from minigrad import Tensor, optim
+from minigrad.data import DataLoader, ImageDataset
+from models.autoencoder import ARCHITECTURES, Autoencoder, train_step
+from models.measures import linear
+
+EXPERIMENTS: dict[str, Experiment] = {
+    "pca": pca.run,
+    "depth": depth.run,
+    "few-labels": few_labels.run,
+    "not-generative": not_generative.run,
+}
+
+
+def parser() -> ArgumentParser:
+    """The command line."""
+    parser = ArgumentParser(
+        "python -m demos.autoencoder",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    cli.common_arguments(parser, epochs=10, batch_size=128, lr=1e-3)
+    cli.experiment_argument(parser, EXPERIMENTS)
+    add = parser.add_argument_group("model").add_argument
+    add("--model", choices=tuple(ARCHITECTURES), default="deep", help="(default: %(default)s)")
+    add(
+        "--code",
+        type=cli.whole(1),
+        default=32,
+        metavar="N",
+        help="numbers that an image becomes; with 2 they are drawn as a map (default: %(default)s)",
+    )
+    add(
+        "--noise",
+        type=not_negative,
+        default=0.0,
+        metavar="X",
+        help="standard deviation of noise that is to be taken away again (default: none)",
+    )
+    return parser
+
+
+def not_negative(text: str) -> float:
+    """An argument's type: a finite float of at least 0."""
+    return 0.0 if text in ("0", "0.0") else cli.positive(text)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return cli.main(parser(), train, argv, experiments=EXPERIMENTS)
+
+
+def train(args: Namespace, run: Run) -> None:
+    """Trains, then compares with PCA and writes the pictures."""
+    train_set, test_set = cli.load_data(args)
+    mg.manual_seed(args.seed)
+    model = build(args, train_set.images.shape[1:])
+    optimizer = optim.Adam(model.parameters(), lr=args.lr)
+    trainer = Trainer(
+        run,
+        DataLoader(train_set, args.batch_size, shuffle=True, seed=args.seed, device=args.device),
+        {"model": model, "optimizer": optimizer},
+        cli.saved_arguments(args),
+        epochs=args.epochs,
+        seed=args.seed,
+        device=args.device,
+        checkpoint_every=args.checkpoint_every,
+    )
+
+    def step(x: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        return {"loss": train_step(model, optimizer, x)}
+
+    def end_of_epoch(number: int) -> dict[str, float]:
+        loss = mean_loss(model, test_set, args.device)
+        return {"test_loss": loss, "test_mse": loss / test_set.images[0].size}
+
+    trainer.fit(step, end_of_epoch)
+    print("comparing with PCA, and drawing ...", flush=True)
+    numbers = summary(model, trainer, train_set, test_set, args.device)
+    draw(model, test_set, trainer, args)
+    seconds = round(trainer.clock.seconds(), 1)
+    run.write_summary(
+        {**numbers, "seconds": seconds, "args": vars(args), "version": mg.__version__}
+    )
+    said = ", ".join(f"{name} {value:.5f}" for name, value in numbers.items() if "mse" in name)
+    print(f"{said} (per pixel)\neverything is in {run.folder}/")
+
+
+def build(args: Namespace, image_shape: tuple[int, ...]) -> Autoencoder:
+    """The model that the arguments ask for."""
+    try:
+        model = ARCHITECTURES[args.model](image_shape, args.code, noise=args.noise)
+    except ValueError as error:
+        raise CommandError(str(error)) from error
+    return model.to(args.device)
+
+
+def summary(
+    model: Autoencoder,
+    trainer: Trainer,
+    train_set: ImageDataset,
+    test_set: ImageDataset,
+    device: str,
+) -> dict[str, Any]:
+    """The last errors, and what PCA leaves with as many numbers."""
+    last = trainer.rows[-1]
+    numbers = {name: last[name] for name in ("train_loss", "test_loss", "test_mse")}
+    pixels = test_set.images[0].size
+    if noise := model.noise:
+        model.noise = 0.0
+        numbers["test_clean_mse"] = mean_loss(model, test_set, device) / pixels
+        model.noise = noise
+    best = linear.pca(flat(train_set), min(model.code, pixels))
+    numbers["pca_mse"] = best.error(flat(test_set))
+    numbers["parameters"] = sum(p.numel() for p in model.parameters())
+    return numbers
+
+
+def draw(model: Autoencoder, test_set: ImageDataset, trainer: Trainer, args: Namespace) -> None:
+    """Writes all pictures."""
+    run = trainer.run
+    numbers = "number" if args.code == 1 else "numbers"
+    name = f"{args.dataset}, {args.model} autoencoder, {args.code} {numbers}"
+    autoencoder_pictures.save_reconstructions(run.file("reconstructions.png"), model, test_set)
+    if args.code == 2:
+        title = f"codes of {len(test_set):,} test images: {args.dataset}, {args.model}"
+        z = codes(model, test_set, args.device)
+        pictures.save_codes(run.file("codes.png"), z, test_set.labels, test_set.classes, title)
+    if args.model in ("linear", "sigmoid"):
+        shape = test_set.images.shape[1:]
+        autoencoder_pictures.save_weights(run.file("weights.png"), model, shape)
+    heading = {"loss": "squared error per image"}
+    pictures.save_curves(run.file("curves.png"), trainer.rows, heading, name, "summed over pixels")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,111 @@
+"""Autoencoders that experiments share: the first that needs one trains it, the others read it."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+import minigrad as mg
+from demos.experiments.finding import Setting
+from demos.run import Row, Run
+from demos.training import Means, Trainer
+from minigrad import Tensor, optim
+from minigrad.data import DataLoader, ImageDataset
+from minigrad.optim.lr_scheduler import CosineAnnealingLR
+from models.autoencoder import ARCHITECTURES, Autoencoder, train_step
+
+EVALUATED_AT_ONCE = 500  # images
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that a trained autoencoder depends on, besides its data and seed."""
+
+    model: str
+    code: int = 32
+    epochs: int = 5
+    batch: int = 128
+    lr: float = 1e-3
+    falling: bool = False  # whether the rate falls to 0, along half a cosine
+
+    @property
+    def name(self) -> str:
+        """The name of its folder, another one for every recipe."""
+        falling = "-falling" if self.falling else ""
+        how = f"{self.epochs}epochs-batch{self.batch}-lr{self.lr:g}{falling}"
+        return f"autoencoder-{self.model}-{self.code}-{how}"
+
+
+class Trained(NamedTuple):
+    """An autoencoder after its training, the rows of its metrics.csv, and the seconds it took."""
+
+    model: Autoencoder
+    rows: list[Row]
+    seconds: float
+
+    @property
+    def test_mse(self) -> float:
+        """The squared error per pixel of the test images."""
+        mse: float = self.rows[-1]["test_mse"]
+        return mse
+
+
+def trained(setting: Setting, recipe: Recipe, limit: int | None = None) -> Trained:
+    """The autoencoder of a recipe for the setting's data (else glyphs), trained with Adam.
+
+    Its run is kept in the setting's folder: a training that was stopped goes on, one that was done
+    is only read.
+    """
+    train_set, test_set = setting.images("glyphs", limit)
+    mg.manual_seed(setting.seed)
+    model = ARCHITECTURES[recipe.model](train_set.images.shape[1:], recipe.code)
+    optimizer = optim.Adam(model.parameters(), recipe.lr)
+    loader = DataLoader(train_set, recipe.batch, shuffle=True, seed=setting.seed, device="cpu")
+    state: dict[str, Any] = {"model": model, "optimizer": optimizer}
+    if recipe.falling:
+        state["schedule"] = CosineAnnealingLR(optimizer, recipe.epochs * len(loader))
+    first = f"-first{limit}" if limit else ""
+    data = f"{setting.dataset or 'glyphs'}{first}-{setting.seed}"
+    run = Run(setting.folder / f"{recipe.name}-{data}", resume=True)
+    trainer = Trainer(run, loader, state, asdict(recipe), epochs=recipe.epochs, seed=setting.seed)
+
+    def step(x: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        loss = train_step(model, optimizer, x)
+        if recipe.falling:
+            state["schedule"].step()
+        return {"loss": loss}
+
+    def end_of_epoch(number: int) -> dict[str, float]:
+        loss = mean_loss(model, test_set)
+        return {"test_loss": loss, "test_mse": loss / test_set.images[0].size}
+
+    trainer.fit(step, end_of_epoch)
+    return Trained(model, trainer.rows, trainer.clock.rows[-1]["seconds"])
+
+
+def mean_loss(model: Autoencoder, images: ImageDataset, device: str = "cpu") -> float:
+    """The squared error of images, summed over pixels, averaged over images."""
+    means = Means()
+    with mg.no_grad():
+        for x, _ in DataLoader(images, EVALUATED_AT_ONCE, device=device):
+            means.add({"loss": model.loss(x)}, len(x))
+    return means.take()["loss"]
+
+
+def codes(model: Autoencoder, images: ImageDataset, device: str = "cpu") -> NDArray[np.float32]:
+    """The codes of images: (N, code)."""
+    loader = DataLoader(images, EVALUATED_AT_ONCE, device=device)
+    return np.concatenate([model.encode(x).numpy(force=True) for x, _ in loader])
+
+
+def columns(model: Autoencoder) -> NDArray[np.float32]:
+    """What a linear decoder draws for each number of the code: (pixels, code)."""
+    weight: NDArray[np.float32] = next(model.decoder.parameters()).numpy(force=True)
+    return weight
+
+
+def flat(images: ImageDataset) -> NDArray[np.float32]:
+    """The pixels of images, each in a row: (N, pixels)."""
+    pixels: NDArray[np.float32] = images[:][0].reshape(len(images), -1)
+    return pixels
