@@ -121,12 +121,12 @@ class VAE(nn.Module):
         return Terms(rec + self.beta * kl, rec, kl)
 
     def iwae_loss(self, x: Tensor, k: int, eps: Tensor | None = None) -> Terms:
-        """The negative IWAE bound, in nats per image (Burda et al. 2016, equation 8).
+        """The negative IWAE bound, in nats per image (Burda et al. 2016, section 3).
 
-        Its gradient weights each sample's own by w_i / sum_j w_j (equation 14). One sample gives
-        the ELBO again, with the same gradient of rec; but here the KL is estimated by the sample
-        too (equation 6 of Kingma & Welling), where `loss` takes its closed form. `eps` is the noise
-        (k, N, latent) of the samples of z; it is drawn if not given.
+        Its gradient weights each sample's own by w_i / sum_j w_j. One sample gives the ELBO again,
+        with the same gradient of rec; but here the KL is estimated by the sample too (equation 6 of
+        Kingma & Welling), where `loss` takes its closed form. `eps` is the noise (k, N, latent) of
+        the samples of z; it is drawn if not given.
         """
         log_w, log_likelihood, kl = self._weigh(x, k, eps)
         bound = (log_w.logsumexp(0) - math.log(k)).mean()

@@ -273,7 +273,7 @@ def test_its_loss_is_minus_the_bound_of_the_same_samples():
 
 
 def test_its_gradient_weights_each_samples_own():
-    """Equation 14: the weights are w_i / sum w, and nothing flows through them."""
+    """The weights are w_i / sum w, and nothing flows through them."""
     model = tiny()
     x, eps = mg.rand(1, 1, 2, 2, dtype=mg.float64), mg.randn(4, 1, 2, dtype=mg.float64)
     one_by_one = [model.iwae_loss(x, 1, eps[i : i + 1]).loss for i in range(4)]
