@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import subprocess
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-import minigrad as mg
 from demos import gan
 from demos.explore import examples
 from demos.explore.api import API, opened
@@ -55,8 +55,13 @@ class Browser:
         data = None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": "application/json"}
         request = urllib.request.Request(self.base + path, data, headers, method=method)
-        with urllib.request.urlopen(request, timeout=60) as response:
-            return json.load(response)["value"]
+        try:
+            with urllib.request.urlopen(request, timeout=60) as response:
+                return json.load(response)["value"]
+        except urllib.error.HTTPError as error:
+            with error:
+                said = json.load(error)["value"]["message"].partition("\n")[0]
+            raise AssertionError(f"{path} {body}: {said}") from None
 
     def open(self, url: str) -> None:
         self.command("POST", "/url", {"url": url})
@@ -165,14 +170,14 @@ def browser(tmp_path_factory) -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def api(tmp_path_factory) -> Iterator[API]:
+def api(tmp_path_factory) -> API:
     """A VAE that has not learned anything, but whose pictures differ: its weights are large."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(examples, "COUNT", 100)
         found = opened(save_vae(tmp_path_factory.mktemp("vae"), "--latent", "2"))
     for parameter in found.generator.model.decoder.parameters():
         parameter.data *= 4
-    yield found
+    return found
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,8 @@ const RADIUS = 1.25; // of the brush, in pixels of a 28 x 28 image
 const EDGE = 1.25; // pixels from full ink to none
 
 export class Drawing {
-  /** `changed()` is called after every change of `bytes` (height, width, channels). */
+  /** `changed()` is called after every change of `bytes` (height, width, channels); `set` returns
+   * what it returns. */
   constructor(canvas, model, ink, changed) {
     Object.assign(this, { canvas, model, ink, changed });
     this.bytes = new Uint8Array(model.width * model.height * model.channels);
@@ -21,7 +22,7 @@ export class Drawing {
   set(bytes) {
     this.bytes = Uint8Array.from(bytes);
     this.show();
-    this.changed();
+    return this.changed();
   }
 
   clear() {

@@ -51,9 +51,10 @@ export class Encoder {
 
   async loadTestImage() {
     const index = Number(this.page.index.value);
-    this.drawing.set(await testImage(index));
+    const bytes = await testImage(index);
     const name = this.data.classes[this.data.labels[index]];
     this.page["index-label"].textContent = `of ${this.data.count}: ${name}`;
+    await this.drawing.set(bytes);
   }
 
   listen() {
