@@ -27,7 +27,16 @@ from tqdm import tqdm
 
 import minigrad as mg
 from demos import cli, latents, pictures
-from demos.experiments import blur, bound, colour, likelihood, reparameterization
+from demos.experiments import (
+    blur,
+    bound,
+    colour,
+    factors,
+    feature,
+    likelihood,
+    manifold,
+    reparameterization,
+)
 from demos.experiments.finding import Experiment
 from demos.run import CommandError, Run
 from demos.training import Means, Trainer, random_numbers
@@ -44,6 +53,9 @@ from models.vae import VAE, conv_vae, mlp_vae, train_step
 EXPERIMENTS: dict[str, Experiment] = {
     "bound": bound.run,
     "reparameterization": reparameterization.run,
+    "manifold": manifold.run,
+    "factors": factors.run,
+    "feature": feature.run,
     "likelihood": likelihood.run,
     "colour": colour.run,
     "blur": blur.run,
