@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from .clock import tick
 from .nn import Module, Parameter
-from .nodes import extras_of
+from .nodes import Node, extras_of
 from .recorded import Plan, Recorded
 
 
@@ -32,7 +32,8 @@ class Scopes:
 
     def __init__(self, *models: Module, **named: Module) -> None:
         self.path: tuple[Scope, ...] = ()  # outermost first
-        self.parameters: dict[Parameter, str] = {}
+        self._parameters: dict[Parameter, str] = {}
+        self._leaves: dict[Node, str] = {}  # of those that were met: rules get them as new tensors
         self._names: dict[Module, str] = {}
         self._calls: Counter[Module] = Counter()
         for name, model in named.items():
@@ -50,7 +51,14 @@ class Scopes:
         for path, module in root.named_modules():
             self._names.setdefault(module, f"{name}.{path}" if path else name)
         for path, parameter in root.named_parameters():
-            self.parameters.setdefault(parameter, f"{name}.{path}")
+            self._parameters.setdefault(parameter, f"{name}.{path}")
+
+    def name_of(self, operand: Any) -> str | None:
+        """What the parameter is called that an operand is, if it is one."""
+        name = self._leaves.get(operand.node)
+        if name is None and operand in self._parameters:
+            name = self._leaves[operand.node] = self._parameters[operand]
+        return name
 
     def enter(self, module: Module) -> None:
         if module not in self._names:
@@ -87,7 +95,7 @@ def record_modules(*models: Module, **named: Module) -> Iterator[Scopes]:
         make(node, plan, operands, *what_happened)
         extras = extras_of(node)
         extras["scope"] = scopes.path
-        extras["names"] = tuple([scopes.parameters.get(operands[i]) for i in plan.parents])
+        extras["names"] = tuple([scopes.name_of(operands[i]) for i in plan.parents])
 
     with replaced((Module, "__call__", named_call), (Recorded, "__init__", named_node)):
         yield scopes

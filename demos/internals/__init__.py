@@ -1,0 +1,7 @@
+"""Ten lessons on what happens inside: each a short program, to be read beside what it prints.
+
+    python -m demos.internals        lists them
+    python -m demos.internals 3      runs the third
+
+What a lesson prints stands in its source, in comments that begin with an arrow.
+"""

@@ -1,0 +1,65 @@
+"""python -m demos.internals: lists the lessons, or runs some."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+from demos import internals
+
+LESSONS = sorted(path.stem for path in Path(__file__).parent.glob("lesson_*.py"))
+
+
+def title(name: str) -> str:
+    """The first line of a lesson's docstring."""
+    return (import_module(f"{internals.__name__}.{name}").__doc__ or "").partition("\n")[0]
+
+
+def lesson(text: str) -> int:
+    """An argument's type: the number of a lesson."""
+    if not (text.isdecimal() and 1 <= int(text) <= len(LESSONS)):
+        raise argparse.ArgumentTypeError(f"there are lessons 1 to {len(LESSONS)}, not {text!r}")
+    return int(text)
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        prog="python -m demos.internals",
+        description="Lessons on what happens inside. Without a number: lists them.",
+    )
+    made.add_argument(
+        "lessons", type=lesson, nargs="*", metavar="N", help=f"1 to {len(LESSONS)}: runs these"
+    )
+    made.add_argument(
+        "--out", metavar="DIR", default="runs/internals",
+        help="where the pictures go (default: %(default)s)",
+    )  # fmt: skip
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parser().parse_args(argv)
+    if not args.lessons:
+        for number, name in enumerate(LESSONS, 1):
+            print(f"{number:>3}  {title(name)}")
+        print("\npython -m demos.internals N runs one; read it beside what it prints.")
+        return 0
+    out = Path(args.out)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        print(f"{parser().prog}: error: --out {out}: {error.strerror}", file=sys.stderr)
+        return 2
+    for number in args.lessons:
+        name = LESSONS[number - 1]
+        print(f"{number}. {title(name)} (demos/internals/{name}.py)\n")
+        before = {path: path.stat().st_mtime_ns for path in out.iterdir()}
+        import_module(f"{internals.__name__}.{name}").main(out)
+        drawn = [p for p in sorted(out.iterdir()) if before.get(p) != p.stat().st_mtime_ns]
+        print("\npictures: " + ", ".join(map(str, drawn)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
