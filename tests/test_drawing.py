@@ -3,6 +3,7 @@
 import gc
 import random
 import re
+import sys
 import tracemalloc
 from collections.abc import Iterator
 from itertools import combinations, pairwise
@@ -14,12 +15,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 import minigrad as mg
 from minigrad import nn
+from minigrad.backend import Device
 from minigrad.drawing.dot import dot
 from minigrad.drawing.graph import Vertex, graph_of
 from minigrad.drawing.layout import Frame, Layout, layout
+from minigrad.drawing.rows import Item, Link, order, spread
 from minigrad.drawing.summary import Tile, tiles_of
 from minigrad.drawing.svg import picture
 from minigrad.nodes import Node
@@ -132,6 +136,20 @@ def test_the_bytes_kept_are_those_that_the_allocator_gets_back(backward: bool) -
     finally:
         tracemalloc.stop()
     assert kept == pytest.approx(before - after, rel=0.01)
+
+
+def test_a_tape_on_any_device_is_shown_alike(device: Device, tmp_path: Path) -> None:
+    w = mg.tensor([[1.0, -2.0], [3.0, 4.0]], device=device, requires_grad=True)
+    with mg.profile() as profile:
+        h = (w * w).tanh()
+        loss = (h[0] * 2).sum()
+    found = graph_of(loss, {"w": w}, gradients=True)
+    assert [v.op for v in found] == ["leaf", "multiply", "tanh", "index", "multiply", "sum"]
+    assert [v.bytes for v in found] == [0, 0, 16, 0, 0, 0]
+    assert sum(row.kept for row in profile.ops.values()) == 16
+    slopes = 4 * np.array([1, -2]) * (1 - np.tanh([1.0, 4.0]) ** 2)
+    assert found[0].gradient == pytest.approx(np.linalg.norm(slopes), rel=1e-5)
+    mg.draw(loss, tmp_path / "x.svg")
 
 
 def test_memory_that_several_nodes_keep_counts_for_the_oldest() -> None:
@@ -384,6 +402,18 @@ def assert_in_order(tiles: list[Tile], done: Layout) -> None:
             assert not any(within(frame, x, y) for frame in (*done.tiles.values(), *strangers))
 
 
+@given(st.permutations(range(7)))
+def test_the_order_of_a_row_avoids_crossings(places: list[int]) -> None:
+    above = [Item(float(i), 10.0) for i in range(7)]
+    below = [Item(7.0 + i, 10.0, row=1) for i in range(7)]
+    steps = [Link(str(i), above[i], below[place]) for i, place in enumerate(places)]
+    rows = [list(above), list(below)]
+    order(rows, steps)
+    assert [rows[1].index(below[places[above.index(a)]]) for a in rows[0]] == list(range(7))
+    spread(rows, steps)
+    assert all(abs(step.lean) < 1e-6 for step in steps), "and straight edges are possible"
+
+
 class Block(nn.Module):
     """A random program on numbers, part of which is done by blocks within it."""
 
@@ -522,6 +552,27 @@ def test_a_second_drawing_has_the_same_bytes(tmp_path: Path, suffix: str) -> Non
     assert first.read_bytes() == second.read_bytes()
 
 
+def test_png_is_drawn_by_matplotlib_where_there_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with mg.record_modules(net := nn.Linear(2, 3)):
+        loss = net(mg.ones(4, 2)).sum()
+    first, second = tmp_path / "1.png", tmp_path / "2.png"
+    mg.draw(loss, first)
+    mg.draw(loss, second)
+    assert first.read_bytes() == second.read_bytes()
+    where = layout(tiles_of(graph_of(loss), 1000))
+    with Image.open(first) as shown:
+        assert shown.height == pytest.approx((where.height + 30) * 1.44, abs=2)
+        assert shown.width >= where.width * 1.44, "the heading may be wider"
+        colours = {colour for _, colour in shown.convert("RGB").getcolors(1 << 20) or []}
+    # The faces of operations, leaves, and the output.
+    assert {(255, 255, 255), (227, 241, 220), (253, 238, 203)} <= colours
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(ImportError, match=r"draw: .png needs matplotlib; .svg needs nothing"):
+        mg.draw(loss, first)
+
+
 def test_a_leaf_alone_can_be_drawn(tmp_path: Path) -> None:
     mg.draw(number(1.0), tmp_path / "x.svg", gradients=True)
     assert "|gradient| 1" in (tmp_path / "x.svg").read_text("utf-8")
@@ -580,8 +631,8 @@ def test_errors_say_what_to_do(tmp_path: Path) -> None:
         mg.draw(x * 2, path, gradients=True)
     with pytest.raises(TypeError, match="names are of tensors and modules, 'x' is int"):
         mg.draw(y, path, names={"x": 1})
-    with pytest.raises(ValueError, match=r"a drawing is .svg, or .dot or .gv for Graphviz, got '"):
-        mg.draw(y, tmp_path / "x.png")
+    with pytest.raises(ValueError, match=r"a drawing is .svg or .png, or .dot or .gv for"):
+        mg.draw(y, tmp_path / "x.pdf")
     with pytest.raises(ValueError, match="limit must be at least 1, got 0"):
         mg.draw(y, path, limit=0)
     with pytest.raises(TypeError, match="record_modules: model must be a module, got int"):

@@ -32,7 +32,7 @@ ALLOWED = {
 }
 # The same inside of functions: optional, and imported when it is asked for.
 ALLOWED_LATE = {
-    "minigrad": {"cupy", "cupyx", "tqdm"},
+    "minigrad": {"cupy", "cupyx", "tqdm", "matplotlib"},
     "models": {"tqdm"},
     "demos": set[str](),
 }

@@ -1,4 +1,4 @@
-"""The tape made visible: graph -> summary -> layout -> SVG, or DOT for Graphviz.
+"""The tape made visible: graph -> summary -> layout -> SVG or PNG, or DOT for Graphviz.
 
 with mg.record_modules(vae):
     loss = vae.loss(x).loss
@@ -24,7 +24,7 @@ def draw(
     gradients: bool = False,
     limit: int = 80,
 ) -> None:
-    """Draw the tape behind a tensor into a file, NAME.svg, or NAME.dot for Graphviz.
+    """Draw the tape behind a tensor into a file: NAME.svg, NAME.png, or NAME.dot for Graphviz.
 
     Each operation shows its name, shape, dtype and which arrays it keeps alive for backward, with
     the memory that it is the first to keep; what leaves own does not count. Modules are boxes where
@@ -33,9 +33,11 @@ def draw(
     or with `gradients` those of every node, found for the drawing alone. If there are more than
     `limit` tiles, modules are drawn as one each, the innermost first.
 
-    RuntimeError if the tensor has no tape, or one that was freed; ValueError for other suffixes.
+    RuntimeError if the tensor has no tape, or one that was freed; ValueError for other suffixes,
+    ImportError for .png without matplotlib.
     """
     # Here, since most programs draw nothing, and `import minigrad` would take a tenth longer.
+    from . import png
     from .dot import dot
     from .graph import graph_of
     from .layout import layout
@@ -43,12 +45,15 @@ def draw(
     from .svg import picture
 
     suffix = Path(path).suffix
-    if suffix not in (".svg", ".dot", ".gv"):
+    if suffix not in (".svg", ".png", ".dot", ".gv"):
         raise ValueError(
-            f"draw: a drawing is .svg, or .dot or .gv for Graphviz, got {os.fspath(path)!r}"
+            f"draw: a drawing is .svg or .png, or .dot or .gv for Graphviz, got {os.fspath(path)!r}"
         )
     vertices = graph_of(tensor, names, gradients)
     tiles, heading = tiles_of(vertices, limit), _heading(vertices)
+    if suffix == ".png":
+        png.save(tiles, layout(tiles), heading, path)
+        return
     drawn = picture(tiles, layout(tiles), heading) if suffix == ".svg" else dot(tiles, heading)
     Path(path).write_text(drawn, "utf-8")
 
