@@ -55,6 +55,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     "reparameterization": reparameterization.run,
     "manifold": manifold.run,
     "factors": factors.run,
+    "factors-faces": factors.run_on_faces,
     "feature": feature.run,
     "likelihood": likelihood.run,
     "colour": colour.run,
