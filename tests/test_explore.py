@@ -26,6 +26,7 @@ from demos.explore.server import Server
 from demos.run import CommandError, Run
 from demos.training import Trainer
 from minigrad import data
+from models.likelihoods import LIKELIHOODS
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -33,10 +34,11 @@ ROOT = Path(__file__).resolve().parent.parent
 # ---- runs ----------------------------------------------------------------------------------------
 
 
-def save_vae(folder: Path, *argv: str) -> Path:
+def save_vae(folder: Path, *argv: str, likelihood: str = "") -> Path:
     """A run's folder with a checkpoint of a VAE that has not learned anything."""
     args = vae.parser().parse_args([*argv, "--hidden", "8"])
-    args.likelihood = "gaussian" if args.dataset == "faces" else "bernoulli"
+    usual = "gaussian" if args.dataset == "faces" else "bernoulli"
+    args.likelihood = likelihood or usual
     state = {"args": cli.saved_arguments(args), "model": built(args, vae).state_dict()}
     Run(folder).save(state)
     return folder
@@ -206,6 +208,14 @@ def test_the_posterior_is_the_encoders(served, api):
     assert answer["log_p"] == pytest.approx(log_p, rel=1e-5)
 
 
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+def test_every_likelihood(tmp_path, likelihood):
+    folder = save_vae(tmp_path, "--dataset", "faces", "--latent", "2", likelihood=likelihood)
+    api = opened(folder)
+    assert len(api.decode({"z": [[0, 0], [1, 2]]})) == 2 * 3 * 32 * 32
+    assert np.isfinite(api.encode({"pixels": [100] * (3 * 32 * 32)})["log_p"])
+
+
 def test_colours_go_in_as_they_come_out(tmp_path):
     api = opened(save_vae(tmp_path, "--dataset", "faces", "--latent", "3"))
     pixels = list(api.image({"index": 4}))
@@ -317,6 +327,7 @@ DECODE, ENCODE, IMAGE = "/api/decode", "/api/encode", "/api/image"
         (DECODE, b"{", "the body is not JSON"),
         (DECODE, b"\xff\xfe\xfd", "the body is not JSON"),
         (DECODE, b"[" * 100_000, "the body is not JSON"),
+        (DECODE, b'{"z": ' + b"[" * 500 + b"1" + b"]" * 500 + b"}", "z must be an array"),
         (DECODE, b'{"z": [[NaN, 0]]}', "NaN is no JSON"),
         (DECODE, b'{"z": [[0, -Infinity]]}', "-Infinity is no JSON"),
         (DECODE, b'{"z": [[1e999, 0]]}', "from -100 to 100"),

@@ -230,6 +230,12 @@ def z_shown(page: Browser) -> list[float]:
     return [float(number) for number in re.findall(r"-?[\d.]+", text.replace("−", "-"))]
 
 
+def wait_for_frames(page: Browser) -> None:
+    """Waits for five frames of an animation."""
+    page.run("window.shown = 0; const f = () => { shown++; requestAnimationFrame(f); }; f();")
+    page.wait("window.shown > 5")
+
+
 def wait_for_z(page: Browser, *z: float) -> None:
     text = f"z = ({', '.join(f'{value:.2f}' for value in z)})".replace("-", "−")
     assert page.wait("document.getElementById('readout').textContent === args[0]", text)
@@ -325,9 +331,12 @@ def test_interpolation(page):
     page.click("#play")
     page.wait("Number(document.getElementById('t').value) > 0.1")
     assert picture(page) not in (first, second)
-    page.click("#play")
-    at = page.run("return document.getElementById('t').value")
-    assert page.run("return document.getElementById('t').value") == at
+    page.drag("#plane", (0.3, 0.7))  # another hand
+    wait_for_frames(page)
+    z = z_shown(page)
+    wait_for_frames(page)
+    assert z_shown(page) == z
+    assert page.run("return document.getElementById('play').textContent") == "Play"
     page.click("#strip button:nth-child(9)")
     wait_for_picture(page, bytes(second))
     assert picture(page, "#strip button:nth-child(1) canvas") == first

@@ -42,8 +42,8 @@ function go(to, withLabel = label, byAttribute = false) {
   points.setLabel(label);
   page.readout.textContent = model.latent <= 3
     ? `z = (${z.map((value) => shown(value)).join(", ")})`
-    : `|z| = ${shown(Math.hypot(...z))}, and about √${model.latent} = ` +
-      `${shown(Math.sqrt(model.latent))} from the prior`;
+    : `|z| = ${shown(Math.hypot(...z))}; from the prior about √${model.latent} = ` +
+      shown(Math.sqrt(model.latent));
   decodeNow(z, label);
 }
 
@@ -152,6 +152,10 @@ page.save.addEventListener("click", async () => {
   const [image] = await decode([at], withLabel);
   points.add(at, withLabel, image);
 });
+
+// Another hand on the page ends the animation.
+for (const event of ["pointerdown", "keydown"])
+  document.addEventListener(event, ({ target }) => target !== page.play && points.stop());
 
 page.name.textContent = `${model.name}, ${model.latent} latents`;
 page.note.textContent = data.note ? `Without test images: ${data.note}.` : "";

@@ -21,10 +21,7 @@ export class Points {
         this.update();
       });
     page.path.addEventListener("change", () => this.update());
-    page.t.addEventListener("input", () => {
-      this.stop();
-      this.goTo(Number(page.t.value));
-    });
+    page.t.addEventListener("input", () => this.goTo(Number(page.t.value)));
     page.play.addEventListener("click", () => (this.playing ? this.stop() : this.play()));
     page.go.addEventListener("click", () => this.slots.c && this.go(this.sum(), this.label));
   }
@@ -131,7 +128,7 @@ export class Points {
     this.page.strip.replaceChildren(...ts.map((t, i) => {
       const button = element("button", { className: "frame" }, this.picture(images[i]));
       button.setAttribute("aria-label", `${Math.round(100 * t)} % of the way from A to B`);
-      button.addEventListener("click", () => (this.stop(), this.goTo(t)));
+      button.addEventListener("click", () => this.goTo(t));
       return button;
     }));
     if (!c) return;
