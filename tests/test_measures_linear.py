@@ -157,6 +157,18 @@ def test_the_probe_finds_what_is_linear_whatever_scale_and_place():
     assert linear_probe_error(x[:150], shuffled, x[150:], labels[150:]) > 0.4
 
 
+def test_more_features_than_samples_are_no_other_classifier():
+    rng = np.random.default_rng(4)
+    labels = rng.integers(3, size=212)
+    x = rng.standard_normal((3, 30))[labels] + 2 * rng.standard_normal((212, 30))
+    train, test = x[:12] - x[:12].mean(0), x[12:] - x[:12].mean(0)
+    scale = math.sqrt(np.square(train).sum(1).mean())
+    weights = logistic_regression(train / scale, np.eye(3)[labels[:12]], 0.1)
+    expected = ((test / scale) @ weights[:-1] + weights[-1]).argmax(1) != labels[12:]
+    assert 0.1 < expected.mean() < 0.6
+    assert linear_probe_error(x[:12], labels[:12], x[12:], labels[12:], [0.1]) == expected.mean()
+
+
 def test_the_penalty_is_chosen_by_cross_validation():
     """Labels that are noise want a strong penalty; labels that are clear want a weak one."""
     rng = np.random.default_rng(3)

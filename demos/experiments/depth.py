@@ -59,9 +59,8 @@ def draw(exact: PCA, learned: dict[str, Trained], test: ImageDataset, best: floa
         rows[name] = found.model.reconstruct(mg.tensor(x)).numpy()
     figure = Figure((11.6, 4.4), dpi=100, layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1.7, 1))
-    show(
-        left, np.concatenate(list(rows.values())), len(x), "reconstructions", row_labels=list(rows)
-    )
+    tiles = np.concatenate(list(rows.values()))
+    show(left, tiles, len(x), "reconstructions", row_labels=list(rows))
     right.axhline(best, color="k", linestyle="--", linewidth=1, label=f"PCA: {best:.4f}")
     for name, found in learned.items():
         errors = [row["test_mse"] for row in found.rows]

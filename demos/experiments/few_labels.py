@@ -58,13 +58,16 @@ def run(
         "each draw": {f"{n} labels": rows[n] for n in sizes},
     }
     result = "; ".join(f"{name}: {told(found)}" for name, found in tables.items())
-    shown = ("1-NN codes", "1-NN pixels", "probe codes", "probe pixels")
     control = {
         name: {key: found[key]["mean"] for key in found if key.startswith(("1-NN", "probe"))}
         for name, found in tables.items()
     }
-    beside = "; ".join(
-        f"{name}: " + ", ".join(f"{key} {found[key]:.1%}" for key in shown)
+    beside = "codes (pixels), " + "; ".join(
+        f"{name}: "
+        + ", ".join(
+            f"{way} {100 * found[f'{way} codes']:.1f} % ({100 * found[f'{way} pixels']:.1f})"
+            for way in ("1-NN", "probe")
+        )
         for name, found in control.items()
     )
     return Finding(CLAIM, result, beside, numbers, control, draw_figure(rows))

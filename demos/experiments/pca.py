@@ -49,8 +49,9 @@ class Learned(NamedTuple):
 
 
 def run(
-    setting: Setting, *, most: int = MOST, epochs: int = EPOCHS, limit: int | None = None
-) -> Finding:
+    setting: Setting, *, most: int = MOST, epochs: int = EPOCHS, batch: int = BATCH,
+    limit: int | None = None,
+) -> Finding:  # fmt: skip
     """The linear one and the one with a sigmoid, each against PCA; as controls, the linear one
     before training, and PCA with one number less."""
     train, test = setting.images("glyphs", limit)
@@ -58,7 +59,7 @@ def run(
     exact = pca(flat(train), code)
     best = exact.error(flat(test))
     learned = {
-        name: learn(setting, Recipe(name, code, epochs, BATCH, LR, falling=True), exact, limit)
+        name: learn(setting, Recipe(name, code, epochs, batch, LR, falling=True), exact, limit)
         for name in ("linear", "sigmoid")
     }
     numbers: dict[str, Any] = {"numbers in a code": code, "PCA's test mse": best}
@@ -76,7 +77,7 @@ def run(
     }
     linear, sigmoid = (numbers[name] for name in ("linear", "sigmoid"))
     result = (
-        f"k = {code}: linear {linear['test mse']:.5f} per pixel, {linear['above PCA']:+.2%} of "
+        f"k = {code}: linear {linear['test mse']:.5f} per pixel, {linear['above PCA']:+.3%} of "
         f"PCA's, {linear['largest principal angle']:.2f}°; sigmoid {sigmoid['test mse']:.5f}"
     )
     beside = f"PCA {best:.5f}, with k = {code - 1} {fewer:.5f}; before training {angle:.0f}°"
@@ -110,13 +111,8 @@ def draw(exact: PCA, learned: dict[str, Learned], train: ImageDataset, best: flo
     figure = Figure((12.4, 3.6), dpi=100, layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(2.3, 1))
     images = np.concatenate([signed(row.reshape(-1, *shape)) for row in rows.values()])
-    show(
-        left,
-        images,
-        code,
-        "weights as images: red is positive, blue negative",
-        row_labels=list(rows),
-    )
+    title = "weights as images: red is positive, blue negative"
+    show(left, images, code, title, row_labels=list(rows))
     for name, found in learned.items():
         errors = [row["test_mse"] for row in found.trained.rows]
         right.plot(range(1, len(errors) + 1), errors, label=f"{name}: {errors[-1]:.5f}")

@@ -54,15 +54,18 @@ def pca(x: Array, k: int) -> PCA:
     _need_matrix("pca", x)
     if not 1 <= k <= x.shape[1]:
         raise ValueError(f"pca: k must be from 1 to the {x.shape[1]} features, got {k}")
+    n, d = x.shape
     mean = x.mean(0, dtype=np.float64)
-    covariance = np.zeros((x.shape[1],) * 2)
-    for rows in _chunks(x):
-        centred = rows - mean
-        covariance += centred.T @ centred
-    variances, directions = np.linalg.eigh(covariance / len(x))
-    components = np.ascontiguousarray(directions.T[::-1][:k])
+    if k <= n < d:  # few samples: d x d numbers are too many
+        _, singular, directions = np.linalg.svd(x - mean, full_matrices=False)
+        variances = np.concatenate([singular**2 / n, np.zeros(d - n)])
+    else:
+        covariance = sum((rows - mean).T @ (rows - mean) for rows in _chunks(x)) / n
+        rising, columns = np.linalg.eigh(covariance)
+        variances, directions = np.maximum(rising[::-1], 0), columns.T[::-1]
+    components = np.ascontiguousarray(directions[:k])
     dtype = x.dtype if x.dtype.kind == "f" else np.dtype(np.float64)
-    return PCA(mean.astype(dtype), components.astype(dtype), np.maximum(variances[::-1], 0))
+    return PCA(mean.astype(dtype), components.astype(dtype), variances)
 
 
 def principal_angles(a: Array, b: Array) -> Array:
@@ -132,6 +135,9 @@ def linear_probe_error(
     mean = train.mean(0, dtype=np.float64)
     scale = math.sqrt(np.square(train - mean).sum(1).mean()) or 1.0
     x, held = ((features - mean) / scale for features in (train, test))
+    if x.shape[1] > len(x):  # the weights are sums of samples: no more numbers are needed
+        basis = np.linalg.qr(x.T)[0]
+        x, held = x @ basis, held @ basis
     y = np.eye(int(labels.max()) + 1)[labels]
     penalty = penalties[0] if len(penalties) == 1 else _best_penalty(x, y, penalties)
     weights = logistic_regression(x, y, penalty)
