@@ -32,16 +32,14 @@ ACTIVE = 0.01  # the variance of a mean over the data from which on its latent c
 MAIN, FIXED = "VAE", "VAE, fixed binarization"
 # An epoch of k = 50 decodes 50 times as much: the objectives are compared after fewer epochs, in
 # the paper's batches of 20, so that these are steps enough.
+COMPARED = {
+    k: f"{'VAE' if k == 1 else f'IWAE, k = {k}'}, 2 epochs of batches of 20" for k in (1, 5, 50)
+}
 RUNS: dict[str, dict[str, Any]] = {
     MAIN: {"k": 1, "epochs": 60, "batch": 100, "images": 500},
     FIXED: {"k": 1, "epochs": 12, "batch": 100, "images": 100},
-    **{
-        f"{'VAE' if k == 1 else f'IWAE, k = {k}'}, 2 epochs of batches of 20": {
-            "k": k, "epochs": 2, "batch": 20, "images": 100,
-        }
-        for k in (1, 5, 50)
-    },
-}  # fmt: skip
+    **{name: {"k": k, "epochs": 2, "batch": 20, "images": 100} for k, name in COMPARED.items()},
+}
 Row = dict[str, Any]
 
 
@@ -66,7 +64,7 @@ def run(
         setting.folder / "likelihood-runs.json", partial(play, setting), settings, jobs=1
     )
     main = found[MAIN]
-    compared = {settings[name]["k"]: found[name] for name in found if "epochs of" in name}
+    compared = {k: found[name] for k, name in COMPARED.items()}
     gains = {f"k = {k}": compared[1]["-L"] - row["-L"] for k, row in compared.items() if k > 1}
     numbers = {
         **{name: main[name] for name in ("-ELBO", "-L", "-L, standard error")},
@@ -238,7 +236,7 @@ def draw(
     curves.set_ylabel("nats per image")
     curves.set_title("negative ELBO; diamonds: -L", fontsize=10)
     curves.legend(frameon=False, fontsize=8)
-    compare(bars, {n: row for n, row in found.items() if "epochs of" in n}, settings)
+    compare(bars, {k: found[name] for k, name in COMPARED.items()}, settings[COMPARED[1]])
     show_samples(samples, setting, settings[MAIN])
     for axes in (curves, bars):
         axes.spines[["top", "right"]].set_visible(False)
@@ -246,7 +244,7 @@ def draw(
     return figure
 
 
-def compare(axes: Any, found: Mapping[str, Row], settings: Mapping[str, Mapping[str, Any]]) -> None:
+def compare(axes: Any, found: Mapping[int, Row], how: Mapping[str, Any]) -> None:
     """Three bounds of each objective, side by side."""
     bounds: Sequence[tuple[str, str]] = (("-ELBO", "0.8"), ("-L_50", "C0"), ("-L", "C2"))
     for i, row in enumerate(found.values()):
@@ -260,11 +258,9 @@ def compare(axes: Any, found: Mapping[str, Row], settings: Mapping[str, Mapping[
     values = [row[name] for row in found.values() for name, _ in bounds]
     span = max(values) - min(values)
     axes.set_ylim(min(values) - span, max(values) + 0.6 * span)
-    ks = [settings[name]["k"] for name in found]
-    axes.set_xticks(range(len(ks)), ["VAE" if k == 1 else f"IWAE, k = {k}" for k in ks])
-    shared = next(iter(found))
-    how = f"{settings[shared]['epochs']} epochs, batches of {settings[shared]['batch']}"
-    axes.set_title(f"objectives after {how}: less is better", fontsize=10)
+    axes.set_xticks(range(len(found)), ["VAE" if k == 1 else f"IWAE, k = {k}" for k in found])
+    training = f"{how['epochs']} epochs, batches of {how['batch']}"
+    axes.set_title(f"objectives after {training}: less is better", fontsize=10)
     axes.legend(frameon=False, fontsize=8, ncols=3, loc="upper right")
 
 
