@@ -109,7 +109,7 @@ def load(path: Path) -> tuple[Generator, Namespace]:
         if "gan" in saved:
             return _gan(saved)
     except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
-        reason = str(error).partition("\n")[0]
+        reason = " ".join(line.strip() for line in str(error).splitlines()[:2])
         raise CommandError(f"{file} does not fit the program that wrote it: {reason}") from error
     raise unknown
 
