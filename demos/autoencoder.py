@@ -144,8 +144,7 @@ def summary(
 def draw(model: Autoencoder, test_set: ImageDataset, trainer: Trainer, args: Namespace) -> None:
     """Writes all pictures."""
     run = trainer.run
-    numbers = "number" if args.code == 1 else "numbers"
-    name = f"{args.dataset}, {args.model} autoencoder, {args.code} {numbers}"
+    name = f"{args.dataset}, {args.model} autoencoder, code of {args.code}"
     autoencoder_pictures.save_reconstructions(run.file("reconstructions.png"), model, test_set)
     if args.code == 2:
         title = f"codes of {len(test_set):,} test images: {args.dataset}, {args.model}"

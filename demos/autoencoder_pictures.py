@@ -46,6 +46,7 @@ def save_weights(path: Path, model: Autoencoder, shape: tuple[int, ...], most: i
         weights,
         len(reads),
         "weights: red is positive, blue negative" if shape[0] == 1 else "weights: grey is 0",
+        scale=3,
         row_labels=["encoder", "decoder"],
         column_labels=[f"z{i}" for i in range(1, len(reads) + 1)],
     )

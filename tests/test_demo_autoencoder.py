@@ -99,16 +99,12 @@ def test_the_errors_are_those_of_the_saved_model(straight):
     assert found["pca_mse"] == pytest.approx(np.square(lost).mean(), rel=1e-4)
 
 
-def test_two_numbers_have_a_map_and_deep_ones_no_weights(tmp_path):
-    assert run(tmp_path, "--code", "2", "--epochs", "1", "--model", "deep") == 0
-    assert "codes.png" in contents(tmp_path)
-    assert "weights.png" not in contents(tmp_path)
-    assert "test_clean_mse" not in summary(tmp_path)
-
-
-def test_colour_images_and_convolutions(tmp_path):
+def test_colour_images_convolutions_and_a_map_of_two_numbers(tmp_path):
     how = ("--dataset", "faces", "--limit", "20", "--epochs", "1", "--model")
-    assert run(tmp_path / "conv", *how, "conv") == 0
+    assert run(tmp_path / "conv", *how, "conv", "--code", "2") == 0
+    assert "codes.png" in contents(tmp_path / "conv")
+    assert "weights.png" not in contents(tmp_path / "conv")
+    assert "test_clean_mse" not in summary(tmp_path / "conv")
     assert run(tmp_path / "sigmoid", *how, "sigmoid") == 0
     image = matplotlib.image.imread(tmp_path / "sigmoid" / "weights.png")
     assert image[..., :3].std(-1).max() > 0.1
