@@ -11,9 +11,8 @@ Convolutional Generative Adversarial Networks"), by the five guidelines of its s
     generator       z (N, noise) -> 4w channels, 4x4 -> 2w, 8x8 -> w, 16x16 -> image 32x32
     discriminator   the way back, to one score per image
 
-w being the `width`. Images of 28x28 begin at 7x7, so that two doublings get there; those of 64x64
-double four times. The networks play by models/gan.py; each guideline can be undone, to see what it
-is good for: `strided=False`, `batch_norm=False`, `hidden=1024`, `leak=0`.
+w being the `width`. The networks play by models/gan.py; each guideline can be undone, to see what
+it is good for: `strided=False`, `batch_norm=False`, `hidden=1024`, `leak=0`.
 """
 
 from itertools import pairwise
@@ -22,23 +21,25 @@ import minigrad as mg
 from minigrad import Tensor, nn
 from models.gan import Shape
 
-SIZES = {28: (7, 2), 32: (4, 3), 64: (4, 4)}  # of an image: where it begins, how often it doubles
+# The sizes that an image has on its way, by its size at the end.
+SIZES = {28: (4, 7, 14, 28), 32: (4, 8, 16, 32), 64: (4, 8, 16, 32, 64)}
 
 
 class DCGANGenerator(nn.Module):
     """Noise (N, noise), and labels (N,) if there are `classes`, to images (N, *shape) in [-1, 1].
 
-    A label is embedded in `classes` numbers, which stand beside the noise. Raises ValueError for a
-    `shape` (C, H, W) that is not square or not of one of the SIZES.
+    A label is embedded in `classes` numbers, which stand beside the noise. With `start` the image
+    begins at that size instead of 4x4. Raises ValueError for a `shape` (C, H, W) that is not square
+    or not of one of the SIZES, and for a start that is not on its way.
     """
 
     def __init__(
-        self, noise: int, shape: Shape, width: int = 64, classes: int = 0, *,
+        self, noise: int, shape: Shape, width: int = 64, classes: int = 0, *, start: int = 4,
         batch_norm: bool = True, strided: bool = True, hidden: int = 0,
     ) -> None:  # fmt: skip
         super().__init__()
-        colours, start, doublings = geometry("DCGANGenerator", shape)
-        channels = [width * 2**i for i in reversed(range(doublings))]
+        sizes = way("DCGANGenerator", shape, start)
+        channels = [width * 2**i for i in reversed(range(len(sizes) - 1))]
         double = fractionally_strided if strided else upsampled
         self.embedding = nn.Embedding(classes, classes) if classes else None
         n = noise + classes
@@ -49,9 +50,10 @@ class DCGANGenerator(nn.Module):
         # Of an image of one pixel, so that this is a linear layer: "project and reshape".
         project = nn.ConvTranspose2d(n, channels[0], start, bias=not batch_norm)
         layers += [nn.Unflatten(1, (n, 1, 1)), project]
-        for a, b in pairwise(channels):
-            layers += [*norm(a, batch_norm), nn.ReLU(), *double(a, b, bias=not batch_norm)]
-        layers += [*norm(width, batch_norm), nn.ReLU(), *double(width, colours), nn.Tanh()]
+        for (a, b), size in zip(pairwise(channels), pairwise(sizes), strict=False):
+            layers += [*norm(a, batch_norm), nn.ReLU(), *double(a, b, size, bias=not batch_norm)]
+        layers += [*norm(width, batch_norm), nn.ReLU(), *double(width, shape[0], sizes[-2:])]
+        layers += [nn.Tanh()]
         self.layers = nn.Sequential(*layers)
         initialize(self.layers)
 
@@ -70,18 +72,19 @@ class DCGANDiscriminator(nn.Module):
     """
 
     def __init__(
-        self, shape: Shape, width: int = 64, classes: int = 0, *,
+        self, shape: Shape, width: int = 64, classes: int = 0, *, start: int = 4,
         batch_norm: bool = True, strided: bool = True, hidden: int = 0, leak: float = 0.2,
     ) -> None:  # fmt: skip
         super().__init__()
-        colours, end, halvings = geometry("DCGANDiscriminator", shape)
-        channels = [width * 2**i for i in range(halvings)]
+        sizes = way("DCGANDiscriminator", shape, start)[::-1]
+        channels = [width * 2**i for i in range(len(sizes) - 1)]
         halve = strided_down if strided else pooled
-        layers: list[nn.Module] = [*halve(colours, width), nn.LeakyReLU(leak)]
-        for a, b in pairwise(channels):
-            layers += [*halve(a, b, bias=not batch_norm), *norm(b, batch_norm), nn.LeakyReLU(leak)]
+        layers: list[nn.Module] = [*halve(shape[0], width, sizes[:2]), nn.LeakyReLU(leak)]
+        for (a, b), size in zip(pairwise(channels), pairwise(sizes[1:]), strict=True):
+            layers += [*halve(a, b, size, bias=not batch_norm), *norm(b, batch_norm)]
+            layers += [nn.LeakyReLU(leak)]
         layers += [nn.Flatten()]
-        n = channels[-1] * end * end
+        n = channels[-1] * start**2
         if hidden:
             layers += [nn.Linear(n, hidden), nn.LeakyReLU(leak)]
             n = hidden
@@ -98,35 +101,44 @@ class DCGANDiscriminator(nn.Module):
         return scores
 
 
-def geometry(name: str, shape: Shape) -> tuple[int, int, int]:
-    """The channels of images of a shape, and their entry in SIZES."""
+def way(name: str, shape: Shape, start: int) -> tuple[int, ...]:
+    """The sizes of an image (C, H, W) from `start` on."""
     if len(shape) != 3 or shape[1] != shape[2] or shape[1] not in SIZES:
-        sizes = ", ".join(f"{size}x{size}" for size in SIZES)
-        raise ValueError(f"{name}: images must be (C, H, W) of {sizes}, got {tuple(shape)}")
-    return (shape[0], *SIZES[shape[1]])
+        known = ", ".join(f"{size}x{size}" for size in SIZES)
+        raise ValueError(f"{name}: images must be (C, H, W) of {known}, got {tuple(shape)}")
+    sizes = SIZES[shape[1]]
+    if start not in sizes[:-1]:
+        raise ValueError(f"{name}: start must be one of {sizes[:-1]}, got {start}")
+    return sizes[sizes.index(start) :]
 
 
 def norm(channels: int, batch_norm: bool) -> list[nn.Module]:
     return [nn.BatchNorm2d(channels)] if batch_norm else []
 
 
-# ---- from a channels to b, and to twice or half the size -----------------------------------------
+# ---- from a channels to b, and to twice or half the size (or 4 to 7, 7 to 4) ------------------
+
+Step = tuple[int, ...]  # the size before, and after
 
 
-def fractionally_strided(a: int, b: int, bias: bool = True) -> list[nn.Module]:
-    return [nn.ConvTranspose2d(a, b, 4, 2, 1, bias=bias)]
+def fractionally_strided(a: int, b: int, size: Step, bias: bool = True) -> list[nn.Module]:
+    kernel = 4 if size[1] == 2 * size[0] else 3
+    return [nn.ConvTranspose2d(a, b, kernel, 2, 1, bias=bias)]
 
 
-def strided_down(a: int, b: int, bias: bool = True) -> list[nn.Module]:
-    return [nn.Conv2d(a, b, 4, 2, 1, bias=bias)]
+def strided_down(a: int, b: int, size: Step, bias: bool = True) -> list[nn.Module]:
+    kernel = 4 if size[0] == 2 * size[1] else 3
+    return [nn.Conv2d(a, b, kernel, 2, 1, bias=bias)]
 
 
-def upsampled(a: int, b: int, bias: bool = True) -> list[nn.Module]:
-    return [Upsample(), nn.Conv2d(a, b, 3, 1, 1, bias=bias)]
+def upsampled(a: int, b: int, size: Step, bias: bool = True) -> list[nn.Module]:
+    kernel = 3 if size[1] == 2 * size[0] else 4
+    return [Upsample(), nn.Conv2d(a, b, kernel, 1, 1, bias=bias)]
 
 
-def pooled(a: int, b: int, bias: bool = True) -> list[nn.Module]:
-    return [nn.Conv2d(a, b, 3, 1, 1, bias=bias), MaxPool()]
+def pooled(a: int, b: int, size: Step, bias: bool = True) -> list[nn.Module]:
+    kernel, padding = (3, 1) if size[0] == 2 * size[1] else (4, 2)
+    return [nn.Conv2d(a, b, kernel, 1, padding, bias=bias), MaxPool()]
 
 
 class Upsample(nn.Module):

@@ -155,7 +155,7 @@ def test_a_dcgan_that_was_trained_otherwise_is_refused(tmp_path, monkeypatch):
     dcgans.trained(setting, "glyphs", **HOW)
     usual = dcgans.Recipe
     monkeypatch.setattr(dcgans, "Recipe", lambda **how: usual(**{"lr": 1e-3, **how}))
-    with pytest.raises(CommandError, match=r"'lr': 0.0002.*move it away, or choose another --out"):
+    with pytest.raises(CommandError, match=r"of another training \(lr\): move it away"):
         dcgans.trained(setting, "glyphs", **HOW)
 
 

@@ -33,6 +33,7 @@ class Recipe:
     batch_size: int = 64
     noise: int = 64
     width: int = 32
+    start: int = 4
     lr: float = 2e-4
     ema: float = 0.999
     undone: dict[str, Any] = field(default_factory=dict)
@@ -40,9 +41,10 @@ class Recipe:
 
 def build(shape: Shape, classes: int = 0, recipe: Recipe = Recipe()) -> GAN:
     """An untrained DCGAN of images (C, H, W), conditional if there are classes."""
-    generators = {name: value for name, value in recipe.undone.items() if name != "leak"}
-    generator = DCGANGenerator(recipe.noise, shape, recipe.width, classes, **generators)
-    discriminator = DCGANDiscriminator(shape, recipe.width, classes, **recipe.undone)
+    options = {"start": recipe.start, **recipe.undone}
+    without_leak = {name: value for name, value in options.items() if name != "leak"}
+    generator = DCGANGenerator(recipe.noise, shape, recipe.width, classes, **without_leak)
+    discriminator = DCGANDiscriminator(shape, recipe.width, classes, **options)
     g_optimizer, d_optimizer = (
         optim.Adam(network.parameters(), recipe.lr, (0.5, 0.999))
         for network in (generator, discriminator)
@@ -70,10 +72,11 @@ def trained(
     what = {"dataset": dataset, "conditional": conditional, "limit": limit}
     args = {**what, **asdict(recipe)}
     run = Run(folder_of(setting, **what, **changes), resume=True)
-    if run.checkpoint is not None and run.checkpoint["args"] != args:
+    before = run.checkpoint["args"] if run.checkpoint else {}
+    if changed := [name for name, value in before.items() if args.get(name) != value]:
         raise CommandError(
-            f"the DCGAN in {run.folder} was trained with {run.checkpoint['args']}, and not with "
-            f"{args}: move it away, or choose another --out"
+            f"the DCGAN in {run.folder} is of another training ({', '.join(changed)}): "
+            "move it away, or choose another --out"
         )
     data, _ = datasets.load(dataset, setting.data_dir, limit)
     mg.manual_seed(setting.seed)
