@@ -51,6 +51,8 @@ def test_it_counts_calls_forward_and_backward_by_op_and_module() -> None:
     }  # fmt: skip
     assert found.ops["linear"].bytes == 2 * 4 * (5 * 4 + 5 * 2)
     assert all(row.forward > 0 and row.backward > 0 for row in found.ops.values())
+    parts = [found.modules[f"Sequential.{i}"] for i in range(3)]
+    assert all(row.forward > 0 and row.backward > 0 for row in parts)
     inside = sum(row.total for row in found.ops.values())
     assert inside == pytest.approx(sum(row.total for row in found.modules.values()))
     assert inside < found.seconds
@@ -181,11 +183,22 @@ def test_the_picture_is_drawn_to_scale(tmp_path: Path) -> None:
     for name in (*found.ops, "Pair.down: Sequential", "  1: ReLU", "(outside of ops)"):
         assert words.count(name) >= 1, name
     # The legend has a rectangle of each kind first, twice forward and backward.
-    rects = [r for r in tree.iter(f"{tag}rect") if r.get("class") == "forward"][2:]
-    widths = [float(r.get("width", "nan")) for r in rects]
-    times = [row.forward for _, row in sorted(found.ops.items(), key=lambda i: -i[1].total)]
-    drawn = widths[: 2 * len(times) : 2]  # time and memory take turns
-    assert drawn == pytest.approx([drawn[0] * t / times[0] for t in times], abs=0.11)
+    bars = {
+        kind: [
+            (float(r.get("x", "nan")), float(r.get("width", "nan")))
+            for r in tree.iter(f"{tag}rect")
+            if r.get("class") == kind
+        ][2::2]  # of the others, time and memory take turns
+        for kind in ("forward", "backward")
+    }
+    rows = [row for _, row in sorted(found.ops.items(), key=lambda item: -item[1].total)]
+    every = [*rows, found.below("Pair.down"), found.below("Pair.up")]
+    rest = found.seconds - sum(row.total for row in rows)
+    scale = 220 / max(rest, *(row.total for row in every))
+    for row, (x, forward), (start, backward) in zip(rows, bars["forward"], bars["backward"]):
+        assert forward == pytest.approx(scale * row.forward, abs=0.06)
+        assert backward == pytest.approx(scale * row.backward, abs=0.06)
+        assert start == pytest.approx(x + forward, abs=0.11)
 
 
 def test_a_picture_is_svg(tmp_path: Path) -> None:
