@@ -312,7 +312,7 @@ def test_pairs_begin_with_the_same_last_layer_and_see_the_same_batches(tmp_path,
 
 
 def test_not_generative(tmp_path):
-    how = {"samples": 60, "epochs": 1, "limit": 80}
+    how = {"samples": 60, "epochs": 1, "vae_epochs": 1, "limit": 80}
     found = checked(not_generative.run(Setting(0, tmp_path), **how), tmp_path)
     for name in ("autoencoder, N(0, I)", "autoencoder, fitted Gaussian", "VAE, prior"):
         assert found.numbers[name]["frechet"] > found.control["test images"]["frechet"]
