@@ -187,18 +187,15 @@ def judged(images: Array, wanted: Person, read: Read) -> Way:
 def picture(solved: Mapping[str, Solution]) -> Figure:
     """For each equation the exemplars of the first trial and the images of their mean latents, and
     the results of the first trials by each way."""
-    ratios = [1.35, 1, 1, 4, 4, 4]
     figure = Figure((13.5, 3.9 * len(solved)), dpi=100, layout="constrained")
-    grid = figure.subplots(len(solved), len(ratios), squeeze=False, width_ratios=ratios)
+    grid = figure.subplots(len(solved), 4, squeeze=False, width_ratios=[3.6, 4, 4, 4])
+    rows = [*(f"exemplar {i + 1}" for i in range(EXEMPLARS)), "mean z"]
     for line, (name, found) in zip(grid, solved.items(), strict=True):
-        labels = [*(f"exemplar {i + 1}" for i in range(EXEMPLARS)), "mean z"]
-        for i, sign in enumerate(("", "\u2212 ", "+ ")):
-            column = np.stack([*found.exemplars[i], found.means[i]])
-            show(
-                line[i], column, 1, sign + EQUATIONS[name].names[i], row_labels=() if i else labels
-            )
-        for axes, (way, of) in zip(line[3:], found.ways.items(), strict=True):
-            sign = f"= {name}" if way == LATENTS else way
-            title = f"{sign}: {of.right.mean():.0%}"
-            show(axes, of.images[:SHOWN], 4, title)
+        plus, minus, base = EQUATIONS[name].names
+        columns = np.stack([*np.stack(found.exemplars, axis=1), found.means])
+        title = f"{plus}\n\u2212 {minus} + {base}"
+        show(line[0], columns.reshape(-1, *columns.shape[2:]), 3, title, row_labels=rows)
+        for axes, (way, of) in zip(line[1:], found.ways.items(), strict=True):
+            heading = f"= {name}" if way == LATENTS else way
+            show(axes, of.images[:SHOWN], 4, f"{heading}\n{of.right.mean():.0%} as wanted")
     return figure
