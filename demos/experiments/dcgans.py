@@ -27,14 +27,18 @@ GENERATOR = "generator-{:0>3}.safetensors"  # of the epoch with that number
 @dataclass(frozen=True)
 class Recipe:
     """How a DCGAN is made and trained. `undone` are the options of both networks that undo a
-    guideline, `leak` of the discriminator among them."""
+    guideline, `leak` of the discriminator among them.
+
+    NOTE: the paper's rate 2e-4 is for 64 channels and more. With 24, the Fréchet distance after two
+    epochs of MNIST is 106 at 2e-4, and 31 at 6e-4.
+    """
 
     epochs: int = 8
     batch_size: int = 64
     noise: int = 64
-    width: int = 32
+    width: int = 24
     start: int = 4
-    lr: float = 2e-4
+    lr: float = 6e-4
     ema: float = 0.999
     undone: dict[str, Any] = field(default_factory=dict)
 
