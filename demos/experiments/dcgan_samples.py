@@ -106,7 +106,7 @@ def draw(
     images: Images, judge: Judge, curve: list[dict[str, Any]], control: Mapping[str, Any]
 ) -> Figure:
     """Samples beside data, samples above their nearest neighbours, the distance by epoch."""
-    figure = Figure((12, 6.6), dpi=100, layout="constrained")
+    figure = Figure((12.4, 6.3), dpi=100, layout="constrained")
     left, right = figure.subfigures(1, 2, width_ratios=(1.15, 1))
     real = judge.test[: SHOWN * SHOWN // 2][0]
     for axes, shown, title in zip(
@@ -115,7 +115,8 @@ def draw(
         axes.imshow(tiles(shown[: SHOWN * SHOWN // 2], SHOWN))
         axes.set_title(title, fontsize=10)
         axes.set_axis_off()
-    above, below = right.subplots(2, 1)
+    top, bottom = right.subfigures(2, 1, height_ratios=(1, 1.5))
+    above, below = top.subplots(), bottom.subplots()
     above.imshow(tiles(neighbours(images[:SHOWN], judge), SHOWN))
     above.set_title("samples, and their nearest training images", fontsize=10)
     height = above.get_ylim()[0]
@@ -140,11 +141,9 @@ def draw_curve(axes: Any, curve: list[dict[str, Any]], control: Mapping[str, Any
     epochs, distances = range(1, len(curve) + 1), [m["frechet"] for m in curve]
     axes.plot(epochs, distances, "C0o-", markersize=4, linewidth=1.4, label="DCGAN")
     for i, (name, measures) in enumerate(control.items()):
-        axes.axhline(measures["frechet"], color=f"C{i + 1}", linewidth=1.1, linestyle="--")
-        axes.text(
-            len(curve), measures["frechet"], name, fontsize=8, color=f"C{i + 1}",
-            ha="right", va="bottom",
-        )  # fmt: skip
+        style = {"color": f"C{i + 1}", "linewidth": 1.1, "linestyle": "--"}
+        axes.axhline(measures["frechet"], label=name, **style)
+    axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
     axes.set_yscale("log")
     axes.set_title("Fréchet distance after each epoch, and of controls", fontsize=10)
     axes.set_xlabel("epoch", fontsize=9)
