@@ -17,6 +17,7 @@ from demos.experiments import dcgan_samples, dcgans, guidelines
 from demos.experiments.finding import Setting, perform
 from demos.experiments.judge import Judge
 from demos.run import CommandError
+from demos.training import Stopped
 from minigrad.data import load
 from models.gan import GAN
 
@@ -171,11 +172,31 @@ def test_a_stopped_training_goes_on_bit_for_bit(tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(GAN, "train_step", stopped)
-        with pytest.raises(BaseException, match="stopped in epoch 1"):
+        with pytest.raises(Stopped, match="stopped in epoch 1"):
             dcgans.trained(Setting(0, tmp_path / "b"), "faces", conditional=True, **HOW)
     resumed = dcgans.trained(Setting(0, tmp_path / "b"), "faces", conditional=True, **HOW)
     labels = np.array([0, 1, 2, 3])
     assert np.array_equal(images(straight, 4, labels), images(resumed, 4, labels))
+
+
+@pytest.mark.parametrize(("falling", "expected"), [(True, [4] * 6 + [2] * 2), (False, [4] * 8)])
+def test_the_rate_falls_in_the_second_half(falling, expected, tmp_path, monkeypatch):
+    """Also where the training was stopped: the rate is in the checkpoint."""
+    rates, step = [], GAN.train_step
+
+    def noted(gan, x):
+        rates.append([o.param_groups[0]["lr"] * 1e4 for o in (gan.g_optimizer, gan.d_optimizer)])
+        if len(rates) == 7 and falling:
+            os.kill(os.getpid(), signal.SIGINT)
+        return step(gan, x)
+
+    monkeypatch.setattr(GAN, "train_step", noted)
+    how = {**HOW, "limit": 16, "epochs": 4, "lr": 4e-4, "falling": falling}
+    if falling:
+        with pytest.raises(Stopped):
+            dcgans.trained(Setting(0, tmp_path), "glyphs", **how)
+    dcgans.trained(Setting(0, tmp_path), "glyphs", **how)
+    assert rates == [pytest.approx([rate, rate]) for rate in expected]
 
 
 def test_each_recipe_has_its_folder(tmp_path):

@@ -26,8 +26,10 @@ GENERATOR = "generator-{:0>3}.safetensors"  # of the epoch with that number
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a DCGAN is made and trained. `undone` are the options of both networks that undo a
-    guideline, `leak` of the discriminator among them.
+    """How a DCGAN is made and trained.
+
+    With `falling` the rate goes down towards 0 by equal steps in the second half of the epochs.
+    `undone` are the options of both networks that undo a guideline, and `leak` of the discriminator.
 
     NOTE: the paper's rate 2e-4 is for 64 channels and more. With 24, the Fréchet distance after two
     epochs of MNIST is 106 at 2e-4, and 31 at 6e-4.
@@ -40,6 +42,7 @@ class Recipe:
     start: int = 4
     lr: float = 6e-4
     ema: float = 0.999
+    falling: bool = True
     undone: dict[str, Any] = field(default_factory=dict)
 
 
@@ -109,6 +112,10 @@ def trained(
     def end_of_epoch(number: int) -> dict[str, float]:
         nonlocal start
         mg.save(sampler(gan).state_dict(), run.file(GENERATOR.format(number)))
+        if recipe.falling:
+            share = min(1.0, 2 * (1 - number / recipe.epochs))
+            for optimizer in (gan.g_optimizer, gan.d_optimizer):
+                optimizer.param_groups[0]["lr"] = recipe.lr * share
         before, start = start, time.process_time()
         return {"core_seconds": start - before}
 
