@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from demos import datasets
 from demos.experiments import attributes, dcgans
 from demos.experiments.attributes import Person
+from demos.experiments.conditional import core_seconds
 from demos.experiments.finding import Finding, Setting
 from demos.experiments.panels import show
 from demos.run import CommandError
@@ -20,7 +21,6 @@ CLAIM = (
     "arithmetic on averaged latents changes a smile, or glasses, and leaves the rest of the face"
 )
 TRIALS, EXEMPLARS, SAMPLES = 200, 3, 10_000
-EPOCHS, BATCH = 10, 32  # of the GAN
 LATENTS, RANDOM, PIXELS = "latents", "random vector", "pixels"
 SHOWN = 16  # trials in the picture
 Array = NDArray[Any]
@@ -87,8 +87,8 @@ class Way(NamedTuple):
 
 
 def run(
-    setting: Setting, *, epochs: int = EPOCHS, reader_epochs: int = attributes.EPOCHS,
-    samples: int = SAMPLES, limit: int | None = None, **recipe: Any,
+    setting: Setting, *, samples: int = SAMPLES, reader_epochs: int = attributes.EPOCHS,
+    limit: int | None = None, **recipe: Any,
 ) -> Finding:  # fmt: skip
     """Both equations of the lecture with a DCGAN of `faces`, whose drawn factors teach a reader.
 
@@ -96,8 +96,7 @@ def run(
     """
     faces, test = datasets.load("faces", limit=limit)
     reader = attributes.trained_reader(setting, faces, epochs=reader_epochs)
-    recipe = {"epochs": epochs, "batch_size": BATCH, "limit": limit, **recipe}
-    gan = dcgans.trained(setting, "faces", **recipe)
+    gan = dcgans.trained(setting, "faces", limit=limit, **recipe)
     draw, read = partial(dcgans.decode, gan), partial(attributes.read, reader)
     rng = np.random.default_rng(setting.seed)
     z = rng.standard_normal((samples, gan.noise), np.float32)
@@ -111,6 +110,8 @@ def run(
         way: {n: s.ways[way].numbers() for n, s in solved.items()} for way in (RANDOM, PIXELS)
     }
     numbers["samples"] = {"strangeness": attributes.strangeness(images, pool.factors)}
+    seconds = core_seconds(setting, "faces", limit=limit, **recipe)
+    numbers["core seconds of the GAN's training"] = seconds
     numbers["reader, on held-out faces"] = attributes.quality(reader, test)
     singles = {n: s.ways[LATENTS].numbers() for n, s in single.items()}
     result = "wanted attributes in " + ", ".join(

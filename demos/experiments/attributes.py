@@ -45,7 +45,11 @@ Factors = Mapping[str, NDArray[Any]]
 
 
 class Person(NamedTuple):
-    """What is asked of a face; None: nothing. Who does not smile is neutral, not sad."""
+    """What is asked of a face; None: nothing.
+
+    A smile begins where the mouth opens, which the drawing does at 0.15. Who does not smile is
+    neutral, and not sad.
+    """
 
     woman: bool
     smiling: bool | None = None
@@ -58,9 +62,9 @@ class Person(NamedTuple):
         if self.glasses is not None:
             found = found & switched(factors["glasses"], self.glasses, sure)
         if self.smiling is True:
-            found = found & (smile > (0.6 if sure else 1 / 3))
+            found = found & (smile > (0.6 if sure else 0.15))
         elif self.smiling is False:
-            found = found & (np.abs(smile) < (0.2 if sure else 1 / 3))
+            found = found & (np.abs(smile) < 0.15)
         return found
 
 
