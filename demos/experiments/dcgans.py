@@ -29,7 +29,7 @@ class Recipe:
     """How a DCGAN is made and trained.
 
     With `falling` the rate goes down towards 0 by equal steps in the second half of the epochs.
-    `undone` are the options of both networks that undo a guideline, and `leak` of the discriminator.
+    `undone` are the options of both networks that undo a guideline; `leak` is the discriminator's.
 
     NOTE: the paper's rate 2e-4 is for 64 channels and more. With 24, the Fréchet distance after two
     epochs of MNIST is 106 at 2e-4, and 31 at 6e-4.
