@@ -105,12 +105,16 @@ def train_step(model: Autoencoder, optimizer: optim.Optimizer, x: Tensor) -> Ten
     return value
 
 
-def classifier(model: Autoencoder, classes: int) -> nn.Sequential:
-    """Images (N, C, H, W) to logits (N, classes): a copy of all layers of the encoder but the last,
-    which makes the code, and a new linear layer in its place."""
-    encoder = model.encoder
-    head = nn.Linear(encoder.code.in_features, classes, dtype=encoder.code.weight.dtype)
-    return nn.Sequential(copy.deepcopy(encoder.body), head.to(encoder.code.weight.device))
+def classifier(model: Autoencoder, classes: int, on_code: bool = False) -> nn.Sequential:
+    """Images (N, C, H, W) to logits (N, classes): a copy of the encoder, then a new linear layer.
+
+    The copy is without the layer that makes the code, unless the new layer is to be `on_code`.
+    """
+    encoder, code = model.encoder, model.encoder.code
+    head = nn.Linear(code.out_features if on_code else code.in_features, classes,
+                     dtype=code.weight.dtype)  # fmt: skip
+    begun = copy.deepcopy(encoder if on_code else encoder.body)
+    return nn.Sequential(begun, head.to(code.weight.device))
 
 
 # ---- four architectures --------------------------------------------------------------------------

@@ -163,7 +163,5 @@ def is_module(name: str) -> bool:
 def options_of(module: str) -> set[str]:
     """The options that `python -m module --help` lists."""
     command = [sys.executable, "-m", module, "--help"]
-    help_text = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout
+    help_text = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     return set(re.findall(r"(?<![\w-])--?[a-zA-Z][\w-]*", help_text))

@@ -222,6 +222,16 @@ def test_a_classifier_begins_with_the_features_of_the_encoder(kind):
     assert network[1].weight.shape == (10, features.shape[1])
 
 
+@pytest.mark.parametrize("kind", ARCHITECTURES)
+def test_a_classifier_on_the_code_has_the_whole_encoder(kind):
+    model, x = small(kind), images()
+    network = classifier(model, 10, on_code=True)
+    codes = model.encoder(x).numpy(force=True)
+    assert np.array_equal(network[0](x).numpy(force=True), codes)
+    assert network(x).shape == (4, 10)
+    assert network[1].weight.shape == (10, codes.shape[1])
+
+
 def test_training_a_classifier_leaves_the_autoencoder_alone():
     model = small("deep")
     network = classifier(model, 10)

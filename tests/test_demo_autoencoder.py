@@ -279,10 +279,12 @@ def test_few_labels(tmp_path, monkeypatch):
     found = checked(few_labels.run(Setting(0, tmp_path), **how), tmp_path)
     table = found.numbers["20 labels"]
     pairs = found.numbers["each draw"]["20 labels"]
-    gains = [pair["scratch"] - pair["encoder"] for pair in pairs]
-    assert table["scratch - encoder"]["mean"] == pytest.approx(np.mean(gains))
-    assert table["scratch - encoder"]["std"] == pytest.approx(np.std(gains, ddof=1))
-    assert table["draws in which the encoder is better"] == sum(gain > 0 for gain in gains)
+    for head in few_labels.HEADS:
+        gains = [pair[f"scratch, {head}"] - pair[f"encoder, {head}"] for pair in pairs]
+        gain = table[f"gain, {head}"]
+        assert gain["mean"] == pytest.approx(np.mean(gains))
+        assert gain["std"] == pytest.approx(np.std(gains, ddof=1))
+        assert gain["draws in which the encoder is better"] == sum(g > 0 for g in gains)
     assert {"1-NN codes", "probe PCA-50", "probe pixels"} <= table.keys()
     # What was done is kept.
     monkeypatch.setattr(few_labels, "fitted_error", None)
@@ -301,14 +303,15 @@ def test_pairs_begin_with_the_same_last_layer_and_see_the_same_batches(tmp_path,
     monkeypatch.setattr(few_labels, "fitted_error", lambda *args: begun.append(args) or 0.5)
     recipe = Recipe("deep", epochs=1)
     pairs = few_labels.Pairs(Setting(0, tmp_path), recipe, 4, 80)
-    assert pairs.errors(20, 0, 0)["encoder"] == 0.5
-    (scratch, *rest), (encoder, *same) = begun
-    assert all(a is b for a, b in zip(rest, same, strict=True))
-    heads = [model[1].weight.numpy(force=True) for model in (scratch, encoder)]
-    assert np.array_equal(*heads)
-    first = [next(model[0].parameters()).numpy(force=True) for model in (scratch, encoder)]
+    assert pairs.errors(20, 0, 0)["encoder, on the code"] == 0.5
     body = next(pairs.autoencoder.model.encoder.body.parameters()).numpy(force=True)
-    assert np.array_equal(first[1], body) and not np.array_equal(first[0], body)
+    assert len(begun) == 4
+    for (scratch, *rest), (encoder, *same) in (begun[:2], begun[2:]):
+        assert all(a is b for a, b in zip(rest, same, strict=True))
+        heads = [model[1].weight.numpy(force=True) for model in (scratch, encoder)]
+        assert np.array_equal(*heads)
+        first = [next(model[0].parameters()).numpy(force=True) for model in (scratch, encoder)]
+        assert np.array_equal(first[1], body) and not np.array_equal(first[0], body)
 
 
 def test_not_generative(tmp_path):

@@ -147,11 +147,15 @@ def test_an_op_that_fails_is_not_counted_and_what_follows_is() -> None:
 
 @pytest.mark.usefixtures("no_collector")
 def test_a_profile_keeps_nothing_alive() -> None:
+    def alive() -> list[object]:
+        return [o for o in gc.get_objects() if type(o) in (Recorded, mg.Tensor, nn.Linear)]
+
+    before = alive()  # other tests' objects; they are held, so that no new one has their id
+    ids = {id(o) for o in before}
     with mg.profile() as found:
         step(nn.Linear(3, 4), mg.randn(5, 3))
-    alive = [o for o in gc.get_objects() if type(o) in (Recorded, mg.Tensor, nn.Linear)]
     assert found.ops
-    assert not [o for o in alive if type(o) in (Recorded, nn.Linear)]
+    assert not [o for o in alive() if id(o) not in ids]
 
 
 def test_the_table_names_ops_modules_and_the_rest() -> None:

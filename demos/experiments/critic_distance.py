@@ -40,9 +40,7 @@ class Cloud(nn.Module):
         return self.points
 
 
-def run(
-    setting: Setting, *, offsets: tuple[float, ...] = OFFSETS, steps: int = 600
-) -> Finding:
+def run(setting: Setting, *, offsets: tuple[float, ...] = OFFSETS, steps: int = 600) -> Finding:
     """Trains critics between a cloud and the same cloud moved aside, by each method at each offset.
 
     NOTE: in the plane, and not on a line: there a critic that begins with the wrong sign keeps it,

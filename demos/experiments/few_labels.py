@@ -2,7 +2,9 @@
 
 Pairs of trainings of one classifier on the same labelled images, in the same order, with the same
 last layer to begin with: once from the encoder of an autoencoder that has seen all images without
-labels, once from random weights. Beside it, what can be read off the codes without training them.
+labels, once from random weights. The classifier's last layer is on the code, as in the lecture's
+picture; or in its place, on the last hidden layer, past the bottleneck. Beside it, what can be read
+off the codes without training them.
 """
 
 from collections.abc import Mapping
@@ -29,6 +31,8 @@ DRAWS = 10
 RECIPE = Recipe("deep")  # 784-512-256-32
 STEPS, BATCH, LR = 300, 100, 1e-3  # of a classifier's training
 COMPONENTS = 50
+HEADS = {"on the code": True, "on the last hidden layer": False}
+SCRATCH, ENCODER = "scratch", "encoder"
 
 
 def run(
@@ -94,14 +98,16 @@ class Pairs:
         chosen = balanced(self.train.labels, n, np.random.default_rng([seed, n, draw]))
         labelled = (self.train[chosen][0], self.train.labels[chosen])
         classes = len(self.train.classes)
-        mg.manual_seed(1000 * seed + draw)
-        scratch = classifier(deep_autoencoder(self.train.images.shape[1:]), classes)
-        begun = classifier(self.autoencoder.model, classes)
-        begun[1].load_state_dict(scratch[1].state_dict())
-        found = {
-            name: fitted_error(model, *labelled, self.test, self.steps, draw)
-            for name, model in (("scratch", scratch), ("encoder", begun))
-        }
+        found = {}
+        for head, on_code in HEADS.items():
+            mg.manual_seed(1000 * seed + draw)
+            untrained = deep_autoencoder(self.train.images.shape[1:])
+            scratch = classifier(untrained, classes, on_code)
+            begun = classifier(self.autoencoder.model, classes, on_code)
+            begun[1].load_state_dict(scratch[1].state_dict())
+            for start, model in ((SCRATCH, scratch), (ENCODER, begun)):
+                error = fitted_error(model, *labelled, self.test, self.steps, draw)
+                found[f"{start}, {head}"] = error
         labels = labelled[1]
         for name, (x, test) in self.features.items():
             known = (x[chosen], labels, test, self.test.labels)
@@ -140,38 +146,51 @@ def table(rows: list[dict[str, float]]) -> dict[str, Any]:
     """Means and spreads over the draws, and those of the pairs' differences."""
     found: dict[str, Any] = {name: mean_and_spread(row[name] for row in rows) for name in rows[0]}
     del found["core seconds"]
-    gains = [row["scratch"] - row["encoder"] for row in rows]
-    gain = mean_and_spread(gains)
-    found["scratch - encoder"] = {**gain, "standard error": gain["std"] / len(rows) ** 0.5}
-    found["draws in which the encoder is better"] = sum(g > 0 for g in gains)
+    for head in HEADS:
+        gains = [row[f"{SCRATCH}, {head}"] - row[f"{ENCODER}, {head}"] for row in rows]
+        gain = mean_and_spread(gains)
+        found[f"gain, {head}"] = {
+            **gain,
+            "standard error": gain["std"] / len(rows) ** 0.5,
+            "draws in which the encoder is better": sum(g > 0 for g in gains),
+        }
     return found
 
 
 def told(found: Mapping[str, Any]) -> str:
     """A table's result in a few words."""
-    gain = found["scratch - encoder"]
-    return (
-        f"{100 * found['scratch']['mean']:.1f} -> {100 * found['encoder']['mean']:.1f} % error "
-        f"(difference {100 * gain['mean']:.2f} ± {100 * gain['std']:.2f})"
-    )
+    parts = []
+    for head in HEADS:
+        before, after = (100 * found[f"{start}, {head}"]["mean"] for start in (SCRATCH, ENCODER))
+        gain = found[f"gain, {head}"]
+        parts.append(
+            f"{head} {before:.1f} -> {after:.1f} % error "
+            f"(gain {100 * gain['mean']:.2f} ± {100 * gain['standard error']:.2f})"
+        )
+    return ", ".join(parts)
 
 
 def draw_figure(rows: Mapping[int, list[dict[str, float]]]) -> Figure:
     """Every pair as a line; beside them the means of what needs no training of a network."""
     figure = Figure((10.4, 3.8), dpi=100, layout="constrained")
     for axes, (n, found) in zip(figure.subplots(1, len(rows), squeeze=False)[0], rows.items()):
-        for row in found:
-            pair = (100 * row["scratch"], 100 * row["encoder"])
-            axes.plot((0, 1), pair, "o-", color="C0", markersize=4, linewidth=1, alpha=0.6)
+        names = []
+        for place, head in enumerate(HEADS):
+            places = (2 * place, 2 * place + 1)
+            names += [f"{start},\n{head}" for start in ("random", "encoder")]
+            pairs = [
+                [100 * row[f"{start}, {head}"] for start in (SCRATCH, ENCODER)] for row in found
+            ]
+            for pair in pairs:
+                axes.plot(places, pair, "o-", color=f"C{place}", markersize=4, alpha=0.6)
+            for x, mean in zip(places, np.mean(pairs, 0), strict=True):
+                axes.plot([x - 0.25, x + 0.25], [mean] * 2, color="k", linewidth=1.4)
         others = [name for name in found[0] if name.startswith(("1-NN", "probe"))]
-        for place, name in enumerate(others, 2):
+        for place, name in enumerate(others, len(names)):
             errors = [100 * row[name] for row in found]
             axes.plot([place] * len(errors), errors, "o", color="0.6", markersize=4, alpha=0.6)
             axes.plot([place - 0.25, place + 0.25], [np.mean(errors)] * 2, color="k", linewidth=1.4)
-        for place, name in enumerate(("scratch", "encoder")):
-            mean = 100 * np.mean([row[name] for row in found])
-            axes.plot([place - 0.25, place + 0.25], [mean] * 2, color="k", linewidth=1.4)
-        names = ["from\nscratch", "from the\nencoder", *(o.replace(" ", "\n") for o in others)]
+        names += [other.replace(" ", "\n") for other in others]
         axes.set_xticks(range(len(names)), names, fontsize=8)
         axes.set_title(f"{n:,} labels", fontsize=10)
         axes.tick_params(labelsize=8)
