@@ -1,5 +1,6 @@
 """What every test shares: one thread, fixed seeds, hypothesis' profiles, the real data."""
 
+import gc
 import os
 
 # Before anything imports NumPy: the test processes share the cores, so each has one thread.
@@ -7,7 +8,7 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 os.environ["MPLBACKEND"] = "Agg"  # pictures go to files; no test opens a window
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _seeded() -> None:
     """Each test starts from the same random numbers, whichever ran before it."""
     minigrad.manual_seed(0)
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    """Only reference counts free anything."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
 
 
 @pytest.fixture

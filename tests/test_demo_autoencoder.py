@@ -1,11 +1,8 @@
 """The autoencoder's program and its experiments on tiny runs: files, numbers, SIGKILL, errors."""
 
 import csv
-import json
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import matplotlib.image
@@ -21,8 +18,8 @@ from demos.experiments.finding import Finding, Setting
 from minigrad import data
 from models.autoencoder import ARCHITECTURES, linear_autoencoder
 from models.measures import linear
+from tests.demo_runs import contents, run_and_kill, summary
 
-ROOT = Path(__file__).resolve().parent.parent
 # 50 images in batches of 16: the last batch of an epoch is one of 2.
 TINY = [
     *("--limit", "50", "--batch-size", "16", "--epochs", "3", "--model", "linear", "--code", "4"),
@@ -32,20 +29,6 @@ TINY = [
 
 def run(folder: Path, *argv: str) -> int:
     return autoencoder.main([*TINY, "--out", str(folder), *argv])
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    """All files but those with times in them."""
-    files = [p for p in folder.rglob("*") if p.is_file()]
-    return {
-        str(p.relative_to(folder)): p.read_bytes()
-        for p in files
-        if p.name not in ("times.csv", "summary.json")
-    }
-
-
-def summary(folder: Path) -> dict:
-    return json.loads((folder / "summary.json").read_text())
 
 
 @pytest.fixture(scope="module")
@@ -120,30 +103,11 @@ def test_signed_numbers_are_colours():
 
 # ---- killed, stopped, resumed --------------------------------------------------------------------
 
-KILLED = """
-import os, signal, sys
-import demos.autoencoder as program
-
-step, calls = program.train_step, 0
-
-def last(*args):
-    global calls
-    calls += 1
-    if calls == int(sys.argv[1]):
-        os.kill(os.getpid(), signal.SIGKILL)
-    return step(*args)
-
-program.train_step = last
-sys.exit(program.main(sys.argv[2:]))
-"""
-
 
 def test_a_killed_run_ends_with_the_same_bytes(straight, tmp_path):
     """Killed before the tenth batch, of which nine are saved up to the eighth."""
     argv = [*TINY, "--noise", "0.3", "--out", str(tmp_path)]
-    command = [sys.executable, "-c", KILLED, "10", *argv]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    run_and_kill("demos.autoencoder", "demos.autoencoder.train_step", 10, *argv)
     assert autoencoder.main(["--resume", "--out", str(tmp_path)]) == 0
     assert contents(tmp_path) == contents(straight)
     assert summary(tmp_path)["test_mse"] == summary(straight)["test_mse"]

@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +18,8 @@ from demos.run import CommandError
 from demos.training import Stopped
 from minigrad.data import load
 from models.gan import GAN
+from tests.demo_runs import WRITING, contents, run_and_kill
 
-ROOT = Path(__file__).resolve().parent.parent
 TINY = [
     *("--limit", "20", "--batch-size", "8", "--epochs", "2", "--width", "2", "--noise", "3"),
     *("--checkpoint-every", "1"),
@@ -30,15 +28,6 @@ TINY = [
 
 def train(folder: Path, *argv: str) -> int:
     return dcgan.main([*TINY, "--out", str(folder), *argv])
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    """All files but those with times in them."""
-    return {
-        str(p.relative_to(folder)): p.read_bytes()
-        for p in folder.rglob("*")
-        if p.is_file() and p.name not in ("times.csv", "summary.json")
-    }
 
 
 # ---- the program ---------------------------------------------------------------------------------
@@ -50,20 +39,7 @@ def test_a_killed_run_ends_with_the_same_bytes(tmp_path):
     straight, killed = tmp_path / "straight", tmp_path / "killed"
     argv = ("--conditional", "--dataset", "faces")
     assert train(straight, *argv) == 0
-    script = (
-        "import os, signal, sys, minigrad.serialization as s\n"
-        "from demos import dcgan\n"
-        "calls, sync = [], os.fsync\n"
-        "def last(file):\n"
-        "    calls.append(file)\n"
-        "    if len(calls) == 5: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "    return sync(file)\n"
-        "s.os.fsync = last\n"
-        "dcgan.main(sys.argv[1:])\n"
-    )
-    command = [sys.executable, "-c", script, *TINY, *argv, "--out", str(killed)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    run_and_kill("demos.dcgan", WRITING, 5, *TINY, *argv, "--out", str(killed))
     assert not (killed / "summary.json").exists()
     assert dcgan.main(["--resume", "--out", str(killed)]) == 0
     assert contents(killed) == contents(straight)

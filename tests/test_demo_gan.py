@@ -1,11 +1,7 @@
 """The GAN's program on tiny runs: files, an exact continuation, every experiment, errors."""
 
 import csv
-import json
 import math
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +10,8 @@ from PIL import Image
 
 from demos import adversarial, gan
 from minigrad.serialization import load
+from tests.demo_runs import WRITING, contents, run_and_kill, summary
 
-ROOT = Path(__file__).resolve().parent.parent
 TINY = [
     *("--limit", "50", "--batch-size", "12", "--epochs", "3", "--hidden", "8", "--noise", "3"),
     *("--k", "2", "--r1", "0.5", "--checkpoint-every", "1"),
@@ -24,20 +20,6 @@ TINY = [
 
 def train(folder: Path, *argv: str) -> int:
     return gan.main([*TINY, "--out", str(folder), *argv])
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    """All files but those with times in them."""
-    files = [p for p in folder.rglob("*") if p.is_file()]
-    return {
-        str(p.relative_to(folder)): p.read_bytes()
-        for p in files
-        if p.name not in ("times.csv", "summary.json")
-    }
-
-
-def summary(folder: Path) -> dict:
-    return json.loads((folder / "summary.json").read_text())
 
 
 @pytest.fixture(scope="module")
@@ -74,21 +56,8 @@ def test_a_killed_run_ends_with_the_same_bytes(argv, straight, tmp_path):
     if argv:
         straight = tmp_path / "straight"
         assert train(straight, *argv) == 0
-    script = (
-        "import os, signal, sys, minigrad.serialization as s\n"
-        "from demos import gan\n"
-        "calls, sync = [], os.fsync\n"
-        "def last(file):\n"
-        "    calls.append(file)\n"
-        "    if len(calls) == 5: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "    return sync(file)\n"
-        "s.os.fsync = last\n"
-        "gan.main(sys.argv[1:])\n"
-    )
     killed = tmp_path / "killed"
-    command = [sys.executable, "-c", script, *TINY, *argv, "--out", str(killed)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    run_and_kill("demos.gan", WRITING, 5, *TINY, *argv, "--out", str(killed))
     assert not (killed / "summary.json").exists()
     assert gan.main(["--resume", "--out", str(killed)]) == 0
     assert contents(killed) == contents(straight)

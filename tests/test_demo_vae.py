@@ -1,7 +1,6 @@
 """The VAE's program, end to end on tiny runs: files, numbers, SIGKILL, Ctrl-C, errors."""
 
 import csv
-import json
 import os
 import signal
 import subprocess
@@ -17,8 +16,8 @@ from demos import pictures, vae
 from minigrad import data
 from minigrad.serialization import load
 from models.vae import conv_vae
+from tests.demo_runs import ROOT, WRITING, contents, run_and_kill, summary
 
-ROOT = Path(__file__).resolve().parent.parent
 # 50 images in batches of 16: the last batch of an epoch is one of 2.
 TINY = [
     *("--limit", "50", "--batch-size", "16", "--epochs", "3", "--hidden", "8", "--latent", "3"),
@@ -28,20 +27,6 @@ TINY = [
 
 def run(folder: Path, *argv: str) -> int:
     return vae.main([*TINY, "--out", str(folder), *argv])
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    """All files but those with times in them."""
-    files = [p for p in folder.rglob("*") if p.is_file()]
-    return {
-        str(p.relative_to(folder)): p.read_bytes()
-        for p in files
-        if p.name not in ("times.csv", "summary.json")
-    }
-
-
-def summary(folder: Path) -> dict:
-    return json.loads((folder / "summary.json").read_text())
 
 
 def numbers(folder: Path) -> dict:
@@ -213,46 +198,19 @@ def test_evaluation_and_samples_leave_training_as_it_was(tmp_path, straight, mon
 
 # ---- killed, stopped, resumed --------------------------------------------------------------------
 
-# The program as it is, but that the n-th call of a function is the process's last.
-KILLED = """
-import os, signal, sys
-import demos.run, demos.vae, minigrad.serialization
-
-where, n = sys.argv[1], int(sys.argv[2])
-owner, name = {
-    "before a batch's step": (demos.vae, "train_step"),
-    "while writing the checkpoint": (minigrad.serialization.os, "fsync"),
-    "between the checkpoint and the table": (demos.run.Run, "write_table"),
-    "while drawing": (demos.vae.latents, "save_traversal"),
-}[where]
-function, calls = getattr(owner, name), 0
-
-def last(*args, **kwargs):
-    global calls
-    calls += 1
-    if calls == n:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return function(*args, **kwargs)
-
-setattr(owner, name, last)
-sys.exit(demos.vae.main(sys.argv[3:]))
-"""
-
-
-def run_and_kill(folder: Path, where: str, n: int, *argv: str) -> None:
-    command = [sys.executable, "-c", KILLED, where, str(n), "--out", str(folder), *argv]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == -signal.SIGKILL, done.stderr
-
 
 def test_a_killed_run_ends_with_the_same_bytes(straight, tmp_path):
     """Killed early, then four times more in the worst places, then let be."""
-    run_and_kill(tmp_path, "before a batch's step", 3, *TINY)
+
+    def kill(function: str, n: int, *argv: str) -> None:
+        run_and_kill("demos.vae", function, n, *argv, "--out", str(tmp_path))
+
+    kill("demos.vae.train_step", 3, *TINY)
     assert not (tmp_path / "metrics.csv").exists()
-    run_and_kill(tmp_path, "before a batch's step", 7, "--resume")
-    run_and_kill(tmp_path, "while writing the checkpoint", 3, "--resume")
-    run_and_kill(tmp_path, "between the checkpoint and the table", 6, "--resume")
-    run_and_kill(tmp_path, "while drawing", 1, "--resume")
+    kill("demos.vae.train_step", 7, "--resume")
+    kill(WRITING, 3, "--resume")
+    kill("demos.run.Run.write_table", 6, "--resume")  # the checkpoint is written, the table not
+    kill("demos.vae.latents.save_traversal", 1, "--resume")
     done = subprocess.run(
         [sys.executable, "-m", "demos.vae", "--resume", "--out", str(tmp_path)],
         cwd=ROOT, capture_output=True, text=True,
@@ -312,7 +270,7 @@ def error_of(capsys, *argv: str) -> str:
 def test_a_folder_with_a_run_in_it_is_an_error(straight, capsys):
     said = error_of(capsys, "--out", str(straight))
     assert said == (
-        f"python -m demos.vae: error: {straight} holds a run already: "
+        f"python -m demos.vae. error: {straight} holds a run already: "
         "go on with --resume, or choose another --out\n"
     )
 
@@ -349,7 +307,7 @@ def test_a_device_that_is_not_there_is_an_error(tmp_path, capsys, monkeypatch):
 
     monkeypatch.setattr(mg, "device", unavailable)
     said = error_of(capsys, "--device", "cuda", "--out", str(tmp_path))
-    assert said == "python -m demos.vae: error: --device cuda: no CUDA device was found\n"
+    assert said == "python -m demos.vae. error: --device cuda: no CUDA device was found\n"
 
 
 def test_an_unknown_device_is_an_error(tmp_path, capsys):

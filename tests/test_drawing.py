@@ -589,14 +589,6 @@ def test_a_leaf_alone_can_be_drawn(tmp_path: Path) -> None:
 # ---- what is left behind -------------------------------------------------------------------------
 
 
-@pytest.fixture
-def no_collector() -> Iterator[None]:
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
-
-
 @pytest.mark.usefixtures("no_collector")
 def test_a_drawing_keeps_nothing_alive_and_makes_no_cycles(tmp_path: Path) -> None:
     def nodes() -> int:

@@ -3,7 +3,7 @@
 import gc
 import itertools
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,15 +18,6 @@ from minigrad.backend import exclusive, overlaps_itself, storage
 
 def leaf(*values: float, dtype: Any = np.float64) -> mg.Tensor:
     return mg.tensor(list(values), dtype=dtype, requires_grad=True)
-
-
-@pytest.fixture
-def no_collector() -> Iterator[None]:
-    """Only reference counts free anything."""
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
 
 
 class Watched:

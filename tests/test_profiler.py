@@ -1,7 +1,6 @@
 """profile(): what it counts, and that it leaves the engine as it was."""
 
 import gc
-from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -16,14 +15,6 @@ from minigrad.recorded import Recorded
 
 def step(net: nn.Module, x: mg.Tensor) -> None:
     net(x).sum().backward()
-
-
-@pytest.fixture
-def no_collector() -> Iterator[None]:
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
 
 
 class Pair(nn.Module):

@@ -90,3 +90,28 @@ def test_a_command_that_does_not_exist_is_found_out(command: str, fault: str | N
     found = shell_faults("p.md", f"```sh\n{command}\n```\n")
     assert len(found) == (fault is not None)
     assert fault is None or fault in found[0]
+
+
+# ---- docs/lecture.md: every name is defined where its link leads, every experiment exists --------
+
+
+def lecture_rows() -> list[list[str]]:
+    lines = (ROOT / "docs/lecture.md").read_text("utf-8").splitlines()
+    cells = [re.split(r"(?<!\\)\|", line)[1:-1] for line in lines if line.startswith("| ")]
+    return [row for row in cells if "---" not in row[0] and "on the slide" not in row[0]]
+
+
+def test_the_lecture_names_what_is_in_the_source() -> None:
+    for _, source, _ in lecture_rows():
+        for name, link in re.findall(r"\[`([^`]+)`\]\(([^)]+)\)", source):
+            text = (ROOT / "docs" / link).read_text("utf-8")
+            last = re.escape(name.rpartition(".")[2])
+            defined = rf"^\s*(def|class) {last}\b|^{last}\b.* = "
+            assert re.search(defined, text, re.M), f"{name} is not defined in {link}"
+
+
+def test_the_lecture_names_all_experiments() -> None:
+    from demos.experiments.__main__ import entries
+
+    named = {name for *_, cell in lecture_rows() for name in re.findall(r"`([^`]+)`", cell)}
+    assert named == set(entries())
