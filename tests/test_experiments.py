@@ -12,7 +12,7 @@ from demos import cli
 from demos.experiments import __main__ as everything
 from demos.experiments import k_steps, runs
 from demos.experiments.finding import Finding
-from demos.run import CommandError
+from demos.run import CommandError, Run
 
 
 def test_results_are_kept_and_not_made_again(tmp_path):
@@ -145,8 +145,13 @@ def test_the_table_has_a_row_for_each_result(two_programs, tmp_path, capsys):
     assert "has no results" in capsys.readouterr().err
     everything.main(["b", *out])
     capsys.readouterr()
+    Run(tmp_path / "net", resume=True).write_table(
+        "times.csv",
+        [{"epoch": 0, "batch": 5, "seconds": 2.0}, {"epoch": 1, "batch": 0, "seconds": 3.14}],
+    )
     assert everything.main(["--table", *out]) == 0
-    _, _, row = capsys.readouterr().out.splitlines()
+    _, _, row, _, *kept = capsys.readouterr().out.splitlines()
+    assert kept == ["| network | epochs | seconds |", "| --- | --- | --- |", "| `net` | 1 | 3 |"]
     command = "`python -m demos.some --experiment b --seed 0`"
     assert row == f"| claim | result | beside | {command} | 0.0 |"
 

@@ -4,7 +4,7 @@
     python -m demos.experiments quick                does all that take less than a minute each
     python -m demos.experiments all                  does all: hours
     python -m demos.experiments bound pca            does these two
-    python -m demos.experiments --table              the table of what is found in --out
+    python -m demos.experiments --table              the tables of what is found in --out
 
 Those that are done, with the same data set and seed, are not done again. Each writes NAME.png and
 NAME.json; those of many trainings keep each as it is done, and go on from there when they are
@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 from demos import cli
 from demos.experiments.finding import Experiment, Setting, command_of, perform
-from demos.run import CommandError
+from demos.run import CommandError, Run
 from minigrad import data
 
 PROGRAMS = ("autoencoder", "vae", "gan", "dcgan")  # in the order of the lecture
@@ -71,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     try:
         if args.table:
-            print(table(Path(args.out), entries()))
+            print(table(Path(args.out), entries()), networks(Path(args.out)), sep="\n\n")
         elif args.names:
             do(args)
         else:
@@ -140,14 +140,33 @@ def listed() -> str:
 
 def table(folder: Path, known: dict[str, Entry]) -> str:
     """The results in a folder as a Markdown table, in the order of the lecture."""
-    rows = [found for name in known if (found := read(folder / f"{name}.json"))]
-    if not rows:
+    found = [result for name in known if (result := read(folder / f"{name}.json"))]
+    if not found:
         raise CommandError(f"{folder} has no results")
-    lines = ["| the lecture | measured | beside it | command | seconds |", "| --- " * 5 + "|"]
-    for row in rows:
-        cells = row["claim"], row["result"], row["beside"], f"`{row['command']}`", row["seconds"]
-        lines.append("| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join(lines)
+    rows = [
+        (f["claim"], f["result"], f["beside"], f"`{f['command']}`", f["seconds"]) for f in found
+    ]
+    return markdown(("the lecture", "measured", "beside it", "command", "seconds"), rows)
+
+
+def networks(folder: Path) -> str:
+    """The networks that are kept in a folder for all experiments to share, as a Markdown table.
+
+    Whoever needs one first trains it: its time is in no other experiment's seconds.
+    """
+    runs = [Run(path.parent, resume=True) for path in sorted(folder.glob("*/times.csv"))]
+    rows = []
+    for run in runs:
+        last = run.read_table("times.csv")[-1]
+        rows.append((f"`{run.folder.name}`", last["epoch"], f"{float(last['seconds']):.0f}"))
+    return markdown(("network", "epochs", "seconds"), rows)
+
+
+def markdown(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """A table."""
+    cells = [[str(cell).replace("|", "\\|") for cell in row] for row in (head, *rows)]
+    cells.insert(1, ["---"] * len(head))
+    return "\n".join(f"| {' | '.join(row)} |" for row in cells)
 
 
 if __name__ == "__main__":

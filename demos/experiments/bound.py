@@ -161,13 +161,13 @@ def waterfall(axes: Any, found: Found, iwae: Mapping[int, Array], i: int) -> Non
     for at, start, end, colour in ((1, rec, elbo, "C1"), (2, elbo, log_p, "C2")):
         axes.bar(at, end - start, bottom=start, color=colour, width=0.7)
     texts = {
-        "E_q[log p(x|z)]": (1, rec, "bottom"),
-        "ELBO": (1, elbo, "top"),
-        "log p(x)": (2.1, log_p, "bottom"),
+        "E_q[log p(x|z)]": (0.65, rec, "bottom"),
+        "ELBO": (0.65, elbo, "top"),
+        "log p(x)": (1.65, log_p, "bottom"),
     }
     for name, (at, level, side) in texts.items():
         axes.axhline(level, color="0.6", linewidth=0.8, linestyle=":")
-        axes.text(at, level, f"{name} = {level:.2f}", ha="center", va=side, fontsize=8)
+        axes.text(at, level, f"{name} = {level:.2f}", va=side, fontsize=8)
     for bound in iwae.values():
         axes.plot(3, bound[:, i].mean(), "C0_", markersize=14, markeredgewidth=1.5)
     axes.set_xlim(0.3, 3.5)
