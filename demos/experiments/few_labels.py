@@ -172,12 +172,13 @@ def told(found: Mapping[str, Any]) -> str:
 
 def draw_figure(rows: Mapping[int, list[dict[str, float]]]) -> Figure:
     """Every pair as a line; beside them the means of what needs no training of a network."""
-    figure = Figure((10.4, 3.8), dpi=100, layout="constrained")
+    figure = Figure((12.4, 4), dpi=100, layout="constrained")
     for axes, (n, found) in zip(figure.subplots(1, len(rows), squeeze=False)[0], rows.items()):
         names = []
         for place, head in enumerate(HEADS):
             places = (2 * place, 2 * place + 1)
-            names += [f"{start},\n{head}" for start in ("random", "encoder")]
+            layer = head.removeprefix("on the ").replace(" ", "\n")
+            names += [f"{start},\n{layer}" for start in ("random", "encoder")]
             pairs = [
                 [100 * row[f"{start}, {head}"] for start in (SCRATCH, ENCODER)] for row in found
             ]

@@ -28,6 +28,7 @@ class Recipe:
     beta: float
     dynamic: bool
     activation: str
+    hidden: tuple[int, ...]
     limit: int | None
     seed: int
 
@@ -37,8 +38,9 @@ class Recipe:
         beta = f"-beta{self.beta:g}" if self.beta != 1 else ""
         dynamic = "-dynamic" if self.dynamic else ""
         units = f"-{self.activation}" if self.activation != "relu" else ""
+        widths = "".join(f"-{width}" for width in self.hidden)
         limit = f"-first{self.limit}" if self.limit else ""
-        what = f"{self.dataset}-{self.model}-{self.latent}{beta}{dynamic}{units}{limit}"
+        what = f"{self.dataset}-{self.model}{widths}-{self.latent}{beta}{dynamic}{units}{limit}"
         return f"vae-{what}-{self.epochs}epochs-{self.seed}"
 
 
@@ -52,6 +54,7 @@ def trained(
     beta: float = 1.0,
     dynamic: bool = False,
     activation: str = "relu",
+    hidden: tuple[int, ...] = (),
     limit: int | None = None,
 ) -> VAE:
     """The VAE of this recipe, trained with Adam: its run is kept in the setting's folder.
@@ -60,15 +63,19 @@ def trained(
     likelihood Bernoulli for grey images and Gaussian for colour. With `dynamic` the pixels are
     drawn at every use, each being 1 with the probability that its grey level is: p(x) is then a
     probability of black and white images. `activation` is of the mlp: relu, or tanh as in the paper
-    (a smooth decoder).
+    (a smooth decoder); so are the widths of `hidden` layers, if not the usual one.
     """
-    recipe = Recipe(dataset, model, latent, epochs, beta, dynamic, activation, limit, setting.seed)
+    recipe = Recipe(
+        dataset, model, latent, epochs, beta, dynamic, activation, hidden, limit, setting.seed
+    )
     images, _ = datasets.load(dataset, setting.data_dir, limit)
     mg.manual_seed(setting.seed)
     shape = images.images.shape[1:]
     likelihood = "bernoulli" if shape[0] == 1 else "gaussian"
     options: dict[str, Any] = {"likelihood": likelihood, "beta": beta}
     if model == "mlp":
+        if hidden:
+            options["hidden"] = hidden
         vae = mlp_vae(shape, latent, activation=ACTIVATIONS[activation], **options)
     else:
         vae = conv_vae(shape, latent, **options)
