@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from demos import cli
 from demos.experiments import __main__ as everything
 from demos.experiments import k_steps, runs
-from demos.experiments.finding import Finding
+from demos.experiments.finding import Finding, write_json
 from demos.run import CommandError, Run
 
 
@@ -149,9 +149,11 @@ def test_the_table_has_a_row_for_each_result(two_programs, tmp_path, capsys):
         "times.csv",
         [{"epoch": 0, "batch": 5, "seconds": 2.0}, {"epoch": 1, "batch": 0, "seconds": 3.14}],
     )
+    runs = {name: {"numbers": {"core seconds": took}} for name, took in (("a", 1000), ("b", 0.7))}
+    write_json(tmp_path / "some-runs.json", runs)
     assert everything.main(["--table", *out]) == 0
-    _, _, row, _, *kept = capsys.readouterr().out.splitlines()
-    assert kept == ["| network | epochs | seconds |", "| --- | --- | --- |", "| `net` | 1 | 3 |"]
+    _, _, row, _, _, _, *kept = capsys.readouterr().out.splitlines()
+    assert kept == ["| `net` | 1 epochs | 3 |", "| `some-runs.json` | 2 runs | 1,001 of one core |"]
     command = "`python -m demos.some --experiment b --seed 0`"
     assert row == f"| claim | result | beside | {command} | 0.0 |"
 

@@ -71,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     try:
         if args.table:
-            print(table(Path(args.out), entries()), networks(Path(args.out)), sep="\n\n")
+            print(table(Path(args.out), entries()), kept(Path(args.out)), sep="\n\n")
         elif args.names:
             do(args)
         else:
@@ -149,17 +149,25 @@ def table(folder: Path, known: dict[str, Entry]) -> str:
     return markdown(("the lecture", "measured", "beside it", "command", "seconds"), rows)
 
 
-def networks(folder: Path) -> str:
-    """The networks that are kept in a folder for all experiments to share, as a Markdown table.
+def kept(folder: Path) -> str:
+    """What experiments keep in a folder, as a Markdown table: trained networks, which all share,
+    and runs of which a table of theirs is made.
 
-    Whoever needs one first trains it: its time is in no other experiment's seconds.
+    Their times are in no experiment's seconds but the one's that did the work.
     """
-    runs = [Run(path.parent, resume=True) for path in sorted(folder.glob("*/times.csv"))]
-    rows = []
-    for run in runs:
-        last = run.read_table("times.csv")[-1]
-        rows.append((f"`{run.folder.name}`", last["epoch"], f"{float(last['seconds']):.0f}"))
-    return markdown(("network", "epochs", "seconds"), rows)
+    rows: list[tuple[str, str, str]] = []
+    for path in sorted(folder.glob("*/times.csv")):
+        last = Run(path.parent, resume=True).read_table("times.csv")[-1]
+        rows.append((f"`{path.parent.name}`", f"{last['epoch']} epochs", seconds(last["seconds"])))
+    for path in sorted(folder.glob("*-runs.json")):
+        runs = (read(path) or {}).values()
+        total = sum(run["numbers"]["core seconds"] for run in runs)
+        rows.append((f"`{path.name}`", f"{len(runs)} runs", f"{seconds(total)} of one core"))
+    return markdown(("kept", "is of", "seconds"), rows)
+
+
+def seconds(value: str | float) -> str:
+    return f"{float(value):,.0f}"
 
 
 def markdown(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
