@@ -24,9 +24,8 @@ from models.measures.linear import pca
 from models.vae import VAE, conv_vae, mlp_vae
 
 CLAIM = "different dimensions of z encode interpretable factors (smile, pose); it is no theorem"
-FOLLOWED = (
-    0.5  # R^2 of a single latent from which it follows a factor, and of all for it to be there
-)
+# The R^2 of a single latent from which on it follows a factor, and of all for it to be there.
+FOLLOWED = 0.5
 TURNS = 10
 FITTED = 10_000  # training images that PCA sees
 STEPS, REACH = 9, 3.0  # of a traversal
