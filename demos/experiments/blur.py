@@ -131,7 +131,8 @@ def draw_spectra(axes: Axes, sets: Mapping[str, Images]) -> None:
     axes.set_yscale("log")
     axes.set_xlabel("cycles per pixel", fontsize=9)
     axes.set_title("power at each frequency, data's being 1", fontsize=10)
-    axes.legend(frameon=False, fontsize=8, ncols=2)
+    axes.set_ylim(top=100)  # room for the legend
+    axes.legend(frameon=False, fontsize=8, ncols=2, loc="upper left")
     plain(axes)
 
 

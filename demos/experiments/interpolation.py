@@ -198,7 +198,7 @@ def draw(
     way.legend(frameon=False, fontsize=9)
     names = sorted(middle, key=lambda name: -middle[name]["distance to data"])
     far.barh(names, [middle[name]["distance to data"] for name in names], color="C0", alpha=0.7)
-    far.set_title("median distance to the nearest training image, in features", fontsize=10)
+    far.set_title("median distance to nearest training image", fontsize=10)
     for axes in (way, far):
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(labelsize=9, colors="0.35")
