@@ -204,7 +204,7 @@ def checked(found: Finding, folder: Path) -> Finding:
 
 def test_pca(tmp_path):
     """Few steps: what is learned is far from PCA, and that is what is said."""
-    how = {"most": 3, "epochs": 2, "batch": 10, "limit": 100}
+    how = {"most": 3, "steps": 20, "batch": 10, "limit": 100}  # 2 epochs
     found = checked(pca.run(Setting(0, tmp_path), **how), tmp_path)
     train, test = (flat(data.load("glyphs", split, limit=100)) for split in ("train", "test"))
     exact = linear.pca(train, 3)
@@ -239,7 +239,7 @@ def test_depth(tmp_path):
 
 
 def test_few_labels(tmp_path, monkeypatch):
-    how = {"draws": 2, "steps": 4, "epochs": 1, "sizes": (20,), "limit": 80}
+    how = {"draws": 2, "steps": 4, "epochs": 1, "sizes": (20, 40), "limit": 80}
     found = checked(few_labels.run(Setting(0, tmp_path), **how), tmp_path)
     table = found.numbers["20 labels"]
     pairs = found.numbers["each draw"]["20 labels"]

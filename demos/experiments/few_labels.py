@@ -61,19 +61,11 @@ def run(
         **tables,
         "each draw": {f"{n} labels": rows[n] for n in sizes},
     }
-    result = "; ".join(f"{name}: {told(found)}" for name, found in tables.items())
+    result, beside = (f"{head}: {told(tables, head)}" for head in HEADS)
     control = {
         name: {key: found[key]["mean"] for key in found if key.startswith(("1-NN", "probe"))}
         for name, found in tables.items()
     }
-    beside = "codes (pixels), " + "; ".join(
-        f"{name}: "
-        + ", ".join(
-            f"{way} {100 * found[f'{way} codes']:.1f} % ({100 * found[f'{way} pixels']:.1f})"
-            for way in ("1-NN", "probe")
-        )
-        for name, found in control.items()
-    )
     return Finding(CLAIM, result, beside, numbers, control, draw_figure(rows))
 
 
@@ -157,16 +149,14 @@ def table(rows: list[dict[str, float]]) -> dict[str, Any]:
     return found
 
 
-def told(found: Mapping[str, Any]) -> str:
-    """A table's result in a few words."""
+def told(tables: Mapping[str, Mapping[str, Any]], head: str) -> str:
+    """The pairs' results in a few words."""
     parts = []
-    for head in HEADS:
+    for name, found in tables.items():
         before, after = (100 * found[f"{start}, {head}"]["mean"] for start in (SCRATCH, ENCODER))
         gain = found[f"gain, {head}"]
-        parts.append(
-            f"{head} {before:.1f} -> {after:.1f} % error "
-            f"(gain {100 * gain['mean']:.2f} ± {100 * gain['standard error']:.2f})"
-        )
+        spread = f"{100 * gain['mean']:.2f} ± {100 * gain['standard error']:.2f}"
+        parts.append(f"{name} {before:.1f} -> {after:.1f} % (gain {spread})")
     return ", ".join(parts)
 
 
