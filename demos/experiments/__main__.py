@@ -27,11 +27,7 @@ from minigrad import data
 
 PROGRAMS = ("autoencoder", "vae", "gan", "dcgan")  # in the order of the lecture
 # Less than a minute each on the drawn data sets, on one core.
-QUICK = (
-    "optimal-discriminator",
-    "flat-gradient",
-    "critic-distance",
-)
+QUICK = ("reparameterization", "optimal-discriminator", "flat-gradient", "critic-distance")
 
 
 class Entry(NamedTuple):

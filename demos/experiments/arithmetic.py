@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from demos import datasets
 from demos.experiments import attributes, dcgans
 from demos.experiments.attributes import Person
-from demos.experiments.conditional import core_seconds
 from demos.experiments.finding import Finding, Setting
 from demos.experiments.panels import show
 from demos.run import CommandError
@@ -110,8 +109,8 @@ def run(
         way: {n: s.ways[way].numbers() for n, s in solved.items()} for way in (RANDOM, PIXELS)
     }
     numbers["samples"] = {"strangeness": attributes.strangeness(images, pool.factors)}
-    seconds = core_seconds(setting, "faces", limit=limit, **recipe)
-    numbers["core seconds of the GAN's training"] = seconds
+    seconds = dcgans.core_seconds(setting, "faces", limit=limit, **recipe)
+    numbers["core seconds of the GAN's training"] = sum(seconds)
     numbers["reader, on held-out faces"] = attributes.quality(reader, test)
     singles = {n: s.ways[LATENTS].numbers() for n, s in single.items()}
     result = "wanted attributes in " + ", ".join(

@@ -15,7 +15,6 @@ from demos.experiments import dcgans
 from demos.experiments.finding import Finding, Setting
 from demos.experiments.judge import Judge, judge_of
 from demos.experiments.panels import show
-from demos.run import Run
 from minigrad.data import ImageDataset
 from models.gan import GAN
 from models.measures.linear import nearest_neighbour_error
@@ -59,7 +58,9 @@ def run(
         "agreement with the asked label": float(right.mean()),
         "1-NN error, trained on samples": errors["samples"],
         "samples": samples,
-        "core seconds of training": core_seconds(setting, name, conditional=True, **recipe),
+        "core seconds of training": sum(
+            dcgans.core_seconds(setting, name, conditional=True, **recipe)
+        ),
         "agreement by class": shares,
         "measures": judge.measure(images),
     }
@@ -79,12 +80,6 @@ def run(
     )
     picture = draw(rows(gan, len(shares)), shares)
     return Finding(CLAIM, result, beside, numbers, control, picture)
-
-
-def core_seconds(setting: Setting, name: str, **recipe: Any) -> float:
-    """What the training of a kept DCGAN took."""
-    table = Run(dcgans.folder_of(setting, name, **recipe), resume=True).read_table("metrics.csv")
-    return sum(float(row["core_seconds"]) for row in table)
 
 
 def neighbour_error(images: Array, labels: Array, test: ImageDataset) -> float:

@@ -12,7 +12,6 @@ from demos.experiments import dcgans, vaes
 from demos.experiments.finding import Finding, Setting
 from demos.experiments.judge import Judge, judge_of
 from demos.pictures import tiles
-from demos.run import Run
 from demos.training import random_numbers
 from models.gan import GAN
 from models.measures.neighbours import memorisation, memoriser, nearest
@@ -36,8 +35,7 @@ def run(
     judge = judge_of(setting, "glyphs")
     gan = dcgans.trained(setting, name, limit=limit, **changes)
     folder = dcgans.folder_of(setting, name, limit=limit, **changes)
-    table = Run(folder, resume=True).read_table("metrics.csv")
-    seconds = [float(row["core_seconds"]) for row in table]
+    seconds = dcgans.core_seconds(setting, name, limit=limit, **changes)
     curve = [judge.measure(drawn(e, n, seed)) for e in dcgans.after_each_epoch(gan, folder)]
     images, found = drawn(gan, n, seed), curve[-1]
     control = judge.controls(n)

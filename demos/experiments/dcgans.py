@@ -138,6 +138,12 @@ def folder_of(
     return setting.folder / "-".join(["dcgan", dataset, *sorted(parts), str(setting.seed)])
 
 
+def core_seconds(setting: Setting, dataset: str, **what: Any) -> list[float]:
+    """The seconds of one core that each epoch took of what `trained` keeps with these arguments."""
+    table = Run(folder_of(setting, dataset, **what), resume=True).read_table("metrics.csv")
+    return [float(row["core_seconds"]) for row in table]
+
+
 def sampler(gan: GAN) -> nn.Module:
     """The generator that `gan.sample` uses."""
     return gan.generator if gan.average is None else gan.average.module
