@@ -33,7 +33,7 @@ def pool():
     z = rng.choice([-0.6, 0.6], (400, 3)) + rng.normal(0, 0.02, (400, 3))
     z[:, 0] += 0.6 - 0.25 * (z[:, 0] > 0)  # neutral, or a smile
     images = draw(z)
-    return arithmetic.Pool(z.astype(np.float32), images, read(images))
+    return arithmetic.Pool(z.astype(np.float32), images, read(images), read(images))
 
 
 @pytest.mark.parametrize("name", arithmetic.EQUATIONS)
@@ -58,8 +58,28 @@ def test_exemplars_are_of_the_kind_and_differ(pool):
     assert len(np.unique(chosen)) > 20
 
 
+def test_exemplars_are_the_clearest(pool):
+    person = Person(woman=True, smiling=True, glasses=False)
+    around = {**pool.factors, "gender": np.linspace(0, 1, len(pool.z))}
+    chosen = arithmetic.choose(
+        pool._replace(around=around), person, 500, 3, np.random.default_rng(0)
+    )
+    fitting = np.flatnonzero(person.among(pool.factors, sure=True))
+    assert len(fitting) > arithmetic.CHOICE
+    assert np.unique(chosen).tolist() == fitting[-arithmetic.CHOICE :].tolist()
+
+
+def test_what_is_around_a_sample_is_a_mean_over_its_neighbours():
+    found = arithmetic.sampled(500, 3, draw, read, np.random.default_rng(0))
+    off = found.around["smile"] - found.factors["smile"]
+    assert off.std() == pytest.approx(arithmetic.NUDGES**-0.5, rel=0.1)
+    assert abs(off.mean()) < 0.1
+    np.testing.assert_array_equal(draw(found.z), found.images)
+
+
 def test_too_few_exemplars_are_an_error(pool):
-    few = arithmetic.Pool(pool.z[:2], pool.images[:2], read(pool.images[:2]))
+    read_in = read(pool.images[:2])
+    few = arithmetic.Pool(pool.z[:2], pool.images[:2], read_in, read_in)
     with pytest.raises(CommandError, match="the GAN has learned too little"):
         arithmetic.choose(few, Person(woman=True), 5, 3, np.random.default_rng(0))
 
@@ -99,6 +119,9 @@ def test_a_person_is_told_by_far_or_by_half():
     smiling = Person(woman=True, smiling=True, glasses=False)
     assert smiling.among(factors).tolist() == [True, True, False, False, False]
     assert smiling.among(factors, sure=True).tolist() == [True, False, False, False, False]
+    assert smiling.clarity(factors).tolist() == pytest.approx([0.9, 0.5, 0.4, 0, -0.9])
+    neutral = Person(woman=False, smiling=False, glasses=True)
+    assert neutral.clarity(factors).tolist() == pytest.approx([-0.8, 0, -0.8, -0.8, -0.8])
     sad = Person(woman=True, smiling=False)
     assert not sad.among(factors).any()
     assert Person(woman=False).among(factors).tolist() == [False, False, True, False, False]

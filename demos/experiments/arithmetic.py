@@ -20,6 +20,10 @@ CLAIM = (
     "arithmetic on averaged latents changes a smile, or glasses, and leaves the rest of the face"
 )
 TRIALS, EXEMPLARS, SAMPLES = 200, 3, 10_000
+CHOICE = 30  # the clearest samples, of which each trial takes its exemplars
+NUDGES = 8  # of a latent, to see whether its neighbours are the same person
+# NOTE: with the usual recipe, of 24 channels, 46 % are smiling men, and 52 % after 24 epochs.
+RECIPE = {"epochs": 10, "batch_size": 32, "width": 32, "lr": 2e-4, "falling": False}
 LATENTS, RANDOM, PIXELS = "latents", "random vector", "pixels"
 SHOWN = 16  # trials in the picture
 Array = NDArray[Any]
@@ -56,11 +60,13 @@ EQUATIONS = {
 
 
 class Pool(NamedTuple):
-    """Samples to take exemplars from: latents (N, noise), images and the factors read in them."""
+    """Samples to take exemplars from: latents (N, noise), images and the factors read in them, and
+    the mean of those that are read around each latent."""
 
     z: Array
     images: Array
     factors: attributes.Factors
+    around: attributes.Factors
 
 
 class Solution(NamedTuple):
@@ -95,12 +101,11 @@ def run(
     """
     faces, test = datasets.load("faces", limit=limit)
     reader = attributes.trained_reader(setting, faces, epochs=reader_epochs)
+    recipe = {**RECIPE, **recipe}
     gan = dcgans.trained(setting, "faces", limit=limit, **recipe)
     draw, read = partial(dcgans.decode, gan), partial(attributes.read, reader)
     rng = np.random.default_rng(setting.seed)
-    z = rng.standard_normal((samples, gan.noise), np.float32)
-    images = draw(z)
-    pool = Pool(z, images, read(images))
+    pool = sampled(samples, gan.noise, draw, read, rng)
     solved = {n: solve(e, pool, draw, read, rng) for n, e in EQUATIONS.items()}
     single = {n: solve(e, pool, draw, read, rng, exemplars=1) for n, e in EQUATIONS.items()}
 
@@ -108,7 +113,7 @@ def run(
     controls = {
         way: {n: s.ways[way].numbers() for n, s in solved.items()} for way in (RANDOM, PIXELS)
     }
-    numbers["samples"] = {"strangeness": attributes.strangeness(images, pool.factors)}
+    numbers["samples"] = {"strangeness": attributes.strangeness(pool.images, pool.factors)}
     seconds = dcgans.core_seconds(setting, "faces", limit=limit, **recipe)
     numbers["core seconds of the GAN's training"] = sum(seconds)
     numbers["reader, on held-out faces"] = attributes.quality(reader, test)
@@ -131,7 +136,7 @@ def solve(
     equation: Equation, pool: Pool, draw: Draw, read: Read, rng: np.random.Generator,
     trials: int = TRIALS, exemplars: int = EXEMPLARS,
 ) -> Solution:  # fmt: skip
-    """Solves an equation `trials` times, by different exemplars.
+    """Solves an equation `trials` times, by exemplars drawn anew.
 
     NOTE: the mean of three latents from N(0, I) has a third of their variance; plus, minus and base
     together have all of it again, and so look to the generator like any other latent.
@@ -149,6 +154,15 @@ def solve(
     return Solution(shown, means, ways)
 
 
+def sampled(n: int, noise: int, draw: Draw, read: Read, rng: np.random.Generator) -> Pool:
+    """n samples, and what is around them: latents at a distance of N(0, I)."""
+    z = rng.standard_normal((n, noise), np.float32)
+    images = draw(z)
+    nudged = [read(draw(z + rng.standard_normal(z.shape, np.float32))) for _ in range(NUDGES)]
+    around = {name: np.mean([factors[name] for factors in nudged], 0) for name in nudged[0]}
+    return Pool(z, images, read(images), around)
+
+
 def combined(plus: Array, minus: Array, base: Array) -> Array:
     return base + plus - minus
 
@@ -163,7 +177,8 @@ def as_long(x: Array, other: Array) -> Array:
 def choose(
     pool: Pool, person: Person, trials: int, exemplars: int, rng: np.random.Generator
 ) -> Array:
-    """Indices (trials, exemplars) of samples that surely show such a person.
+    """Indices (trials, exemplars) of samples that surely show such a person, and whose neighbours
+    do: of what a picture shows by chance, the mean of latents has nothing.
 
     Raises CommandError if there are too few.
     """
@@ -173,6 +188,8 @@ def choose(
             f"arithmetic: {len(fitting)} of {len(pool.z):,} samples are surely a {person}, of "
             f"{exemplars} that are needed: the GAN has learned too little"
         )
+    clearest = np.argsort(-person.clarity(pool.around)[fitting], kind="stable")[:CHOICE]
+    fitting = fitting[clearest]
     return np.stack([rng.choice(fitting, exemplars, replace=False) for _ in range(trials)])
 
 

@@ -67,10 +67,25 @@ class Person(NamedTuple):
             found = found & (np.abs(smile) < 0.15)
         return found
 
+    def clarity(self, factors: Factors) -> NDArray[Any]:
+        """How clearly faces (N,) show such a person: the least of what is asked; 1 is the most."""
+        parts = [towards(factors["gender"], self.woman)]
+        if self.glasses is not None:
+            parts.append(towards(factors["glasses"], self.glasses))
+        if self.smiling is not None:
+            smile = factors["smile"]
+            parts.append(smile if self.smiling else 1 - 2 * np.abs(smile))
+        least: NDArray[Any] = np.min(parts, axis=0)
+        return least
+
 
 def switched(values: NDArray[Any], on: bool, sure: bool) -> NDArray[Any]:
     """Which of the numbers from 0 to 1 mean on, or off."""
-    return (values if on else 1 - values) > (0.9 if sure else 0.5)
+    return towards(values, on) > (0.9 if sure else 0.5)
+
+
+def towards(values: NDArray[Any], on: bool) -> NDArray[Any]:
+    return values if on else 1 - values
 
 
 class Reader(nn.Module):
