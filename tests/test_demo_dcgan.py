@@ -249,8 +249,9 @@ def test_guidelines_are_undone_one_at_a_time(small, monkeypatch):
     monkeypatch.setattr(dcgans, "build", noted)
     found = guidelines.run(small, seeds=1, steps=2, n=50, width=2, jobs=1)
     assert built[:5] == list(guidelines.UNDONE.values())
-    assert list(found.numbers["table"]) == list(guidelines.UNDONE)
-    distances = [row["frechet"]["mean"] for row in found.numbers["table"].values()]
+    table = found.numbers["tables"]["glyphs"]
+    assert list(table) == list(guidelines.UNDONE)
+    distances = [row["frechet"]["mean"] for row in table.values()]
     assert len(set(distances)) == len(distances)
     assert found.control["real"]["frechet"] < min(distances)
     pictures = np.random.default_rng(0).integers(0, 256, (2, 3, 4, 4)) / 255

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from demos import cli
 from demos.experiments import __main__ as everything
-from demos.experiments import k_steps, runs
+from demos.experiments import k_steps, runs, tables
 from demos.experiments.finding import Finding, write_json
 from demos.run import CommandError, Run
 
@@ -156,6 +156,15 @@ def test_the_table_has_a_row_for_each_result(two_programs, tmp_path, capsys):
     assert kept == ["| `net` | 1 epochs | 3 |", "| `some-runs.json` | 2 runs | 1,001 of one core |"]
     command = "`python -m demos.some --experiment b --seed 0`"
     assert row == f"| claim | result | beside | {command} | 0.0 |"
+
+
+def test_what_was_measured_over_seeds_has_a_table():
+    row = {"modes": {"mean": 7.6, "std": 0.54772}, "kl": None, "each seed": [8, 8, 7]}
+    found = {"experiment": "modes", "numbers": {"tables": {"ring": {"first": row, "none": {}}}}}
+    assert tables.spreads(found) == [
+        "| modes: ring | modes |\n| --- | --- |\n| first | 7.6 ± 0.55 |\n| none |  |"
+    ]
+    assert tables.spreads({"numbers": {}}) == []
 
 
 def test_a_name_that_is_none(two_programs, capsys):

@@ -4,7 +4,7 @@
     python -m demos.experiments quick                does all that take less than a minute each
     python -m demos.experiments all                  does all: hours
     python -m demos.experiments bound pca            does these two
-    python -m demos.experiments --table              the tables of what is found in --out
+    python -m demos.experiments --table              what is found in --out, as tables
 
 Those that are done, with the same data set and seed, are not done again. Each writes NAME.png and
 NAME.json; those of many trainings keep each as it is done, and go on from there when they are
@@ -12,17 +12,17 @@ stopped. With --dataset all take that data set, else each its own.
 """
 
 import argparse
-import json
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from demos import cli
+from demos.experiments import tables
 from demos.experiments.finding import Experiment, Setting, command_of, perform
-from demos.run import CommandError, Run
+from demos.run import CommandError
 from minigrad import data
 
 PROGRAMS = ("autoencoder", "vae", "gan", "dcgan")  # in the order of the lecture
@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     try:
         if args.table:
-            print(table(Path(args.out), entries()), kept(Path(args.out)), sep="\n\n")
+            print("\n\n".join(tables.of(Path(args.out), entries())))
         elif args.names:
             do(args)
         else:
@@ -110,19 +110,8 @@ def chosen(names: Iterable[str], known: dict[str, Entry]) -> list[str]:
 
 def done(name: str, program: str, setting: Setting) -> bool:
     """Whether its result is there."""
-    found = read(setting.folder / f"{name}.json")
+    found = tables.read(setting.folder / f"{name}.json")
     return found is not None and found["command"] == command_of(name, program, setting)
-
-
-def read(path: Path) -> dict[str, Any] | None:
-    """What an experiment wrote, if it did."""
-    if not path.exists():
-        return None
-    try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise CommandError(f"{path} is not a result of an experiment: {error}") from error
-    return found
 
 
 def listed() -> str:
@@ -132,45 +121,6 @@ def listed() -> str:
         says = (sys.modules[experiment.__module__].__doc__ or "").split("\n\n")[0]
         lines.append(f"{program.rpartition('.')[2]:12} {name:22} {' '.join(says.split())}")
     return "\n".join(lines)
-
-
-def table(folder: Path, known: dict[str, Entry]) -> str:
-    """The results in a folder as a Markdown table, in the order of the lecture."""
-    found = [result for name in known if (result := read(folder / f"{name}.json"))]
-    if not found:
-        raise CommandError(f"{folder} has no results")
-    rows = [
-        (f["claim"], f["result"], f["beside"], f"`{f['command']}`", f["seconds"]) for f in found
-    ]
-    return markdown(("the lecture", "measured", "beside it", "command", "seconds"), rows)
-
-
-def kept(folder: Path) -> str:
-    """What experiments keep in a folder, as a Markdown table: trained networks, which all share,
-    and runs of which a table of theirs is made.
-
-    Their times are in no experiment's seconds but the one's that did the work.
-    """
-    rows: list[tuple[str, str, str]] = []
-    for path in sorted(folder.glob("*/times.csv")):
-        last = Run(path.parent, resume=True).read_table("times.csv")[-1]
-        rows.append((f"`{path.parent.name}`", f"{last['epoch']} epochs", seconds(last["seconds"])))
-    for path in sorted(folder.glob("*-runs.json")):
-        runs = (read(path) or {}).values()
-        total = sum(run["numbers"]["core seconds"] for run in runs)
-        rows.append((f"`{path.name}`", f"{len(runs)} runs", f"{seconds(total)} of one core"))
-    return markdown(("kept", "is of", "seconds"), rows)
-
-
-def seconds(value: str | float) -> str:
-    return f"{float(value):,.0f}"
-
-
-def markdown(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """A table."""
-    cells = [[str(cell).replace("|", "\\|") for cell in row] for row in (head, *rows)]
-    cells.insert(1, ["---"] * len(head))
-    return "\n".join(f"| {' | '.join(row)} |" for row in cells)
 
 
 if __name__ == "__main__":

@@ -53,15 +53,15 @@ def run(
     numbers = {
         "steps": steps,
         "core seconds of all trainings": sum(r["core seconds"] for r in runs.values()),
-        "table": {variant: summary(mine) for variant, mine in table.items()},
+        "tables": {name: {variant: summary(mine) for variant, mine in table.items()}},
     }
-    distance = {v: row["frechet"]["mean"] for v, row in numbers["table"].items()}
+    distance = {v: row["frechet"]["mean"] for v, row in numbers["tables"][name].items()}
     result = f"Fréchet distance after {steps} steps: {distance[FOLLOWED]:.0f} with all; without: "
     result += ", ".join(f"{v} {d:.0f}" for v, d in distance.items() if v != FOLLOWED)
     control = {"before training": play(**{**arguments[f"{FOLLOWED}, seed {seed}"], "steps": 0})}
     del control["before training"]["pictures"]
     control |= judge.controls(n)
-    spread = numbers["table"][FOLLOWED]["frechet"]["std"]
+    spread = numbers["tables"][name][FOLLOWED]["frechet"]["std"]
     beside = (
         f"{spread:.1f} is the spread over {seeds} seeds with all; real data "
         f"{control['real']['frechet']:.1f}, before training "
