@@ -270,7 +270,7 @@ def error_of(capsys, *argv: str) -> str:
 def test_a_folder_with_a_run_in_it_is_an_error(straight, capsys):
     said = error_of(capsys, "--out", str(straight))
     assert said == (
-        f"python -m demos.vae. error: {straight} holds a run already: "
+        f"python -m demos.vae: error: {straight} holds a run already: "
         "go on with --resume, or choose another --out\n"
     )
 
@@ -307,7 +307,7 @@ def test_a_device_that_is_not_there_is_an_error(tmp_path, capsys, monkeypatch):
 
     monkeypatch.setattr(mg, "device", unavailable)
     said = error_of(capsys, "--device", "cuda", "--out", str(tmp_path))
-    assert said == "python -m demos.vae. error: --device cuda: no CUDA device was found\n"
+    assert said == "python -m demos.vae: error: --device cuda: no CUDA device was found\n"
 
 
 def test_an_unknown_device_is_an_error(tmp_path, capsys):
