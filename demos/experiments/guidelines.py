@@ -56,8 +56,13 @@ def run(
         "tables": {name: {variant: summary(mine) for variant, mine in table.items()}},
     }
     distance = {v: row["frechet"]["mean"] for v, row in numbers["tables"][name].items()}
+    took = {v: row["core seconds"]["mean"] for v, row in numbers["tables"][name].items()}
+    slower = {
+        v: f" in {t / took[FOLLOWED]:.1f} times the time" if t > 1.5 * took[FOLLOWED] else ""
+        for v, t in took.items()
+    }
     result = f"Fréchet distance after {steps} steps: {distance[FOLLOWED]:.0f} with all; without: "
-    result += ", ".join(f"{v} {d:.0f}" for v, d in distance.items() if v != FOLLOWED)
+    result += ", ".join(f"{v} {d:.0f}{slower[v]}" for v, d in distance.items() if v != FOLLOWED)
     control = {"before training": play(**{**arguments[f"{FOLLOWED}, seed {seed}"], "steps": 0})}
     del control["before training"]["pictures"]
     control |= judge.controls(n)
