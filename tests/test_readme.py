@@ -115,3 +115,11 @@ def test_the_lecture_names_all_experiments() -> None:
 
     named = {name for *_, cell in lecture_rows() for name in re.findall(r"`([^`]+)`", cell)}
     assert named == set(entries())
+
+
+def test_the_results_have_a_row_for_each_experiment() -> None:
+    from demos.experiments.__main__ import entries
+
+    text = (ROOT / "docs/results.md").read_text("utf-8")
+    rows = re.findall(r"`(python -m demos\.\w+) --experiment ([\w-]+)[^`]* --seed \d+`", text)
+    assert rows == [(program, name) for name, (program, _) in entries().items()]
