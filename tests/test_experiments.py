@@ -150,12 +150,12 @@ def test_the_table_has_a_row_for_each_result(two_programs, tmp_path, capsys):
         [{"epoch": 0, "batch": 5, "seconds": 2.0}, {"epoch": 1, "batch": 0, "seconds": 3.14}],
     )
     runs = {name: {"numbers": {"core seconds": took}} for name, took in (("a", 1000), ("b", 0.7))}
-    write_json(tmp_path / "some-runs.json", runs)
+    write_json(tmp_path / "b-runs.json", runs)
     assert everything.main(["--table", *out]) == 0
     _, _, row, _, _, _, *kept = capsys.readouterr().out.splitlines()
-    assert kept == ["| `net` | 1 epochs | 3 |", "| `some-runs.json` | 2 runs | 1,001 of one core |"]
+    assert kept == ["| `net` | 1 epochs | 3 |", "| `b-runs.json` | 2 runs | 1,001 of one core |"]
     command = "`python -m demos.some --experiment b --seed 0`"
-    assert row == f"| claim | result | beside | {command} | 0.0 |"
+    assert row == f"| claim | result | beside | {command} | 0; its runs 1,001 of one core |"
 
 
 def test_what_was_measured_over_seeds_has_a_table():

@@ -16,10 +16,17 @@ def of(folder: Path, names: Iterable[str]) -> list[str]:
     if not found:
         raise CommandError(f"{folder} has no results")
     rows = [
-        (f["claim"], f["result"], f["beside"], f"`{f['command']}`", f["seconds"]) for f in found
+        (f["claim"], f["result"], f["beside"], f"`{f['command']}`", time_of(f, folder))
+        for f in found
     ]
     head = ("the lecture", "measured", "beside it", "command", "seconds")
     return [markdown(head, rows), *chain.from_iterable(map(spreads, found)), kept(folder)]
+
+
+def time_of(found: Mapping[str, Any], folder: Path) -> str:
+    """The seconds that an experiment took, and what was kept of it by earlier calls."""
+    runs = sorted(folder.glob(f"{found['experiment']}*-runs.json"))
+    return "; ".join([seconds(found["seconds"]), *(f"its runs {core(path)}" for path in runs)])
 
 
 def spreads(found: Mapping[str, Any]) -> list[str]:
@@ -35,7 +42,10 @@ def spreads(found: Mapping[str, Any]) -> list[str]:
 
 def spread(value: Mapping[str, float] | None) -> str:
     """A mean and the spread around it; nothing where no run had a number."""
-    return f"{value['mean']:.3g} ± {value['std']:.2g}" if value else ""
+    if not value:
+        return ""
+    mean, std = value["mean"], value["std"]
+    return f"{mean:,.0f} ± {std:,.0f}" if mean >= 100 else f"{mean:.3g} ± {std:.2g}"
 
 
 def kept(folder: Path) -> str:
@@ -49,10 +59,14 @@ def kept(folder: Path) -> str:
         last = Run(path.parent, resume=True).read_table("times.csv")[-1]
         rows.append((f"`{path.parent.name}`", f"{last['epoch']} epochs", seconds(last["seconds"])))
     for path in sorted(folder.glob("*-runs.json")):
-        runs = (read(path) or {}).values()
-        total = sum(run["numbers"]["core seconds"] for run in runs)
-        rows.append((f"`{path.name}`", f"{len(runs)} runs", f"{seconds(total)} of one core"))
+        rows.append((f"`{path.name}`", f"{len(read(path) or ())} runs", core(path)))
     return markdown(("kept", "is of", "seconds"), rows)
+
+
+def core(path: Path) -> str:
+    """The time of all runs that are kept in a file."""
+    total = sum(run["numbers"]["core seconds"] for run in (read(path) or {}).values())
+    return f"{seconds(total)} of one core"
 
 
 def seconds(value: str | float) -> str:
