@@ -365,9 +365,9 @@ def test_a_stopped_training_goes_on(tmp_path, monkeypatch):
 
 
 def test_every_recipe_has_a_folder_of_its_own():
-    usual = vaes.Recipe("glyphs", "mlp", 2, 10, 1.0, False, "relu", None, 0)
+    usual = vaes.Recipe("glyphs", "mlp", 2, 10, 1.0, False, "relu", (), None, 0)
     others = {"dataset": "mnist", "model": "conv", "latent": 20, "epochs": 1, "beta": 4.0}
-    others |= {"dynamic": True, "activation": "tanh", "limit": 100, "seed": 1}
+    others |= {"dynamic": True, "activation": "tanh", "hidden": (50,), "limit": 100, "seed": 1}
     assert set(others) == {field.name for field in fields(usual)}
     names = [replace(usual, **{name: value}).name for name, value in others.items()]
     assert len({usual.name, *names}) == len(others) + 1

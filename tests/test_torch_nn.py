@@ -396,7 +396,9 @@ SCHEDULES = [
 
 @pytest.mark.parametrize(("name", "args"), SCHEDULES)
 def test_schedules(name, args):
-    a = optim.SGD([nn.Parameter(mg.ones(1))], lr=0.3)
+    weight = nn.Parameter(mg.ones(1))
+    weight.grad = mg.ones(1)
+    a = optim.SGD([weight], lr=0.3)
     b = torch.optim.SGD([torch.ones(1, requires_grad=True)], lr=0.3)
     mine = getattr(lr_scheduler, name)(a, *args)
     theirs = getattr(torch.optim.lr_scheduler, name)(b, *args)
