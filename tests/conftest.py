@@ -48,7 +48,10 @@ register_random(_random_numbers)
 
 
 # What `make check` leaves to `make test`, besides what is marked slow itself.
-LATER = ("test_torch_", "test_cuda_", "test_kernels", "test_demo_", "test_data_", "test_benchmarks")
+LATER = (
+    *("test_torch_", "test_cuda_", "test_kernels", "test_data_", "test_benchmarks"),
+    *("test_demo_", "test_experiments", "test_explore", "test_internals"),
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -5,8 +5,8 @@ soon the last direction is right depends on the gap after it: the plane turns fr
 to component k with a speed that goes with the difference of their variances. So the code has as
 many numbers, of at most 10, as there are components before a clear gap.
 
-NOTE: glyphs have a gap of 3.5 % after the tenth: with 10 numbers and the same training the error is
-PCA's, and the largest angle 45 degrees; with 8 (16 %) it is below 1.
+NOTE: glyphs have a gap of 16 % after the eighth: there 1,200 steps leave an angle of 15 degrees, at
+an error 0.09 % above PCA's, and 3,600 steps one of 1.5.
 """
 
 from typing import Any, NamedTuple
