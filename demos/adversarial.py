@@ -43,7 +43,7 @@ def game_arguments(parser: ArgumentParser, *, beta1: float, r1: float | None, r1
     )
     add(
         "--r1",
-        type=not_negative,
+        type=cli.not_negative,
         metavar="X",
         default=r1,
         help=f"weight of the penalty on the discriminator's slope at data (default: {r1_help})",
@@ -56,12 +56,7 @@ def game_arguments(parser: ArgumentParser, *, beta1: float, r1: float | None, r1
         ("beta1", beta1, "Adam's first decay"),
     ):
         help = f"{meaning} (default: {default:g})"
-        add(f"--{name}", type=not_negative, default=default, metavar="X", help=help)
-
-
-def not_negative(text: str) -> float:
-    """An argument's type: a finite float of at least 0."""
-    return 0.0 if text in ("0", "0.0") else cli.positive(text)
+        add(f"--{name}", type=cli.not_negative, default=default, metavar="X", help=help)
 
 
 def game(args: Namespace, generator: Any, discriminator: Any, beta2: float = 0.99) -> GAN:

@@ -58,17 +58,12 @@ def parser() -> ArgumentParser:
     )
     add(
         "--noise",
-        type=not_negative,
+        type=cli.not_negative,
         default=0.0,
         metavar="X",
         help="standard deviation of noise that is to be taken away again (default: none)",
     )
     return parser
-
-
-def not_negative(text: str) -> float:
-    """An argument's type: a finite float of at least 0."""
-    return 0.0 if text in ("0", "0.0") else cli.positive(text)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -48,6 +48,11 @@ def positive(text: str) -> float:
     return number
 
 
+def not_negative(text: str) -> float:
+    """An argument's type: a finite float of at least 0."""
+    return 0.0 if text in ("0", "0.0") else positive(text)
+
+
 def common_arguments(parser: ArgumentParser, *, epochs: int, batch_size: int, lr: float) -> None:
     """Adds what every demo has: the data, the training, the run's folder."""
     add = parser.add_argument_group("data").add_argument

@@ -10,6 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from PIL import Image
 
+from demos import pictures
 from demos.run import Row
 from models.measures.modes import Mixture
 
@@ -48,9 +49,7 @@ def save_curves(
         axes.set_title(heading, fontsize=10)
         axes.set_xlabel("epoch", fontsize=9)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.tick_params(labelsize=8, colors="0.35")
-        axes.grid(alpha=0.25, linewidth=0.6)
+        pictures.plain(axes)
         axes.legend(frameon=False, fontsize=9)
     figure.suptitle(title, fontsize=11)
     figure.savefig(path)

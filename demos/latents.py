@@ -1,5 +1,6 @@
 """Pictures of what a VAE has learned: reconstructions, the two-dimensional manifold, traversals."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import NormalDist
 
@@ -33,13 +34,10 @@ def save_reconstructions(path: Path, model: VAE, images: ImageDataset, pairs: in
 
 
 def save_manifold(path: Path, model: VAE, n: int = 16) -> None:
-    """Writes the decoded means of an n x n grid of the unit square, taken through the Gaussian's
-    inverse distribution function: every image stands for the same share of the prior (figure 4)."""
-    quantiles = [(i + 0.5) / n for i in range(n)]
-    z = [NormalDist().inv_cdf(q) for q in quantiles]
-    codes = np.array([(z1, z2) for z2 in reversed(z) for z1 in z], np.float32)
-    images = model.decode(_on_device(codes, model)).numpy(force=True)
-    ticks = [f"{value:.2f}" for value in z]
+    """Writes the decoded means of a `quantile_grid`."""
+    codes = quantile_grid(n)
+    images = decode(model, codes)
+    ticks = [f"{z1:.2f}" for z1, _ in codes[:n]]
     pictures.save_grid(
         path,
         images,
@@ -68,19 +66,41 @@ def save_traversal(
     mu, kl = encode(model, images)
     order = np.argsort(-kl.mean(0), kind="stable")[:dims]
     values = np.linspace(-REACH, REACH, steps, dtype=np.float32)
-    codes = np.tile(mu[0], (len(order), steps, 1))
-    for row, dim in enumerate(order):
-        codes[row, :, dim] = values
-    decoded = model.decode(_on_device(codes.reshape(-1, model.latent), model))
     pictures.save_grid(
         path,
-        decoded.numpy(force=True),
+        traverse(model, mu[0], order, values),
         steps,
         "one latent changed at a time, from a test image's code",
         row_labels=[f"z{dim}   {kl.mean(0)[dim]:.2f} nats" for dim in order],
         column_labels=[f"{value:.1f}" for value in values],
         x_label="value of the latent",
     )
+
+
+def quantile_grid(n: int) -> NDArray[np.float64]:
+    """The n^2 places (n n, 2) of an n x n grid of the unit square, taken through the Gaussian's
+    inverse distribution function: z1 to the right, z2 upwards. Each stands for the same share of
+    the prior (Kingma & Welling 2013, figure 4)."""
+    z = [NormalDist().inv_cdf((i + 0.5) / n) for i in range(n)]
+    return np.array([(z1, z2) for z2 in reversed(z) for z1 in z])
+
+
+def traverse(
+    model: VAE, code: Codes, dims: Sequence[int], values: NDArray[np.floating]
+) -> NDArray[np.float32]:
+    """A row of images for each of the latents: the code's, with that latent having the values."""
+    codes = np.tile(code, (len(dims), len(values), 1))
+    for row, dim in enumerate(dims):
+        codes[row, :, dim] = values
+    return decode(model, codes.reshape(-1, model.latent))
+
+
+def decode(model: VAE, codes: NDArray[np.floating]) -> NDArray[np.float32]:
+    """The decoder's means (N, C, H, W) of codes (N, latent)."""
+    images: NDArray[np.float32] = model.decode(
+        _on_device(codes.astype(np.float32, copy=False), model)
+    ).numpy(force=True)
+    return images
 
 
 @mg.no_grad()

@@ -97,7 +97,7 @@ def save_curves(
         axes.set_title(heading, fontsize=FONT + 1)
         axes.set_xlabel("epoch", fontsize=FONT)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        _plain(axes)
+        plain(axes)
     panels[0].set_ylabel(y_label, fontsize=FONT)
     panels[0].legend(frameon=False, fontsize=FONT)
     figure.suptitle(title, fontsize=FONT + 2)
@@ -119,11 +119,12 @@ def save_codes(
     axes.legend(
         frameon=False, fontsize=FONT, markerscale=3, loc="center left", bbox_to_anchor=(1, 0.5)
     )
-    _plain(axes)
+    plain(axes)
     figure.savefig(path)
 
 
-def _plain(axes: Any) -> None:
+def plain(axes: Any) -> None:
+    """Axes with a pale grid, small ticks, and a line on two sides only."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=FONT - 1, colors=GREY)
     axes.grid(alpha=0.25, linewidth=0.6)

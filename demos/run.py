@@ -73,11 +73,7 @@ class Run:
 
     def read_table(self, name: str) -> list[dict[str, str]]:
         """The rows of a CSV file; none if there is no such file."""
-        path = self.folder / name
-        if not path.exists():
-            return []
-        with path.open(encoding="utf-8", newline="") as file:
-            return list(csv.DictReader(file))
+        return read_table(self.folder / name)
 
     def write_summary(self, values: Mapping[str, Any]) -> None:
         """Replaces summary.json."""
@@ -87,6 +83,14 @@ class Run:
         part = self.folder / f"{name}.part"
         part.write_text(text, encoding="utf-8")
         os.replace(part, self.folder / name)
+
+
+def read_table(path: Path) -> list[dict[str, str]]:
+    """The rows of a CSV file; none if there is no such file."""
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def holds_run(folder: Path) -> bool:

@@ -23,7 +23,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 import minigrad as mg
 from demos import cli, latents, pictures
@@ -38,8 +37,9 @@ from demos.experiments import (
     reparameterization,
 )
 from demos.experiments.finding import Experiment
+from demos.experiments.vaes import mean_iwae, mean_terms
 from demos.run import CommandError, Run
-from demos.training import Means, Trainer, random_numbers
+from demos.training import Trainer, random_numbers
 from minigrad import Tensor, nn, optim
 from minigrad.data import DataLoader, ImageDataset
 from models.likelihoods import (
@@ -180,7 +180,7 @@ def train(args: Namespace, run: Run) -> None:
     with random_numbers(args.seed, args.device):
         draw(model, test_set, trainer, args)
     with random_numbers(args.seed, args.device):
-        bound = evaluate_iwae(model, test_loader, args.iwae_k)
+        bound = mean_iwae(model, test_loader, args.iwae_k)
     last = trainer.rows[-1]
     summary = {name: value for name, value in last.items() if name.startswith("test_")}
     summary |= {"test_iwae": bound, "iwae_k": args.iwae_k}
@@ -217,26 +217,14 @@ def build(args: Namespace, image_shape: tuple[int, ...]) -> VAE:
     return model.to(args.device)
 
 
-@mg.no_grad()
 def evaluate(model: VAE, loader: DataLoader) -> dict[str, float]:
     """The negative ELBO and its two parts on a test set, with one sample of z per image (or k)."""
-    means = Means()
-    for x, _ in loader:
-        terms = model.loss(x)
-        means.add({"rec": terms.rec, "kl": terms.kl}, len(x))
-    rec, kl = means.take().values()
+    rec, kl = mean_terms(model, loader)
     found = {"test_nelbo": rec + kl, "test_rec": rec, "test_kl": kl}
     if isinstance(model.likelihood, DiscretizedLogistic):
-        found["test_bpd"] = bits_per_dimension(rec + kl, math.prod(x.shape[1:]))
+        pixels = math.prod(loader.dataset[:1][0].shape[1:])
+        found["test_bpd"] = bits_per_dimension(rec + kl, pixels)
     return found
-
-
-def evaluate_iwae(model: VAE, loader: DataLoader, k: int) -> float:
-    """Minus the IWAE bound with k samples, averaged over a test set."""
-    means = Means()
-    for x, _ in tqdm(loader, "IWAE", leave=False, disable=None):
-        means.add({"iwae": -model.iwae(x, k).mean()}, len(x))
-    return means.take()["iwae"]
 
 
 def draw(model: VAE, test_set: ImageDataset, trainer: Trainer, args: Namespace) -> None:

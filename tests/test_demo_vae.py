@@ -246,7 +246,7 @@ def test_ctrl_c_while_evaluating_says_how_to_go_on(straight, tmp_path, monkeypat
         os.kill(os.getpid(), signal.SIGINT)
 
     with monkeypatch.context() as patched:
-        patched.setattr(vae, "evaluate_iwae", interrupted)
+        patched.setattr(vae, "mean_iwae", interrupted)
         assert run(tmp_path) == 130
     assert "go on from the last checkpoint with" in capsys.readouterr().err
     assert vae.main(["--resume", "--out", str(tmp_path)]) == 0

@@ -283,7 +283,8 @@ def test_verdicts_on_planted_codes():
 def test_a_traversal_changes_one_latent():
     vae = mlp_vae((1, 2, 2), 3, (8,))
     code = np.array([0.5, -1, 2], np.float32)
-    images = factors.traverse(vae, code, [2, 0]).reshape(2, factors.STEPS, 1, 2, 2)
+    values = np.linspace(-factors.REACH, factors.REACH, factors.STEPS)
+    images = factors.traverse(vae, code, [2, 0], values).reshape(2, factors.STEPS, 1, 2, 2)
     lowest, highest = (vae.decode(mg.tensor([[0.5, -1.0, x]])).numpy()[0] for x in (-3, 3))
     assert images[0, 0] == pytest.approx(lowest) and images[0, -1] == pytest.approx(highest)
     middle = vae.decode(mg.tensor([[0.0, -1.0, 2.0]])).numpy()[0]

@@ -50,8 +50,8 @@ def run(
         sets = {
             REAL: real,
             GAN: dcgans.samples(dcgan, n),
-            MEANS: decoded(vae, n, draw=False),
-            DRAWS: decoded(vae, n, draw=True),
+            MEANS: vaes.samples(vae, n, draw=False),
+            DRAWS: vaes.samples(vae, n, draw=True),
             RECON: reconstructed(vae, real),
             BLURRED: blurred(real, BLUR),
         }
@@ -85,12 +85,6 @@ def relative(images: Images, real: Images) -> dict[str, float]:
     """Shares of high frequencies, and all power, data's being 1."""
     shares = {key(c): high_frequencies(images, c) / high_frequencies(real, c) for c in CUTOFFS}
     return {**shares, "all power": float(power(images).sum() / power(real).sum())}
-
-
-def decoded(vae: VAE, n: int, draw: bool) -> Images:
-    """n samples from the prior: the decoder's means, or with `draw` images drawn from p(x|z)."""
-    sizes = [min(AT_ONCE, n - i) for i in range(0, n, AT_ONCE)]
-    return np.concatenate([vae.sample(size, draw).numpy() for size in sizes])
 
 
 def reconstructed(vae: VAE, images: Images) -> Images:

@@ -14,8 +14,9 @@ import minigrad as mg
 from demos import pictures
 from demos.experiments.finding import Finding, Setting
 from demos.experiments.runs import measured
+from demos.experiments.vaes import mean_iwae, mean_terms
 from demos.run import Run
-from demos.training import Means, Trainer, random_numbers
+from demos.training import Trainer, random_numbers
 from minigrad import Tensor, optim
 from minigrad.data import DataLoader, ImageDataset
 from minigrad.optim.lr_scheduler import CosineAnnealingLR
@@ -135,23 +136,17 @@ def trained(setting: Setting, values: Mapping[str, Any]) -> VAE:
     return vae
 
 
-@mg.no_grad()
 def evaluate(vae: VAE, images: ImageDataset) -> dict[str, float]:
     """The negative ELBO and its two parts, in bits per dimension."""
-    means = Means()
-    for x, _ in DataLoader(images, 100, device="cpu"):
-        terms = vae.loss(x)
-        means.add({"bpd": terms.rec + terms.kl, "rec": terms.rec, "kl": terms.kl}, len(x))
-    size = images.images[0].size
-    return {name: bits_per_dimension(nats, size) for name, nats in means.take().items()}
+    rec, kl = mean_terms(vae, DataLoader(images, 100, device="cpu"))
+    nats = {"bpd": rec + kl, "rec": rec, "kl": kl}
+    return {name: bits_per_dimension(n, images.images[0].size) for name, n in nats.items()}
 
 
 def evaluate_iwae(vae: VAE, images: ImageDataset, k: int) -> float:
     """Minus the IWAE bound of k samples, in bits per dimension."""
-    means = Means()
-    for x, _ in DataLoader(images, 20, device="cpu"):
-        means.add({"bound": -vae.iwae(x, k, rows=200).mean()}, len(x))
-    return bits_per_dimension(means.take()["bound"], images.images[0].size)
+    nats = mean_iwae(vae, DataLoader(images, 20, device="cpu"), k, rows=200)
+    return bits_per_dimension(nats, images.images[0].size)
 
 
 # ---- the control ---------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from demos.experiments import dcgans, vaes
 from demos.experiments.finding import Finding, Setting
 from demos.experiments.judge import Judge, judge_of
-from demos.pictures import tiles
+from demos.pictures import plain, tiles
 from demos.training import random_numbers
 from models.gan import GAN
 from models.measures.neighbours import memorisation, memoriser, nearest
@@ -75,8 +75,7 @@ def drawn(gan: GAN, n: int, seed: int) -> Images:
 def vae_samples(setting: Setting, name: str, n: int, limit: int | None, epochs: int) -> Images:
     vae = vaes.trained(setting, name, model="conv", epochs=epochs, limit=limit)
     with random_numbers(setting.seed):
-        parts = [vae.sample(min(500, n - i)).numpy() for i in range(0, n, 500)]
-    return np.concatenate(parts)
+        return vaes.samples(vae, n)
 
 
 def meets(found: Mapping[str, Any]) -> bool:
@@ -149,6 +148,4 @@ def draw_curve(axes: Any, curve: list[dict[str, Any]], control: Mapping[str, Any
     axes.set_title("Fréchet distance after each epoch, and of controls", fontsize=10)
     axes.set_xlabel("epoch", fontsize=9)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=8, colors="0.35")
-    axes.grid(alpha=0.25, linewidth=0.6)
+    plain(axes)

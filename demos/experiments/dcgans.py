@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 import minigrad as mg
 from demos import datasets
 from demos.experiments.finding import Setting
-from demos.run import CommandError, Run
+from demos.run import CommandError, Run, read_table
 from demos.training import Trainer
 from minigrad import Tensor, nn, optim
 from minigrad.data import DataLoader
@@ -140,7 +140,7 @@ def folder_of(
 
 def core_seconds(setting: Setting, dataset: str, **what: Any) -> list[float]:
     """The seconds of one core that each epoch took of what `trained` keeps with these arguments."""
-    table = Run(folder_of(setting, dataset, **what), resume=True).read_table("metrics.csv")
+    table = read_table(folder_of(setting, dataset, **what) / "metrics.csv")
     return [float(row["core_seconds"]) for row in table]
 
 

@@ -17,7 +17,7 @@ from demos.experiments import panels
 from demos.experiments.finding import Finding, Setting
 from demos.experiments.runs import mean_and_spread
 from demos.experiments.vaes import trained
-from demos.latents import encode
+from demos.latents import encode, traverse
 from demos.run import CommandError
 from models.measures.factors import explained_variance, linear_r2, mutual_information_gap
 from models.measures.linear import pca
@@ -193,7 +193,7 @@ def draw(
         order = sorted_codes(found[key])
         tops = [(names[found[key].r2[:, i].argmax()], found[key].r2[:, i].max()) for i in order]
         labels = [f"z{i}: {top} {r2:.2f}" for i, (top, r2) in zip(order, tops, strict=True)]
-        images = traverse(vaes[key], codes[key][0], order)
+        images = traverse(vaes[key], codes[key][0], order, np.linspace(-REACH, REACH, STEPS))
         text = f"{key}: one latent from -{REACH:g} to {REACH:g} in each row"
         panels.show(axes, images, STEPS, text, row_labels=labels, scale=2, gap=2)
     figure.suptitle(title, fontsize=11)
@@ -204,12 +204,3 @@ def sorted_codes(found: Codes) -> list[int]:
     """The codes in the order of the factors that they have most of."""
     best = found.r2.argmax(0)
     return sorted(range(len(best)), key=lambda i: (best[i], -found.r2[best[i], i]))
-
-
-def traverse(vae: VAE, code: Array, order: list[int]) -> Array:
-    """A row of images for each latent: the code's, with that latent going through its range."""
-    z = np.tile(code, (len(order), STEPS, 1))
-    for row, i in enumerate(order):
-        z[row, :, i] = np.linspace(-REACH, REACH, STEPS)
-    images: Array = vae.decode(mg.tensor(z.reshape(-1, len(code)))).numpy()
-    return images

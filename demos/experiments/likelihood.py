@@ -14,11 +14,12 @@ from matplotlib.figure import Figure
 from tqdm import tqdm
 
 import minigrad as mg
-from demos import pictures
+from demos import datasets, pictures
 from demos.experiments.finding import Finding, Setting
 from demos.experiments.runs import measured
+from demos.experiments.vaes import mean_terms
 from demos.run import Run
-from demos.training import Means, Trainer, random_numbers
+from demos.training import Trainer, random_numbers
 from minigrad import Tensor, nn, optim
 from minigrad.data import DataLoader, TensorDataset
 from minigrad.optim.lr_scheduler import CosineAnnealingLR
@@ -103,9 +104,7 @@ def play(
 ) -> Row:  # fmt: skip
     """Trains a model, or goes on with it, and measures it: `images` test images with `samples`
     samples of z each, all of them with 50."""
-    train_set, test_set = Setting(setting.seed, setting.folder, dataset, setting.data_dir).images(
-        dataset, limit
-    )
+    train_set, test_set = datasets.load(dataset, setting.data_dir, limit)
     mg.manual_seed(setting.seed)
     x_test = binarize(mg.tensor(test_set[:][0]))
     vae = network(train_set.images.mean(0) / 255, k)
@@ -159,15 +158,9 @@ def network(mean: Any, k: int) -> VAE:
     return vae
 
 
-@mg.no_grad()
 def bound(vae: VAE, x: Tensor) -> tuple[float, float]:
     """The two parts of the negative ELBO, averaged over images."""
-    means = Means()
-    for (part,) in DataLoader(TensorDataset(x.numpy()), 500, device="cpu"):
-        terms = vae.loss(part)
-        means.add({"rec": terms.rec, "kl": terms.kl}, len(part))
-    found = means.take()
-    return found["rec"], found["kl"]
+    return mean_terms(vae, DataLoader(TensorDataset(x.numpy()), 500, device="cpu"))
 
 
 @mg.no_grad()

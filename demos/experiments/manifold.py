@@ -9,12 +9,11 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-import minigrad as mg
 from demos.experiments import panels
 from demos.experiments.finding import Finding, Setting
 from demos.experiments.judge import Judge, judge_of
 from demos.experiments.vaes import trained
-from demos.latents import encode
+from demos.latents import decode, encode, quantile_grid
 from models.measures.linear import nearest_neighbour_error, pca
 
 CLAIM = "the 2-D latents are a map of the data: every place decodes to an image, classes have areas"
@@ -44,13 +43,6 @@ class Plane(NamedTuple):
         }
 
 
-def quantile_grid(n: int) -> Array:
-    """The n^2 places (n n, 2) whose z1 (to the right) and z2 (upwards) are at equal distances in
-    the Gaussian's distribution function: each stands for the same share of the prior."""
-    z = [NormalDist().inv_cdf((i + 0.5) / n) for i in range(n)]
-    return np.array([(z1, z2) for z2 in reversed(z) for z1 in z])
-
-
 def run(
     setting: Setting,
     *,
@@ -66,7 +58,7 @@ def run(
     judge = judge or judge_of(setting, name)
     places = quantile_grid(n)
 
-    cells = vae.decode(mg.tensor(places.astype(np.float32))).numpy()
+    cells = decode(vae, places)
     codes = [encode(vae, images)[0] for images in (train, test)]
     learned = plane(cells, codes, judge, train.labels, test.labels)
 

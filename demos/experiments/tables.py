@@ -6,7 +6,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from demos.run import CommandError, Run
+from demos.run import CommandError, read_table
 
 
 def of(folder: Path, names: Iterable[str]) -> list[str]:
@@ -56,7 +56,7 @@ def kept(folder: Path) -> str:
     """
     rows: list[tuple[str, str, str]] = []
     for path in sorted(folder.glob("*/times.csv")):
-        last = Run(path.parent, resume=True).read_table("times.csv")[-1]
+        last = read_table(path)[-1]
         rows.append((f"`{path.parent.name}`", f"{last['epoch']} epochs", seconds(last["seconds"])))
     for path in sorted(folder.glob("*-runs.json")):
         rows.append((f"`{path.name}`", f"{len(read(path) or ())} runs", core(path)))
