@@ -12,7 +12,6 @@ and pca_mse what PCA leaves with a code of that length. With --noise, what the e
 and mse has noise, and test_clean_mse is the error on test images without.
 """
 
-import argparse
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
@@ -40,11 +39,7 @@ EXPERIMENTS: dict[str, Experiment] = {
 
 def parser() -> ArgumentParser:
     """The command line."""
-    parser = ArgumentParser(
-        "python -m demos.autoencoder",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = cli.parser("demos.autoencoder", __doc__)
     cli.common_arguments(parser, epochs=10, batch_size=128, lr=1e-3)
     cli.experiment_argument(parser, EXPERIMENTS)
     add = parser.add_argument_group("model").add_argument

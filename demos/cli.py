@@ -22,6 +22,15 @@ Program = Callable[[Namespace, Run], None]
 FREE = frozenset({"out", "resume", "data_dir", "epochs", "checkpoint_every"})
 
 
+def parser(module: str, doc: str | None) -> ArgumentParser:
+    """The command line of `python -m module`, whose docstring is its help as it stands."""
+    return ArgumentParser(
+        f"python -m {module}",
+        description=doc,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
 def whole(least: int) -> Callable[[str], int]:
     """An argument's type: an int of at least that size."""
 

@@ -10,7 +10,6 @@ samples/ (after each epoch, from the same noise), film.gif of these, and the pic
 numbers mean is in the help of python -m demos.gan.
 """
 
-import argparse
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
@@ -36,11 +35,7 @@ EXPERIMENTS: dict[str, Experiment] = {
 
 def parser() -> ArgumentParser:
     """The command line."""
-    parser = ArgumentParser(
-        "python -m demos.dcgan",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = cli.parser("demos.dcgan", __doc__)
     usual = Recipe()
     cli.common_arguments(parser, epochs=usual.epochs, batch_size=usual.batch_size, lr=usual.lr)
     cli.experiment_argument(parser, EXPERIMENTS)

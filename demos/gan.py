@@ -14,7 +14,6 @@ of the test set, which falls below train_real where the discriminator learns the
 samples within 3 standard deviations of a mode, and the KL in nats of the modes found to uniform.
 """
 
-import argparse
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
@@ -51,11 +50,7 @@ POINTS = 100_000  # of a toy's data set
 
 def parser() -> ArgumentParser:
     """The command line."""
-    parser = ArgumentParser(
-        "python -m demos.gan",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = cli.parser("demos.gan", __doc__)
     cli.common_arguments(parser, epochs=30, batch_size=128, lr=5e-4)
     add = parser.add_argument_group("instead of images").add_argument
     add("--toy", choices=tuple(MIXTURES), help="learn points in the plane")

@@ -14,7 +14,6 @@ samples, which is closer to -log p(x). With --likelihood gaussian they are of de
 negative; with logistic they are of bytes, and test_bpd is test_nelbo in bits per dimension.
 """
 
-import argparse
 import math
 import sys
 from argparse import ArgumentParser, Namespace
@@ -68,11 +67,7 @@ EVALUATED_AT_ONCE = 256  # images
 
 def parser() -> ArgumentParser:
     """The command line."""
-    parser = ArgumentParser(
-        "python -m demos.vae",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = cli.parser("demos.vae", __doc__)
     cli.common_arguments(parser, epochs=20, batch_size=128, lr=1e-3)
     cli.experiment_argument(parser, EXPERIMENTS)
     add = parser.add_argument_group("model").add_argument

@@ -6,6 +6,7 @@ import pytest
 import minigrad as mg
 from minigrad import optim
 from models.autoencoder import ARCHITECTURES, train_step
+from tests.parity import assert_same_parameters
 
 torch = pytest.importorskip("torch", reason="the comparison with PyTorch needs PyTorch")
 tnn = torch.nn
@@ -86,12 +87,4 @@ def test_training_steps_are_pytorchs(kind, monkeypatch):
         other_optimizer.step()
 
         assert loss.item() == pytest.approx(expected.item(), rel=1e-9)
-        named = dict(other.named_parameters())
-        for name, parameter in model.named_parameters():
-            if step == 0:
-                grad = named[name].grad.numpy()
-                scale = np.abs(grad).max()
-                assert np.allclose(parameter.grad.numpy(), grad, rtol=1e-9, atol=1e-12 * scale)
-            # Where a gradient is 0 but for rounding, Adam's step is its sign: hence atol.
-            got, wanted = parameter.numpy(force=True), named[name].detach().numpy()
-            assert np.allclose(got, wanted, rtol=1e-7, atol=1e-8), name
+        assert_same_parameters(model, other, gradients=step == 0)

@@ -7,6 +7,7 @@ import minigrad as mg
 from minigrad import optim
 from models.likelihoods import discretized_logistic_log_prob
 from models.vae import conv_vae, mlp_vae, train_step
+from tests.parity import assert_same_parameters
 
 torch = pytest.importorskip("torch", reason="the comparison with PyTorch needs PyTorch")
 tnn = torch.nn
@@ -109,15 +110,7 @@ def compare(model, other, noise, monkeypatch):
         other_optimizer.step()
 
         assert terms.loss.item() == pytest.approx(loss.item(), rel=1e-9)
-        named = dict(other.named_parameters())
-        for name, parameter in model.named_parameters():
-            if step == 0:
-                grad = named[name].grad.numpy()
-                scale = np.abs(grad).max()
-                assert np.allclose(parameter.grad.numpy(), grad, rtol=1e-9, atol=1e-12 * scale)
-            # Where a gradient is 0 but for rounding, Adam's step is its sign: hence atol.
-            got, expected = parameter.numpy(force=True), named[name].detach().numpy()
-            assert np.allclose(got, expected, rtol=1e-7, atol=1e-8), name
+        assert_same_parameters(model, other, gradients=step == 0)
 
 
 # ---- the discretised logistic --------------------------------------------------------------------

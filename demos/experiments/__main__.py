@@ -11,7 +11,6 @@ NAME.json; those of many trainings keep each as it is done, and go on from there
 stopped. With --dataset all take that data set, else each its own.
 """
 
-import argparse
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable, Sequence
@@ -48,11 +47,7 @@ def entries() -> dict[str, Entry]:
 
 def parser() -> ArgumentParser:
     """The command line."""
-    parser = ArgumentParser(
-        "python -m demos.experiments",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = cli.parser("demos.experiments", __doc__)
     add = parser.add_argument
     add("names", nargs="*", metavar="NAME", help="of an experiment; quick; all")
     add("--table", action="store_true", help="print the results in --out as a table")

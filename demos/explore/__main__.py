@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
+from demos import cli
 from demos.explore.api import API, opened
 from demos.explore.server import ADDRESS, Server
 from demos.run import CommandError
@@ -31,11 +32,7 @@ MEASURED = 3.0  # seconds
 
 def parser() -> ArgumentParser:
     """The command line."""
-    parser = ArgumentParser(
-        "python -m demos.explore",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = cli.parser("demos.explore", __doc__)
     add = parser.add_argument
     add("checkpoint", metavar="CHECKPOINT", type=Path, help="a run's folder or checkpoint")
     add("--port", type=port, default=8000, metavar="N", help="0 is a free one (default: 8000)")
