@@ -2,10 +2,13 @@
 
 import gc
 import os
+import signal
 
 # Before anything imports NumPy: the test processes share the cores, so each has one thread.
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
+# A job that a shell runs in the background ignores Ctrl-C, and so would all that it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ["MPLBACKEND"] = "Agg"  # pictures go to files; no test opens a window
 
 from collections.abc import Callable, Iterator
