@@ -30,8 +30,6 @@ from .creation import (
     zeros,
     zeros_like,
 )
-from .drawing import draw
-from .gradcheck import GradcheckError, gradcheck, gradgradcheck
 from .modes import detect_anomaly, enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .op import elementwise, op
 from .ops import (
@@ -106,11 +104,18 @@ from .ops import (
     var,
     where,
 )
-from .profiler import Profile, profile
 from .random import get_rng_state, manual_seed, set_rng_state
-from .scopes import record_modules
 from .serialization import load, save
 from .tensor import Tensor
+from .tools import (
+    GradcheckError,
+    Profile,
+    draw,
+    gradcheck,
+    gradgradcheck,
+    profile,
+    record_modules,
+)
 
 # PyTorch's other names for the same functions.
 abs, neg, pow = abs_, negative, power

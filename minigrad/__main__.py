@@ -3,6 +3,6 @@
 import json
 import sys
 
-from .machine import describe, report
+from .tools.machine import describe, report
 
 print(json.dumps(describe()) if sys.argv[1:] == ["--json"] else report())

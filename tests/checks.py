@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import minigrad as mg
-from minigrad.gradcheck import gradcheck, gradgradcheck
+from minigrad.tools.gradcheck import gradcheck, gradgradcheck
 from tests.devices import check_as_on_the_cpu, stand_in
 from tests.strategies import negative_strides
 

@@ -7,7 +7,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn, optim
-from minigrad.gradcheck import gradcheck
+from minigrad.tools.gradcheck import gradcheck
 from models.autoencoder import (
     ARCHITECTURES,
     Autoencoder,

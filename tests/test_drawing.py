@@ -20,14 +20,14 @@ from PIL import Image
 import minigrad as mg
 from minigrad import nn
 from minigrad.backend import Device
-from minigrad.drawing.dot import dot
-from minigrad.drawing.graph import Vertex, graph_of
-from minigrad.drawing.layout import Frame, Layout, layout
-from minigrad.drawing.rows import Item, Link, order, spread
-from minigrad.drawing.summary import Tile, tiles_of
-from minigrad.drawing.svg import picture
 from minigrad.nodes import Node
 from minigrad.recorded import Recorded
+from minigrad.tools.drawing.dot import dot
+from minigrad.tools.drawing.graph import Vertex, graph_of
+from minigrad.tools.drawing.layout import Frame, Layout, layout
+from minigrad.tools.drawing.rows import Item, Link, order, spread
+from minigrad.tools.drawing.summary import Tile, tiles_of
+from minigrad.tools.drawing.svg import picture
 from models.gan import MLPDiscriminator
 from models.penalties import gradient_penalty
 from models.vae import conv_vae, mlp_vae

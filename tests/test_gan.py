@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import minigrad as mg
 from minigrad import nn, optim
 from minigrad.backend.cpu import CPU
-from minigrad.gradcheck import gradcheck, gradgradcheck
+from minigrad.tools.gradcheck import gradcheck, gradgradcheck
 from models.gan import GAN, MLP, Average, MLPDiscriminator, MLPGenerator, frozen, untouched_buffers
 from models.objectives import OBJECTIVES
 from models.penalties import gradient_penalty, squared_slope

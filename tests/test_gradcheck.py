@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad.gradcheck import GradcheckError, gradcheck, gradgradcheck
+from minigrad.tools.gradcheck import GradcheckError, gradcheck, gradgradcheck
 
 CHECKS = [gradcheck, gradgradcheck]
 each_mode = pytest.mark.parametrize("fast_mode", [False, True], ids=["full", "fast"])

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import minigrad as mg
-from minigrad.gradcheck import gradcheck
+from minigrad.tools.gradcheck import gradcheck
 from models.likelihoods import (
     Bernoulli,
     DiscretizedLogistic,

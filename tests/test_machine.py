@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad import machine
+from minigrad.tools import machine
 
 
 def test_the_report_names_what_matters() -> None:

@@ -8,7 +8,7 @@ import pytest
 import minigrad as mg
 import minigrad.nn.functional as F
 from minigrad import nn
-from minigrad.gradcheck import gradcheck, gradgradcheck
+from minigrad.tools.gradcheck import gradcheck, gradgradcheck
 
 HOW = {"atol": 1e-6, "rtol": 1e-5, "fast_mode": True}
 

@@ -9,8 +9,8 @@ import pytest
 import minigrad as mg
 import minigrad.nn.functional as F
 from minigrad import nn
-from minigrad.gradcheck import gradcheck, gradgradcheck
 from minigrad.nn import init
+from minigrad.tools.gradcheck import gradcheck, gradgradcheck
 
 # Each exported layer: how to make it, and the shape of an input.
 LAYERS = {

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import minigrad as mg
 from minigrad import nn, optim
 from minigrad.backend.cpu import CPU
-from minigrad.gradcheck import gradcheck
+from minigrad.tools.gradcheck import gradcheck
 from models.likelihoods import LIKELIHOODS, Gaussian
 from models.vae import (
     VAE,

@@ -11,7 +11,7 @@ what it keeps alive until backward() and how much memory that is, and the norm o
 from pathlib import Path
 
 import minigrad as mg
-from minigrad.drawing.graph import graph_of
+from minigrad.tools.drawing.graph import graph_of
 from models.vae import mlp_vae
 
 
@@ -20,7 +20,7 @@ def main(out: Path) -> None:
     y = mg.tensor(3.0, requires_grad=True)
     z = x * y + (x * x).sin()
 
-    # The same graph as a list, which is what is drawn (minigrad/drawing/graph.py).
+    # The same graph as a list, which is what is drawn (minigrad/tools/drawing/graph.py).
     for i, vertex in enumerate(graph_of(z, {"x": x, "y": y, "z": z})):
         made_of = f" of {vertex.inputs}" if vertex.inputs else f" {vertex.name}"
         keeps = f", keeps {' and '.join(vertex.keeps)}" if vertex.keeps else ""

@@ -7,7 +7,7 @@ import platform
 from importlib import import_module
 from typing import Any
 
-from .backend import device
+from ..backend import device
 
 SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_CORETYPE")
 # What OpenBLAS's SkylakeX kernels use: on a CPU without one of them, the process would die.

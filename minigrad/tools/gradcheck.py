@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .autograd import grad
-from .modes import enable_grad, is_grad_enabled, no_grad
-from .tensor import Tensor
+from ..autograd import grad
+from ..modes import enable_grad, is_grad_enabled, no_grad
+from ..tensor import Tensor
 
 _DIRECTIONS = 3  # of fast mode
 _Function = Callable[..., Any]

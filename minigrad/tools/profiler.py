@@ -9,11 +9,11 @@ from time import perf_counter
 from typing import Any
 from weakref import WeakValueDictionary
 
-from .backend import Array, storage
-from .nn import Module
-from .nodes import Node, Variable
-from .op import Op
-from .recorded import Recorded
+from ..backend import Array, storage
+from ..nn import Module
+from ..nodes import Node, Variable
+from ..op import Op
+from ..recorded import Recorded
 from .scopes import Scope, Scopes, record_modules, replaced
 
 

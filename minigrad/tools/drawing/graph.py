@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..autograd import walk
-from ..backend import Array, device_of, storage
-from ..modes import no_grad
-from ..nn import Module
-from ..nodes import Leaf, Node, Variable
-from ..recorded import Recorded
+from ...autograd import walk
+from ...backend import Array, device_of, storage
+from ...modes import no_grad
+from ...nn import Module
+from ...nodes import Leaf, Node, Variable
+from ...recorded import Recorded
 from ..scopes import Scope
 
 

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from .clock import tick
-from .nn import Module, Parameter
-from .nodes import Node, extras_of
-from .recorded import Plan, Recorded
+from ..clock import tick
+from ..nn import Module, Parameter
+from ..nodes import Node, extras_of
+from ..recorded import Plan, Recorded
 
 
 class Scope(NamedTuple):

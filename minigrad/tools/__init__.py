@@ -1,0 +1,17 @@
+"""What is not needed to compute: gradients checked, steps measured, tapes drawn, the machine's
+report. Nothing in the library imports from here."""
+
+from .drawing import draw
+from .gradcheck import GradcheckError, gradcheck, gradgradcheck
+from .profiler import Profile, profile
+from .scopes import record_modules
+
+__all__ = [
+    "GradcheckError",
+    "Profile",
+    "draw",
+    "gradcheck",
+    "gradgradcheck",
+    "profile",
+    "record_modules",
+]
