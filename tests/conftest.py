@@ -50,19 +50,6 @@ _random_numbers = _RandomNumbers()
 register_random(_random_numbers)
 
 
-# What `make check` leaves to `make test`, besides what is marked slow itself.
-LATER = (
-    *("test_torch_", "test_cuda_", "test_kernels", "test_data_", "test_benchmarks"),
-    *("test_demo_", "test_experiments", "test_explore", "test_internals"),
-)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.path.name.startswith(LATER):
-            item.add_marker("slow")
-
-
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
     """Each test starts from the same random numbers, whichever ran before it."""

@@ -3,9 +3,9 @@
 from tests.faults import Fault
 
 KERNELS, CUDA = "minigrad/backend/kernels.cu", "minigrad/backend/cuda.py"
-TWIN = "kernels::a_kernel_computes_what_its_twin_does"
-STEP = "cuda_steps::a_training_step_never_waits_and_uploads_nothing"
-OPS = "cuda_ops::an_op_does_on_a_gpu_what_it_does_on_the_cpu"
+TWIN = "backend/kernels::a_kernel_computes_what_its_twin_does"
+STEP = "backend/cuda_steps::a_training_step_never_waits_and_uploads_nothing"
+OPS = "backend/cuda_ops::an_op_does_on_a_gpu_what_it_does_on_the_cpu"
 
 FAULTS = [
     # ---- the stand-in for CuPy ----
@@ -14,28 +14,28 @@ FAULTS = [
         "minigrad/backend/order.py",
         "    order = _order(operands)\n",
         "    order = None\n",
-        ("cuda_steps::images_stay_channels_last_forward_and_back",),
+        ("backend/cuda_steps::images_stay_channels_last_forward_and_back",),
     ),
     Fault(
         "gradients lose their layout",
         "minigrad/recorded.py",
         "else in_memory_order(rule, (g, *values))",
         "else rule(g, *values)",
-        ("cuda_steps::images_stay_channels_last_forward_and_back",),
+        ("backend/cuda_steps::images_stay_channels_last_forward_and_back",),
     ),
     Fault(
         "a step that waits for its loss",
         "models/vae.py",
         "    optimizer.step()\n    return terms",
         "    optimizer.step()\n    terms.loss.item()\n    return terms",
-        (STEP, "cuda_steps::training_on_a_loader_uploads_each_batch_once"),
+        (STEP, "backend/cuda_steps::training_on_a_loader_uploads_each_batch_once"),
     ),
     Fault(
         "noise drawn on the CPU",
         "minigrad/random.py",
         "    return stream(place).normal(shape, dtype)",
         '    return place.asarray(stream(device("cpu")).normal(shape, dtype))',
-        (STEP, "cuda_steps::training_on_a_loader_uploads_each_batch_once"),
+        (STEP, "backend/cuda_steps::training_on_a_loader_uploads_each_batch_once"),
     ),
     Fault(
         "a host array among the device's",
@@ -49,7 +49,7 @@ FAULTS = [
         CUDA,
         "arrays = tuple([self.asarray(x) for x in batch])",
         "arrays = tuple([self.asarray(self.to_numpy(self.asarray(x))) for x in batch])",
-        ("cuda_device::uploading_ahead_never_waits",),
+        ("backend/cuda_device::uploading_ahead_never_waits",),
     ),
     # ---- the static check ----
     Fault(
@@ -57,14 +57,14 @@ FAULTS = [
         "minigrad/ops/elementwise.py",
         "    return xp.tanh(x)",
         "    return xp.tanh(x, where=True)",
-        ("cuda_names::cupy_has_every_name_and_keyword", OPS),
+        ("backend/cuda_names::cupy_has_every_name_and_keyword", OPS),
     ),
     Fault(
         "a name that CuPy lacks, on a path that no test takes",
         CUDA,
         "            return super().sum_rows(rows)",
         "            return self.xp.vecdot(rows, rows)",
-        ("cuda_names::cupy_has_every_name_and_keyword",),
+        ("backend/cuda_names::cupy_has_every_name_and_keyword",),
     ),
     # ---- the kernels by g++ ----
     Fault(
@@ -72,14 +72,14 @@ FAULTS = [
         KERNELS,
         "bool inside = 0 <= y && y < s.h && 0 <= x && x < s.w;",
         "bool inside = 0 <= x && x < s.w;",
-        (TWIN, "cuda_device::patches"),
+        (TWIN, "backend/cuda_device::patches"),
     ),
     Fault(
         "a missing __syncthreads",
         KERNELS,
         "__syncthreads();\n        if (threadIdx.y < half) join(",
         "if (threadIdx.y < half) join(",
-        (TWIN, "cuda_device::columns"),
+        (TWIN, "backend/cuda_device::columns"),
     ),
     Fault(
         "only the first items of a grid",
@@ -94,7 +94,7 @@ FAULTS = [
         KERNELS,
         "mine.m2 += distance * (x - mine.mean);",
         "mine.m2 += x * x - mine.mean * mine.mean;",
-        (TWIN, "cuda_device::statistics_keep_their_digits_far_from_zero"),
+        (TWIN, "backend/cuda_device::statistics_keep_their_digits_far_from_zero"),
     ),
     Fault(
         "vector loads from where they are not aligned",
@@ -109,28 +109,28 @@ FAULTS = [
         "minigrad/backend/launch.py",
         "    return dtype.type(value)",
         "    return value",
-        ("cuda_launch::a_launch_passes_numbers_in_the_kernels_types",),
+        ("backend/cuda_launch::a_launch_passes_numbers_in_the_kernels_types",),
     ),
     Fault(
         "None as a null pointer",
         "minigrad/backend/launch.py",
         "            return _NULL",
         "            return None",
-        ("cuda_device::columns",),
+        ("backend/cuda_device::columns",),
     ),
     Fault(
         "strides that nobody looks at",
         "minigrad/backend/launch.py",
         "        if not value.flags.c_contiguous:",
         "        if False:",
-        ("cuda_launch::a_launch_refuses",),
+        ("backend/cuda_launch::a_launch_refuses",),
     ),
     Fault(
         "random numbers that come again",
         "minigrad/backend/philox.py",
         "self._counter = (self._counter + counters) % 2**64",
         "self._counter = (self._counter + 1) % 2**64",
-        ("cuda_random::seeds_and_draws_differ",),
+        ("backend/cuda_random::seeds_and_draws_differ",),
     ),
     Fault(
         "one key of Philox",
@@ -141,20 +141,20 @@ FAULTS = [
     ),
 ]
 
-# Found where NVRTC is installed (tests/test_kernels_nvrtc.py), since g++ takes it.
+# Found where NVRTC is installed (tests/backend/test_kernels_nvrtc.py), since g++ takes it.
 FOR_REAL_CHIPS = [
     Fault(
         "more shared memory than a block can have",
         KERNELS,
         "__shared__ Sums shared[DEPTH][LANES];",
         "__shared__ Sums shared[32 * DEPTH][LANES];",
-        ("kernels_nvrtc::every_kernel_compiles_without_spills_or_warnings",),
+        ("backend/kernels_nvrtc::every_kernel_compiles_without_spills_or_warnings",),
     ),
     Fault(
         "an array that is indexed at run time, and so not in registers",
         KERNELS,
         "x[2] = x[3] = 0;",
         "uint32 y[64]; for (int i = 0; i < 64; i++) y[i] = counter * i; x[2] = y[seed % 64];",
-        ("kernels_nvrtc::every_kernel_compiles_without_spills_or_warnings",),
+        ("backend/kernels_nvrtc::every_kernel_compiles_without_spills_or_warnings",),
     ),
 ]

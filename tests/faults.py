@@ -8,7 +8,7 @@ class Fault(NamedTuple):
     file: str
     old: str
     new: str
-    caught_by: tuple[str, ...]  # as "ops_conv::conv2d" for tests/test_ops_conv.py::test_conv2d
+    caught_by: tuple[str, ...]  # as "ops/conv::conv2d" for tests/ops/test_conv.py::test_conv2d
 
 
 ELEMENTWISE, REDUCE, SHAPE = (
@@ -24,56 +24,56 @@ FAULTS = [
         ELEMENTWISE,
         'subtract.gradient("y")(lambda g: -g)',
         'subtract.gradient("y")(lambda g: g)',
-        ("ops_elementwise::binary", "torch_ops::values_and_gradients"),
+        ("ops/elementwise::binary", "parity/ops::values_and_gradients"),
     ),
     Fault(
         "the input kept where the output was meant",
         ELEMENTWISE,
         'tanh.gradient("x")(lambda g, out: g * (1 - out * out))',
         'tanh.gradient("x")(lambda g, x: g * (1 - x * x))',
-        ("ops_elementwise::unary",),
+        ("ops/elementwise::unary",),
     ),
     Fault(
         "a constant where the second derivative needs a function",
         ELEMENTWISE,
         'exp.gradient("x")(lambda g, out: g * out)',
         'exp.gradient("x")(lambda g, out: g * getattr(out, "data", out))',
-        ("ops_elementwise::unary",),
+        ("ops/elementwise::unary",),
     ),
     Fault(
         "the slope of relu at 0",
         ELEMENTWISE,
         'relu.gradient("x")(lambda g, out: g * (out > 0))',
         'relu.gradient("x")(lambda g, out: g * (out >= 0))',
-        ("ops_elementwise::slope_at_a_kink", "ops_elementwise::unary"),
+        ("ops/elementwise::slope_at_a_kink", "ops/elementwise::unary"),
     ),
     Fault(
         "clip without its ends",
         ELEMENTWISE,
         "x >= min",
         "x > min",
-        ("ops_elementwise::slope_at_a_kink",),
+        ("ops/elementwise::slope_at_a_kink",),
     ),
     Fault(
         "a float64 leak in a gradient",
         ELEMENTWISE,
         'sqrt.gradient("x")(lambda g, out: g / (out * 2))',
         'sqrt.gradient("x")(lambda g, out: g / (out * np.float64(2)))',
-        ("ops_elementwise::unary",),
+        ("ops/elementwise::unary",),
     ),
     Fault(
         "a float64 leak in a forward",
         ELEMENTWISE,
         "    y = x * negative_slope\n",
         "    y = x * np.float64(negative_slope)\n",
-        ("ops_elementwise::unary",),
+        ("ops/elementwise::unary",),
     ),
     Fault(
         "tanh by 2 sigmoid(2x) - 1, which loses the digits near 0",
         ELEMENTWISE,
         "    return xp.tanh(x)",
         "    return 2 / (1 + xp.exp(-2 * x)) - 1",
-        ("ops_elementwise::accurate_everywhere_without_a_floating_point_error",),
+        ("ops/elementwise::accurate_everywhere_without_a_floating_point_error",),
     ),
     Fault(
         "a clipped cross entropy, whose slope is 0 where it matters",
@@ -81,7 +81,7 @@ FAULTS = [
         'bce_with_logits.gradient("x")(lambda g, x, target: g * (sigmoid(x) - target))',
         'bce_with_logits.gradient("x")'
         "(lambda g, x, target: g * (sigmoid(x) - target) * (abs(x) < 16))",
-        ("ops_losses::bce_with_logits_is_accurate_everywhere",),
+        ("ops/losses::bce_with_logits_is_accurate_everywhere",),
     ),
     # ---- the engine ----
     Fault(
@@ -89,21 +89,21 @@ FAULTS = [
         "minigrad/op.py",
         "    return x.sum(axis=axes, keepdims=True).reshape(shape)",
         "    return x.max(axis=axes, keepdims=True, initial=0).reshape(shape)",
-        ("ops_elementwise::binary", "ops_shape::expand"),
+        ("ops/elementwise::binary", "ops/shape::expand"),
     ),
     Fault(
         "gradients that share memory",
         "minigrad/backend/memory.py",
         "    return sys.getrefcount(base) <= _ONE_OUTSIDE",
         "    return True",
-        ("memory::exclusive_is_true_only_where_nothing_else_reaches_the_memory",),
+        ("engine/memory::exclusive_is_true_only_where_nothing_else_reaches_the_memory",),
     ),
     Fault(
         "a gradient that is the cotangent itself",
         "minigrad/autograd.py",
         "if not (differentiable or exclusive(g)):",
         "if False:",
-        ("ops_elementwise::binary", "memory::gradients_of_distinct_leaves_share_no_memory"),
+        ("ops/elementwise::binary", "engine/memory::gradients_of_distinct_leaves_share_no_memory"),
     ),
     Fault(
         "changes in place that nobody notices",
@@ -111,8 +111,8 @@ FAULTS = [
         "entry[1] > stamp",
         "False",
         (
-            "tape::what_was_saved_and_then_changed_is_an_error_that_names_the_op",
-            "optim::a_step_between_forward_and_backward_is_an_error",
+            "engine/tape::what_was_saved_and_then_changed_is_an_error_that_names_the_op",
+            "optim/optim::a_step_between_forward_and_backward_is_an_error",
         ),
     ),
     # ---- sums and shapes ----
@@ -121,63 +121,63 @@ FAULTS = [
         REDUCE,
         "_spread(g * (1 / (_size(x_shape, dim) or 1)), x_shape, dim)",
         "_spread(g * 1.0, x_shape, dim)",
-        ("ops_reduce::reductions",),
+        ("ops/reduce::reductions",),
     ),
     Fault(
         "softmax without the term of its sum",
         REDUCE,
         "return out * (g - sum_(g * out, dim=dim, keepdim=True))",
         "return out * (g - g * out)",
-        ("ops_reduce::softmax_and_log_softmax",),
+        ("ops/reduce::softmax_and_log_softmax",),
     ),
     Fault(
         "logsumexp without its shift",
         REDUCE,
         "shift = xp.where(xp.isfinite(top), top, 0)",
         "shift = xp.zeros_like(top)",
-        ("ops_reduce::softmaxes_are_accurate_without_a_floating_point_error",),
+        ("ops/reduce::softmaxes_are_accurate_without_a_floating_point_error",),
     ),
     Fault(
         "every one of equal maxima gets the whole gradient",
         REDUCE,
         "expand(reshape(g, _kept(x_shape, dim)) / number, shape=x_shape)",
         "expand(reshape(g, _kept(x_shape, dim)), shape=x_shape)",
-        ("ops_reduce::ties_share_the_gradient_equally", "torch_ops::at_ties_and_kinks"),
+        ("ops/reduce::ties_share_the_gradient_equally", "parity/ops::at_ties_and_kinks"),
     ),
     Fault(
         "the variance of a population where that of a sample was meant",
         REDUCE,
         "n = _size(x.shape, dim) - correction",
         "n = _size(x.shape, dim)",
-        ("ops_reduce::reductions", "ops_reduce::correction"),
+        ("ops/reduce::reductions", "ops/reduce::correction"),
     ),
     Fault(
         "of an element that is indexed twice one gradient is lost",
         SHAPE,
         "device_of(out).add_at(out, key, g)",
         "out[key] = g",
-        ("ops_indexing::what_is_named_twice_gets_both", "ops_indexing::index_arrays"),
+        ("ops/indexing::what_is_named_twice_gets_both", "ops/indexing::index_arrays"),
     ),
     Fault(
         "axes put back as they were moved",
         SHAPE,
         "back[at] = to",
         "back[to] = at",
-        ("ops_shape::permute_and_transpose",),
+        ("ops/shape::permute_and_transpose",),
     ),
     Fault(
         "the gradient of padding cut off by one",
         SHAPE,
         "slice(a, a + n) for (a, _), n in",
         "slice(max(a - 1, 0), max(a - 1, 0) + n) for (a, _), n in",
-        ("ops_shape::pad",),
+        ("ops/shape::pad",),
     ),
     Fault(
         "a factor that is not transposed",
         "minigrad/ops/linalg.py",
         "matmul_(transpose(x, -1, -2), g)",
         "matmul_(x, g)",
-        ("ops_linalg::a_matrix_times_itself", "ops_linalg::matmul_of_batches_of_matrices"),
+        ("ops/linalg::a_matrix_times_itself", "ops/linalg::matmul_of_batches_of_matrices"),
     ),
     # ---- convolution and batch norm ----
     Fault(
@@ -185,42 +185,42 @@ FAULTS = [
         CONV,
         '_pair(name, "stride", stride, 1)',
         '_pair(name, "stride", dilation, 1)',
-        ("ops_conv::conv2d", "ops_conv::conv_transpose2d", "torch_ops::convolutions"),
+        ("ops/conv::conv2d", "ops/conv::conv_transpose2d", "parity/ops::convolutions"),
     ),
     Fault(
         "padding off by one",
         "minigrad/backend/base.py",
         "padded[:, ph : ph + h, pw : pw + w] = image",
         "padded[:, max(ph - 1, 0) : max(ph - 1, 0) + h, pw : pw + w] = image",
-        ("ops_conv::conv2d", "ops_conv::one_form_seen_from_three_sides"),
+        ("ops/conv::conv2d", "ops/conv::one_form_seen_from_three_sides"),
     ),
     Fault(
         "a kernel whose cells are in another order than a patch's",
         CONV,
         "return _last(weight).reshape(weight.shape[0], -1)",
         "return weight.reshape(weight.shape[0], -1)",
-        ("ops_conv::conv2d", "ops_conv::one_form_seen_from_three_sides"),
+        ("ops/conv::conv2d", "ops/conv::one_form_seen_from_three_sides"),
     ),
     Fault(
         "dilation forgotten on the way back",
         "minigrad/backend/base.py",
         "top, left = i * dh, j * dw",
         "top, left = i, j",
-        ("ops_conv::conv_transpose2d", "ops_conv::one_form_seen_from_three_sides"),
+        ("ops/conv::conv_transpose2d", "ops/conv::one_form_seen_from_three_sides"),
     ),
     Fault(
         "images that come out channels-first",
         CONV,
         "    return _first(out.reshape(n, *out_size, out_channels))",
         "    return xp.ascontiguousarray(_first(out.reshape(n, *out_size, out_channels)))",
-        ("ops_conv::images_are_channels_last_in_memory",),
+        ("ops/conv::images_are_channels_last_in_memory",),
     ),
     Fault(
         "statistics of the batch taken for constants",
         CPU,
         "b = -a * rstd * g_weight * (1 / len(rows))",
         "b = 0 * a",
-        ("ops_norm::training",),
+        ("ops/norm::training",),
     ),
     Fault(
         "a running variance that is biased",
@@ -228,8 +228,8 @@ FAULTS = [
         "variance * (m / (m - 1))",
         "variance",
         (
-            "ops_norm::running_statistics_move_by_a_tenth_and_the_variance_is_unbiased",
-            "torch_ops::running_statistics",
+            "ops/norm::running_statistics_move_by_a_tenth_and_the_variance_is_unbiased",
+            "parity/ops::running_statistics",
         ),
     ),
     Fault(
@@ -237,21 +237,21 @@ FAULTS = [
         NORM,
         "    running.data *= 1 - momentum\n    running.data += momentum * batch\n",
         "    running.data *= momentum\n    running.data += (1 - momentum) * batch\n",
-        ("ops_norm::running_statistics", "torch_ops::running_statistics"),
+        ("ops/norm::running_statistics", "parity/ops::running_statistics"),
     ),
     Fault(
         "evaluation that uses the batch",
         NORM,
         "if not training and running_mean is not None",
         "if False and running_mean is not None",
-        ("ops_norm::evaluation", "ops_norm::evaluation_moves_nothing"),
+        ("ops/norm::evaluation", "ops/norm::evaluation_moves_nothing"),
     ),
     Fault(
         "dropout in evaluation",
         "minigrad/nn/functional.py",
         "if not training or p == 0:",
         "if p == 0:",
-        ("nn_layers::dropout_at_its_ends_and_in_evaluation",),
+        ("nn/layers::dropout_at_its_ends_and_in_evaluation",),
     ),
     # ---- optimizers ----
     Fault(
@@ -259,28 +259,28 @@ FAULTS = [
         UPDATES,
         "rate, floor = lr * root / (1 - b1**step), eps * root",
         "rate, floor = lr * root / (1 - b1), eps * root",
-        ("optim::the_formula", "optim::a_constant_gradient_moves_lr_per_step"),
+        ("optim/optim::the_formula", "optim/optim::a_constant_gradient_moves_lr_per_step"),
     ),
     Fault(
         "Adam's eps within the root",
         UPDATES,
         "        t += floor\n",
         "        t += floor**0.5\n",
-        ("optim::the_formula",),
+        ("optim/optim::the_formula",),
     ),
     Fault(
         "momentum that damps the gradient, as of a running mean",
         UPDATES,
         "b += g * (1 - dampening) if dampening else g",
         "b += g * (1 - momentum)",
-        ("optim::the_formula",),
+        ("optim/optim::the_formula",),
     ),
     Fault(
         "AdamW's decay in the gradient",
         UPDATES,
         "if weight_decay and decoupled:",
         "if False:",
-        ("optim::the_formula",),
+        ("optim/optim::the_formula",),
     ),
     # ---- models ----
     Fault(
@@ -288,14 +288,14 @@ FAULTS = [
         "models/vae.py",
         "mu + (0.5 * logvar).exp() * eps",
         "mu + logvar.exp() * eps",
-        ("vae::samples_of_q_have_variance_exp_logvar", "torch_vae::*"),
+        ("models/vae::samples_of_q_have_variance_exp_logvar", "parity/vae::*"),
     ),
     Fault(
         "a likelihood averaged over pixels",
         "models/likelihoods.py",
         "values.flatten(1).sum(1)",
         "values.flatten(1).mean(1)",
-        ("likelihoods::the_gaussian_likelihood_is_summed_over_pixels", "torch_vae::*"),
+        ("models/likelihoods::the_gaussian_likelihood_is_summed_over_pixels", "parity/vae::*"),
     ),
     Fault(
         "a discriminator's step that reaches the generator",
@@ -304,6 +304,6 @@ FAULTS = [
         "            samples = self.generator(self.draw_noise(len(x)), *labels)",
         "with untouched_buffers(self.generator):\n"
         "            samples = self.generator(self.draw_noise(len(x)), *labels)",
-        ("gan::a_discriminator_step_leaves_no_trace_in_the_generator",),
+        ("models/gan::a_discriminator_step_leaves_no_trace_in_the_generator",),
     ),
 ]

@@ -33,9 +33,9 @@ def misfits() -> list[str]:
         if count != 1:
             wrong.append(f"{fault.what}: once in {fault.file}, not {count} times: {fault.old}")
         for file, _, test in (name.partition("::") for name in fault.caught_by):
-            path = ROOT / "tests" / f"test_{file}.py"
-            if test != "*" and f"\ndef test_{test}(" not in path.read_text("utf-8"):
-                wrong.append(f"{fault.what}: {path.name} has no test_{test}")
+            path = path_of(file)
+            if test != "*" and f"\ndef test_{test}(" not in (ROOT / path).read_text("utf-8"):
+                wrong.append(f"{fault.what}: {path} has no test_{test}")
     return wrong
 
 
@@ -57,8 +57,8 @@ def failures(names: Sequence[str], fault: Fault | None = None) -> set[str]:
             broken = copy / fault.file
             broken.write_text(broken.read_text("utf-8").replace(fault.old, fault.new), "utf-8")
         printed = pytest(copy, [node(name) for name in names])
-    failed = re.findall(r"^FAILED tests/test_(\w+)\.py::test_(\w+)", printed, re.M)
-    found = {f"{file}::{test}" for file, test in failed} | {f"{file}::*" for file, _ in failed}
+    failed = re.findall(r"^FAILED tests/(\w+/)test_(\w+)\.py::test_(\w+)", printed, re.M)
+    found = {f"{folder}{file}::{t}" for folder, file, test in failed for t in (test, "*")}
     return found & set(names)
 
 
@@ -74,7 +74,13 @@ def copy_of_the_tree(copy: Path) -> Path:
 def node(name: str) -> str:
     """pytest's name of a test, or of a whole file."""
     file, _, test = name.partition("::")
-    return f"tests/test_{file}.py" + ("" if test == "*" else f"::test_{test}")
+    return path_of(file) + ("" if test == "*" else f"::test_{test}")
+
+
+def path_of(file: str) -> str:
+    """ops/conv is tests/ops/test_conv.py"""
+    folder, _, name = file.partition("/")
+    return f"tests/{folder}/test_{name}.py"
 
 
 def pytest(folder: Path, nodes: Sequence[str]) -> str:
@@ -93,7 +99,7 @@ def pytest(folder: Path, nodes: Sequence[str]) -> str:
 
 def guards(fault: Fault) -> list[str]:
     """The tests that must fail: those beside PyTorch only where it is installed."""
-    return [name for name in fault.caught_by if TORCH or not name.startswith("torch")]
+    return [name for name in fault.caught_by if TORCH or not name.startswith("parity/")]
 
 
 def verdict(fault: Fault) -> tuple[bool, str]:

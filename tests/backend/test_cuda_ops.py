@@ -1,0 +1,217 @@
+"""Every op and its gradient on CUDA, or on the stand-in for it, against the CPU."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad import ops
+from minigrad.backend import Device
+from minigrad.ops.losses import bce_with_logits
+from tests.devices import check_as_on_the_cpu
+
+pytestmark = pytest.mark.slow
+
+
+def normal(*shape: int) -> Any:
+    return np.random.default_rng(len(shape) + sum(shape)).standard_normal(shape)
+
+
+def positive(*shape: int) -> Any:
+    return abs(normal(*shape)) + 0.5
+
+
+def last(*shape: int) -> Any:
+    """An image (N, C, H, W) that is channels-last in memory."""
+    n, c, h, w = shape
+    return np.ascontiguousarray(normal(n, h, w, c)).transpose(0, 3, 1, 2)
+
+
+def places(*shape: int) -> Any:
+    return np.random.default_rng(0).integers(0, 3, shape)
+
+
+X, Y, P, I = normal(3, 4), normal(1, 4), positive(3, 4), places(3, 4)
+IMAGE = last(2, 3, 5, 4)
+
+CASES: dict[str, tuple[Callable[..., Any], list[Any]]] = {
+    "add": (ops.add, [X, Y]),
+    "subtract": (ops.subtract, [X, Y]),
+    "multiply": (ops.multiply, [X, Y]),
+    "divide": (ops.divide, [X, P]),
+    "power": (ops.power, [P, X]),
+    "negative": (ops.negative, [X]),
+    "exp": (ops.exp, [X]),
+    "expm1": (ops.expm1, [X]),
+    "log": (ops.log, [P]),
+    "log1p": (ops.log1p, [P]),
+    "sqrt": (ops.sqrt, [P]),
+    "abs_": (ops.abs_, [X]),
+    "sign": (ops.sign, [X]),
+    "sin": (ops.sin, [X]),
+    "cos": (ops.cos, [X]),
+    "tanh": (ops.tanh, [X]),
+    "sigmoid": (ops.sigmoid, [X * 50]),
+    "softplus": (ops.softplus, [X * 50]),
+    "relu": (ops.relu, [X]),
+    "leaky_relu": (lambda x: ops.leaky_relu(x, negative_slope=0.2), [X]),
+    "maximum": (ops.maximum, [X, Y]),
+    "minimum": (ops.minimum, [X, Y]),
+    "clip": (lambda x: ops.clip(x, min=-0.5, max=0.5), [X]),
+    "where": (lambda x, y: ops.where(x > 0, x, y), [X, Y]),
+    "bce_with_logits": (bce_with_logits, [X * 50, P / 9]),
+    "bce_with_logits_sum": (
+        ops.bce_with_logits_sum,
+        [last(2, 3, 4, 4) * 20, abs(last(2, 3, 4, 4)) / 9],
+    ),
+    "linear": (ops.linear, [X, normal(5, 4), normal(5)]),
+    "matmul": (ops.matmul, [X, normal(4, 2)]),
+    "matmul of batches": (ops.matmul, [normal(2, 3, 4), normal(2, 4, 5)]),
+    "matmul with a vector": (ops.matmul, [X, normal(4)]),
+    "sum": (lambda x: ops.sum(x, (0, 2)), [normal(2, 3, 4)]),
+    "mean": (lambda x: ops.mean(x, 1), [X]),
+    "var": (lambda x: ops.var(x, 0), [X]),
+    "std": (lambda x: ops.std(x, 0), [X]),
+    "amax": (lambda x: ops.amax(x, 1), [X]),
+    "amin": (lambda x: ops.amin(x, 1), [X]),
+    "max": (lambda x: ops.max(x, 1), [X]),
+    "min": (lambda x: ops.min(x, 1), [X]),
+    "argmax": (lambda x: ops.argmax(x, 1), [X]),
+    "argmin": (ops.argmin, [X]),
+    "softmax": (lambda x: ops.softmax(x, 1), [X * 20]),
+    "log_softmax": (lambda x: ops.log_softmax(x, 1), [X * 20]),
+    "logsumexp": (lambda x: ops.logsumexp(x, 1), [X * 20]),
+    "reshape": (lambda x: ops.reshape(x, 4, 3), [X]),
+    "flatten": (ops.flatten, [IMAGE]),
+    "permute": (lambda x: ops.permute(x, 0, 2, 3, 1), [IMAGE]),
+    "transpose": (lambda x: ops.transpose(x, 0, 1), [X]),
+    "expand": (lambda x: ops.expand(x, 3, 4), [Y]),
+    "squeeze": (ops.squeeze, [Y]),
+    "unsqueeze": (lambda x: ops.unsqueeze(x, 1), [X]),
+    "flip": (lambda x: ops.flip(x, 0, 1), [X]),
+    "concat": (lambda x, y: ops.concat([x, y]), [X, Y]),
+    "stack": (lambda x, y: ops.stack([x, y], 1), [X, P]),
+    "split": (lambda x: ops.split(x, [1, 3], 1), [X]),
+    "chunk": (lambda x: ops.chunk(x, 2), [X]),
+    "pad": (lambda x: ops.pad(x, (1, 2, 0, 1), 0.5), [X]),
+    "index": (lambda x: x[1:, ::2], [X]),
+    "index by places": (lambda x, i: x[i[0]], [X, I]),
+    "index by pairs": (lambda x, i: x[i[0], i[1]], [X, I]),
+    "index by a list": (lambda x: x[[2, 0, 2]], [X]),
+    "index by a mask": (lambda x: x[x > 0], [X]),
+    "gather": (lambda x, i: ops.gather(x, 0, i), [X, I]),
+    "clone": (ops.clone, [IMAGE]),
+    "move_to": (lambda x: x.cpu().to(x.device), [X]),
+    "eq": (ops.eq, [X, X]),
+    "ne": (ops.ne, [X, Y]),
+    "lt": (ops.lt, [X, Y]),
+    "le": (ops.le, [X, X]),
+    "gt": (ops.gt, [X, Y]),
+    "ge": (ops.ge, [X, X]),
+    "bitwise_and": (lambda x, y: (x > 0) & (y > 0), [X, Y]),
+    "bitwise_or": (lambda x, y: (x > 0) | (y > 0), [X, Y]),
+    "bitwise_not": (lambda x: ~(x > 0), [X]),
+    "isfinite": (ops.isfinite, [X * np.array([np.inf, 1, np.nan, 1])]),
+    "isnan": (ops.isnan, [X]),
+    "any": (ops.any, [X > 1]),
+    "all": (ops.all, [X > -1]),
+    "conv2d": (
+        lambda x, w, b: ops.conv2d(x, w, b, 2, 1),
+        [IMAGE, normal(4, 3, 3, 2), normal(4)],
+    ),
+    "conv2d of groups": (
+        lambda x, w: ops.conv2d(x, w, None, 1, (1, 0), (2, 1), 2),
+        [last(2, 4, 5, 4), normal(6, 2, 3, 2)],
+    ),
+    "conv_transpose2d": (
+        lambda x, w, b: ops.conv_transpose2d(x, w, b, 2, 1, 1),
+        [IMAGE, normal(3, 4, 3, 3), normal(4)],
+    ),
+    "conv_transpose2d of groups": (
+        lambda x, w: ops.conv_transpose2d(x, w, None, (1, 2), groups=2, dilation=(2, 1)),
+        [last(2, 4, 3, 3), normal(4, 3, 3, 2)],
+    ),
+    "batch_norm": (
+        lambda x, w, b: ops.batch_norm(x, None, None, w, b, training=True),
+        [IMAGE, positive(3), normal(3)],
+    ),
+    "batch_norm of rows": (lambda x: ops.batch_norm(x, None, None, training=True), [X]),
+    "batch_norm in evaluation": (
+        lambda x, w, b: ops.batch_norm(x, w.detach(), (w * w).detach(), w, b),
+        [IMAGE, positive(3), normal(3)],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_an_op_does_on_a_gpu_what_it_does_on_the_cpu(name: str, gpu: Device) -> None:
+    f, arrays = CASES[name]
+    check_as_on_the_cpu(f, arrays, gpu)
+    single = [x.astype(np.float32) if x.dtype == np.float64 else x for x in arrays]
+    check_as_on_the_cpu(f, single, gpu, 1e-5)
+
+
+def test_every_op_has_a_case() -> None:
+    assert {name.partition(" ")[0] for name in CASES} >= set(ops.__all__) - {"plain_key"}
+
+
+@pytest.mark.parametrize("name", ["tanh", "multiply", "conv2d", "conv_transpose2d", "batch_norm"])
+def test_second_derivatives(name: str, gpu: Device) -> None:
+    f, arrays = CASES[name]
+
+    def slope(*operands: Any) -> Any:
+        return mg.grad((f(*operands) ** 2).sum(), list(operands), create_graph=True)
+
+    check_as_on_the_cpu(slope, arrays, gpu)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda x: x.fill_(2.0),
+        lambda x: x.add_(x, alpha=2),
+        lambda x: x.mul_(0.5),
+        lambda x: x.clamp_(-0.5, 0.5),
+        lambda x: x.copy_(np.ones((3, 4), np.float32)),
+        lambda x: x.__setitem__((slice(1, 3), 0), 7.0),
+        lambda x: x.__setitem__(0, np.arange(4, dtype=np.float32)),
+        lambda x: x.__setitem__(([0, 2],), np.arange(4, dtype=np.float32)),
+    ],
+)
+def test_changes_in_place(change: Callable[[Any], Any], gpu: Device) -> None:
+    tensors = [mg.tensor(X.astype(np.float32), device=place) for place in ("cpu", gpu)]
+    for x in tensors:
+        change(x)
+    np.testing.assert_array_equal(tensors[0].numpy(), tensors[1].numpy(force=True))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda place: mg.zeros(2, 3, device=place),
+        lambda place: mg.ones(2, 3, device=place),
+        lambda place: mg.full((2, 3), 2.5, device=place),
+        lambda place: mg.arange(1, 9, 2, device=place),
+        lambda place: mg.linspace(-1, 1, 5, device=place),
+        lambda place: mg.eye(3, 2, device=place),
+        lambda place: mg.tensor([[1.0, 2.0]], device=place),
+        lambda place: mg.zeros_like(mg.ones(2, device=place)),
+        lambda place: mg.full_like(mg.ones(2, device=place), 3.0),
+    ],
+)
+def test_making_tensors(make: Callable[[Any], Any], gpu: Device) -> None:
+    wanted, got = make("cpu"), make(gpu)
+    assert got.device is gpu and got.dtype == wanted.dtype
+    np.testing.assert_array_equal(got.numpy(force=True), wanted.numpy())
+
+
+def test_what_a_tensor_on_a_gpu_says(gpu: Device) -> None:
+    x = mg.tensor([1.5, 2.0], device=gpu)
+    assert repr(x) == "tensor([1.5, 2. ], device='cuda')"
+    assert x[0].item() == 1.5 and x.tolist() == [1.5, 2.0]
+    with pytest.raises(TypeError, match="this tensor is on cuda"):
+        x.numpy()
+    with pytest.raises(ValueError, match="add: operands live on different devices"):
+        x + mg.ones(2)

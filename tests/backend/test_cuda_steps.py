@@ -1,0 +1,321 @@
+"""Layers, optimizers and whole training steps on CUDA, or on the stand-in for it.
+
+A step gives what it gives on the CPU, never waits for the device, and uploads nothing but its
+batch; between two convolutions images stay channels-last.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad import nn, optim, random
+from minigrad.backend import Device, cpu
+from minigrad.data import DataLoader, TensorDataset
+from models import vae
+from models.gan import GAN, MLPDiscriminator, MLPGenerator
+from tests import standin
+
+pytestmark = pytest.mark.slow
+
+Step = Callable[[], Any]
+
+
+def on_the_stand_in(place: Device) -> bool:
+    return place.xp is standin.cupy
+
+
+def numbers(*shape: int, seed: int = 0) -> Any:
+    return np.random.default_rng(seed).standard_normal(shape)
+
+
+@pytest.fixture
+def same_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Random numbers of every device are the CPU's, uploaded."""
+    for name in ("normal", "uniform"):
+        draw = getattr(random, name)
+        monkeypatch.setattr(random, name, lambda *a, draw=draw: a[-1].asarray(draw(*a[:-1], cpu)))
+
+
+# ---- layers --------------------------------------------------------------------------------------
+
+LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
+    "Linear": (lambda: nn.Linear(3, 2), (4, 3)),
+    "Conv2d": (lambda: nn.Conv2d(2, 4, 3, 2, 1, groups=2), (2, 2, 5, 6)),
+    "ConvTranspose2d": (lambda: nn.ConvTranspose2d(2, 3, 3, 2, 1, 1), (2, 2, 3, 2)),
+    "BatchNorm1d": (lambda: nn.BatchNorm1d(3), (4, 3)),
+    "BatchNorm2d": (lambda: nn.BatchNorm2d(3), (2, 3, 4, 2)),
+    "BatchNorm2d in evaluation": (lambda: nn.BatchNorm2d(3).eval(), (2, 3, 4, 2)),
+    "Dropout": (lambda: nn.Dropout(0.4), (5, 6)),
+    "Softplus": (lambda: nn.Softplus(2.0), (2, 3)),
+    "Softmax": (lambda: nn.Softmax(1), (2, 3)),
+}
+
+
+@pytest.mark.usefixtures("same_numbers")
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_layer_does_on_a_gpu_what_it_does_on_the_cpu(name: str, gpu: Device) -> None:
+    make, shape = LAYERS[name]
+    results = []
+    for place in (cpu, gpu):
+        mg.manual_seed(1)
+        layer = make().to(place)
+        x = mg.tensor(numbers(*shape).astype(np.float32), device=place, requires_grad=True)
+        y = layer(x)
+        y.backward(mg.tensor(numbers(*y.shape, seed=1).astype(np.float32), device=place))
+        tensors = [y, x.grad, *(p.grad for p in layer.parameters()), *layer.buffers()]
+        assert all(t.device is place for t in tensors)
+        results.append([t.numpy(force=True) for t in tensors])
+    for got, wanted in zip(results[1], results[0], strict=True):
+        np.testing.assert_allclose(got, wanted, 1e-5, 1e-5)
+
+
+@pytest.mark.parametrize("loss", ["MSELoss", "L1Loss", "BCEWithLogitsLoss", "BCELoss"])
+def test_a_loss_does_on_a_gpu_what_it_does_on_the_cpu(loss: str, gpu: Device) -> None:
+    x, target = abs(numbers(4, 3)) / 9, abs(numbers(4, 3, seed=1)) / 9
+    values = []
+    for place in (cpu, gpu):
+        a = mg.tensor(x, device=place, requires_grad=True)
+        value = getattr(nn, loss)()(a, mg.tensor(target, device=place))
+        value.backward()
+        assert a.grad is not None
+        values.append((value.item(), a.grad.numpy(force=True)))
+    assert values[0][0] == pytest.approx(values[1][0], rel=1e-12)
+    np.testing.assert_allclose(values[1][1], values[0][1], 1e-10)
+
+
+def test_cross_entropy_and_embeddings_take_labels(gpu: Device) -> None:
+    labels, results = np.array([2, 0, 2, 1]), []
+    for place in (cpu, gpu):
+        mg.manual_seed(0)
+        embedding = nn.Embedding(3, 5).to(place)
+        y = mg.tensor(labels, device=place)
+        loss = nn.CrossEntropyLoss()(embedding(y), y)
+        loss.backward()
+        results.append((loss.item(), embedding.weight.grad.numpy(force=True)))
+    assert results[0][0] == pytest.approx(results[1][0], rel=1e-6)
+    np.testing.assert_allclose(results[1][1], results[0][1], 1e-5, 1e-7)
+
+
+# ---- optimizers ----------------------------------------------------------------------------------
+
+OPTIMIZERS: dict[str, Callable[[Any], Any]] = {
+    "SGD": lambda p: optim.SGD(p, 0.1),
+    "SGD with momentum": lambda p: optim.SGD(p, 0.1, momentum=0.9, nesterov=True, weight_decay=0.1),
+    "RMSprop": lambda p: optim.RMSprop(p, 0.1),
+    "RMSprop centered": lambda p: optim.RMSprop(p, 0.1, momentum=0.5, centered=True),
+    "Adam": lambda p: optim.Adam(p, 0.1, weight_decay=0.1),
+    "AdamW": lambda p: optim.AdamW(p, 0.1),
+}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_an_optimizer_does_on_a_gpu_what_it_does_on_the_cpu(name: str, gpu: Device) -> None:
+    results = []
+    for place in (cpu, gpu):
+        p = mg.tensor(numbers(6, 5), device=place, requires_grad=True)
+        optimizer = OPTIMIZERS[name]([p])
+        targets = [mg.tensor(numbers(6, 5, seed=s), device=place) for s in (1, 2, 3)]
+        standin.counts.reset()
+        for target in targets:
+            optimizer.zero_grad()
+            ((p - target) ** 2).sum().backward()
+            optimizer.step()
+        if on_the_stand_in(place):
+            assert standin.counts.synchronisations == standin.counts.uploads == 0
+            if name.startswith("Adam"):
+                assert standin.counts.launches == {"adam": 3}, "one kernel for each parameter"
+        results.append(p.numpy(force=True))
+    np.testing.assert_allclose(results[1], results[0], 1e-12)
+
+
+# ---- training steps ------------------------------------------------------------------------------
+
+
+def vae_step(model: Any, place: Device, shape: tuple[int, ...]) -> tuple[Step, list[nn.Module]]:
+    model.to(place, np.float64)
+    optimizer = optim.Adam(model.parameters())
+    x = mg.tensor(np.random.default_rng(0).random(shape), device=place)
+    return lambda: vae.train_step(model, optimizer, x).loss, [model]
+
+
+def gan_step(
+    g: nn.Module, d: nn.Module, place: Device, shape: tuple[int, ...], labels: int = 0, **how: Any
+) -> tuple[Step, list[nn.Module]]:
+    for network in (g, d):
+        network.to(place, np.float64)
+    adam_g, adam_d = (optim.Adam(n.parameters(), 1e-3, (0.5, 0.9)) for n in (g, d))
+    gan = GAN(g, d, adam_g, adam_d, noise=4, **how)
+    batch = [mg.tensor(numbers(*shape), device=place)]
+    if labels:
+        batch.append(mg.tensor(np.arange(shape[0]) % labels, device=place))
+    return lambda: gan.train_step(*batch).g, [g, d]
+
+
+def dcgan() -> tuple[nn.Module, nn.Module]:
+    generator = nn.Sequential(
+        nn.Unflatten(1, (4, 1, 1)),
+        nn.ConvTranspose2d(4, 8, 4, 1, 0, bias=False), nn.BatchNorm2d(8), nn.ReLU(),
+        nn.ConvTranspose2d(8, 3, 4, 2, 1), nn.Tanh(),
+    )  # fmt: skip
+    discriminator = nn.Sequential(
+        nn.Conv2d(3, 8, 4, 2, 1), nn.LeakyReLU(0.2),
+        nn.Conv2d(8, 8, 3, 1, 1, bias=False), nn.BatchNorm2d(8), nn.LeakyReLU(0.2),
+        nn.Conv2d(8, 1, 4, 1, 0), nn.Flatten(0),
+    )  # fmt: skip
+    return generator, discriminator
+
+
+def mlps(classes: int = 0) -> tuple[nn.Module, nn.Module]:
+    return MLPGenerator(4, [8], (2,), classes), MLPDiscriminator((2,), [8], classes)
+
+
+STEPS: dict[str, Callable[[Device], tuple[Step, list[nn.Module]]]] = {
+    "MLP VAE": lambda place: vae_step(
+        vae.mlp_vae((1, 4, 4), latent=3, hidden=(16,)), place, (5, 1, 4, 4)
+    ),
+    "conv VAE": lambda place: vae_step(
+        vae.conv_vae((1, 8, 8), latent=3, hidden=8, channels=(4, 8)), place, (5, 1, 8, 8)
+    ),
+    "Gaussian VAE": lambda place: vae_step(
+        vae.mlp_vae((1, 4, 4), latent=3, hidden=(16,), likelihood="gaussian"), place, (5, 1, 4, 4)
+    ),
+    "GAN": lambda place: gan_step(*mlps(), place, (6, 2), k=2, ema=0.9),
+    "conditional GAN": lambda place: gan_step(*mlps(3), place, (6, 2), labels=3),
+    "WGAN": lambda place: gan_step(*mlps(), place, (6, 2), objective="wgan", clip=0.1),
+    "WGAN-GP": lambda place: gan_step(*mlps(), place, (6, 2), objective="wgan", gp=10.0),
+    "R1": lambda place: gan_step(*mlps(), place, (6, 2), r1=1.0),
+    "DCGAN": lambda place: gan_step(*dcgan(), place, (4, 3, 8, 8)),
+}
+
+
+@pytest.mark.usefixtures("same_numbers")
+@pytest.mark.parametrize("name", STEPS)
+def test_training_goes_on_a_gpu_as_on_the_cpu(name: str, gpu: Device) -> None:
+    results = []
+    for place in (cpu, gpu):
+        mg.manual_seed(0)
+        step, networks = STEPS[name](place)
+        losses = [step().item() for _ in range(3)]
+        state = {f"{i}.{k}": v for i, n in enumerate(networks) for k, v in n.state_dict().items()}
+        results.append((losses, {k: v.numpy(force=True) for k, v in state.items()}))
+    np.testing.assert_allclose(results[1][0], results[0][0], 1e-9)
+    for key, wanted in results[0][1].items():
+        np.testing.assert_allclose(results[1][1][key], wanted, 1e-7, 1e-9, err_msg=key)
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_a_training_step_never_waits_and_uploads_nothing(name: str, gpu: Device) -> None:
+    step, _ = STEPS[name](gpu)
+    step()  # what the first step alone does is done
+    if on_the_stand_in(gpu):
+        standin.counts.reset()
+        step()
+        counts = standin.counts
+        assert (counts.synchronisations, counts.uploads, counts.downloads) == (0, 0, 0)
+        assert counts.launches["adam"] > 0 and counts.launches["column_sums"] > 0
+    else:
+        import cupyx
+
+        with cupyx.allow_synchronize(False):
+            step()
+
+
+def test_training_on_a_loader_uploads_each_batch_once() -> None:
+    from tests.devices import stand_in
+
+    place = stand_in()
+    data = TensorDataset(np.random.default_rng(0).random((20, 1, 4, 4), np.float32))
+    model = vae.mlp_vae((1, 4, 4), latent=3, hidden=(16,)).to(place)
+    optimizer = optim.Adam(model.parameters())
+    losses = []
+    standin.counts.reset()
+    for (x,) in DataLoader(data, 5, shuffle=True, device=place):
+        losses.append(vae.train_step(model, optimizer, x).loss.detach())
+    assert standin.counts.uploads == 4
+    assert standin.counts.synchronisations == 0
+    assert np.isfinite([loss.item() for loss in losses]).all()
+
+
+# ---- layout --------------------------------------------------------------------------------------
+
+
+def is_channels_last(array: Any) -> bool:
+    return bool(array.transpose(0, 2, 3, 1).flags.c_contiguous)
+
+
+NET = {
+    "Conv2d": lambda: nn.Conv2d(3, 4, 3, 1, 1),
+    "LeakyReLU": lambda: nn.LeakyReLU(0.2),
+    "BatchNorm2d": lambda: nn.BatchNorm2d(4),
+    "ReLU": lambda: nn.ReLU(),
+    "Conv2d with stride": lambda: nn.Conv2d(4, 6, 4, 2, 1),
+    "Softplus": lambda: nn.Softplus(),
+    "Dropout": lambda: nn.Dropout(0.2),
+    "ConvTranspose2d": lambda: nn.ConvTranspose2d(6, 3, 4, 2, 1),
+    "Tanh": lambda: nn.Tanh(),
+    "Sigmoid": lambda: nn.Sigmoid(),
+    "a residual": lambda: Residual(),
+    "Conv2d at the end": lambda: nn.Conv2d(3, 2, 3, 1, 1),
+}
+
+
+class Residual(nn.Module):
+    def forward(self, x: Any) -> Any:
+        return x + x.exp() * 0.5
+
+
+def test_images_stay_channels_last_forward_and_back(device: Device) -> None:
+    """On each device: a convolution gathers from an image as it lies, without turning it first."""
+    h = mg.tensor(numbers(2, 3, 8, 8).astype(np.float32), device=device)
+    lost: list[str] = []
+
+    def look(name: str) -> Callable[[Any], None]:
+        return lambda g: None if is_channels_last(g.data) else lost.append(f"gradient at {name}")
+
+    for name, make in NET.items():
+        h = make().to(device)(h)
+        if not is_channels_last(h.data):
+            lost.append(name)
+        if name != "Conv2d at the end":
+            h.register_hook(look(name))
+    (h * h).mean().backward()
+    assert lost == []
+
+
+# ---- checkpoints ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("upwards", [True, False])
+def test_a_checkpoint_of_one_device_loads_on_the_other(
+    upwards: bool, gpu: Device, tmp_path: Path
+) -> None:
+    there, here = (cpu, gpu) if upwards else (gpu, cpu)
+
+    def trained(place: Device, seed: int, steps: int) -> tuple[Any, Any]:
+        mg.manual_seed(seed)
+        model = nn.Linear(3, 2).to(place)
+        optimizer = optim.Adam(model.parameters(), 0.1)
+        advance(model, optimizer, place, steps)
+        return model, optimizer
+
+    def advance(model: Any, optimizer: Any, place: Device, steps: int) -> None:
+        x = mg.tensor(numbers(4, 3).astype(np.float32), device=place)
+        for _ in range(steps):
+            optimizer.zero_grad()
+            (model(x) ** 2).mean().backward()
+            optimizer.step()
+
+    model, optimizer = trained(there, 0, 2)
+    mg.save({"model": model.state_dict(), "optimizer": optimizer.state_dict()}, tmp_path / "c")
+    other, its_optimizer = trained(here, 1, 1)
+    saved = mg.load(tmp_path / "c")
+    other.load_state_dict(saved["model"])
+    its_optimizer.load_state_dict(saved["optimizer"])
+    assert other.weight.device is here
+    advance(model, optimizer, there, 2)
+    advance(other, its_optimizer, here, 2)
+    np.testing.assert_allclose(other.weight.numpy(force=True), model.weight.numpy(force=True), 1e-5)

@@ -1,0 +1,153 @@
+"""The readers of minigrad.data: what they read, and what they say about files that are wrong."""
+
+import gzip
+import lzma
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from minigrad.data.formats import (
+    CIFAR_RECORD,
+    CorruptFileError,
+    read_amat,
+    read_bytes,
+    read_cifar,
+    read_idx,
+)
+
+pytestmark = pytest.mark.slow
+
+bytes_arrays = hnp.arrays(np.uint8, hnp.array_shapes(min_dims=1, max_dims=4, min_side=0))
+
+
+def idx(array: np.ndarray) -> bytes:
+    """The IDX file of a uint8 array."""
+    return struct.pack(f">I{array.ndim}I", 2048 + array.ndim, *array.shape) + array.tobytes()
+
+
+def amat(rows: np.ndarray) -> bytes:
+    return b"".join(b" ".join(b"%d" % x for x in row) + b"\n" for row in rows)
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file that the drawn examples of a test may overwrite."""
+    return tmp_path_factory.mktemp("data") / "file"
+
+
+@given(bytes_arrays, st.sampled_from([bytes, gzip.compress, lzma.compress]))
+def test_idx_round_trip(file, array, pack):
+    file.write_bytes(pack(idx(array)))
+    read = read_idx(file)
+    assert read.dtype == np.uint8
+    np.testing.assert_array_equal(read, array)
+
+
+@given(bytes_arrays, st.data())
+def test_an_idx_file_cut_anywhere_is_short_by_what_it_lacks(file, array, data):
+    whole = idx(array)
+    cut = data.draw(st.integers(0, len(whole) - 1))
+    file.write_bytes(whole[:cut])
+    with pytest.raises(CorruptFileError, match=r"short by ([\d,]+) bytes of ([\d,]+)") as error:
+        read_idx(file)
+    assert str(error.value).startswith(f"{file}: ")
+    if cut >= 4 + 4 * array.ndim:
+        assert f"short by {len(whole) - cut:,} bytes" in str(error.value)
+
+
+def test_idx_trailing_bytes(file):
+    file.write_bytes(idx(np.zeros((2, 3), np.uint8)) + b"12345")
+    with pytest.raises(CorruptFileError, match=r"file: 5 trailing bytes after .* shape \(2, 3\)"):
+        read_idx(file)
+
+
+def test_idx_count_larger_than_the_data(file):
+    file.write_bytes(struct.pack(">II", 2049, 10) + bytes(7))
+    with pytest.raises(CorruptFileError, match="short by 3 bytes of 18"):
+        read_idx(file)
+
+
+@pytest.mark.parametrize("head", [b"\0\0\x0d\x03", b"\0\1\x08\x03", b"\x89PNG", b"\0\0\x08\0"])
+def test_idx_bad_magic(file, head):
+    file.write_bytes(head + bytes(100))
+    message = f"bad magic number: {int.from_bytes(head, 'big')}, expected 2049 to 2303"
+    with pytest.raises(CorruptFileError, match=message):
+        read_idx(file)
+
+
+def test_idx_labels_where_images_belong(file):
+    file.write_bytes(idx(np.arange(4, dtype=np.uint8)))
+    with pytest.raises(CorruptFileError, match="bad magic number: 2049, expected 2051"):
+        read_idx(file, ndim=3)
+
+
+@pytest.mark.parametrize(("pack", "kind"), [(gzip.compress, "gzip"), (lzma.compress, "xz")])
+def test_a_packed_file_cut_anywhere_is_refused(tmp_path, pack, kind):
+    whole = pack(idx(np.arange(24, dtype=np.uint8).reshape(2, 3, 4)))
+    path = tmp_path / ("images.gz" if kind == "gzip" else "images.xz")
+    for cut in range(len(whole)):
+        path.write_bytes(whole[:cut])
+        with pytest.raises(CorruptFileError, match=f"bad {kind} data|not a .{kind[:1]}z file"):
+            read_idx(path)
+
+
+def test_bad_gzip(tmp_path):
+    packed = bytearray(gzip.compress(bytes(range(256)) * 40, mtime=0))
+    path = tmp_path / "x.gz"
+    for position in range(12, len(packed), 7):
+        damaged = packed.copy()
+        damaged[position] ^= 0x10
+        path.write_bytes(damaged)
+        with pytest.raises(CorruptFileError, match=r"x\.gz: bad gzip data"):
+            read_bytes(path)
+    path.write_bytes(b"<html>404 Not Found</html>")
+    with pytest.raises(CorruptFileError, match=r"x\.gz: not a \.gz file: it begins with b'<html>'"):
+        read_bytes(path)
+
+
+@given(hnp.arrays(np.uint8, st.tuples(st.integers(0, 3), st.just(CIFAR_RECORD))))
+def test_cifar_round_trip(file, rows):
+    rows[:, 0] %= 10
+    file.write_bytes(rows.tobytes())
+    images, labels = read_cifar(file, len(rows))
+    assert images.shape == (len(rows), 3, 32, 32)
+    assert labels.dtype == np.int64
+    np.testing.assert_array_equal(labels, rows[:, 0])
+    np.testing.assert_array_equal(images.reshape(len(rows), 3072), rows[:, 1:])
+
+
+def test_cifar_wrong_files(file):
+    rows = np.zeros((3, CIFAR_RECORD), np.uint8)
+    file.write_bytes(rows.tobytes())
+    with pytest.raises(CorruptFileError, match="short by 3,073 bytes of 12,292 for 4 CIFAR-10"):
+        read_cifar(file, 4)
+    with pytest.raises(CorruptFileError, match="3,073 trailing bytes after 2 CIFAR-10 records"):
+        read_cifar(file, 2)
+    rows[2, 0] = 17
+    file.write_bytes(rows.tobytes())
+    with pytest.raises(CorruptFileError, match="record 2 has the label 17, expected 0 to 9"):
+        read_cifar(file, 3)
+
+
+@given(hnp.arrays(np.uint8, st.tuples(st.integers(0, 3), st.just(784)), elements=st.integers(0, 1)))
+def test_amat_round_trip(file, rows):
+    file.write_bytes(amat(rows))
+    images = read_amat(file, len(rows))
+    assert images.shape == (len(rows), 1, 28, 28)
+    np.testing.assert_array_equal(images.reshape(len(rows), 784), rows * 255)
+
+
+def test_amat_wrong_files(file):
+    whole = amat(np.ones((3, 784), int))
+    file.write_bytes(whole[:-2])
+    with pytest.raises(CorruptFileError, match="short by 2 bytes of 4,704 for 3 rows"):
+        read_amat(file, 3)
+    for position, byte in [(1568, b"2"), (1569, b","), (2 * 1568 - 1, b" "), (1570, b"/")]:
+        file.write_bytes(whole[:position] + byte + whole[position + 1 :])
+        with pytest.raises(CorruptFileError, match="line 2 is not 784 digits 0 or 1"):
+            read_amat(file, 3)

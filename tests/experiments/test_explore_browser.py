@@ -1,0 +1,455 @@
+"""The explorer's page in a real browser: Chromium without a window, driven by WebDriver over HTTP.
+
+Needs Debian's packages chromium and chromium-driver, and nothing of Python's besides its library.
+"""
+
+import json
+import re
+import shutil
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from demos import gan
+from demos.explore import examples
+from demos.explore.api import API, opened
+from demos.explore.server import Server
+from tests.experiments.test_explore import save_gan, save_vae, serving
+
+pytestmark = pytest.mark.slow
+
+FLAGS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync
+--disable-background-networking --disable-component-update --disable-dev-shm-usage""".split()
+
+
+# WebDriver's names of keys.
+END, HOME, SHIFT = "\ue010", "\ue011", "\ue008"
+ARROW_RIGHT, ARROW_DOWN = "\ue014", "\ue015"
+
+# ---- the browser ---------------------------------------------------------------------------------
+
+
+class Browser:
+    """A session of chromedriver: the few WebDriver commands that are needed here."""
+
+    def __init__(self, driver: str, folder: Path) -> None:
+        arguments = [*FLAGS, f"--user-data-dir={folder}"]
+        options = {"args": arguments, "binary": shutil.which("chromium")}
+        wanted = {
+            "browserName": "chrome",
+            "goog:chromeOptions": options,
+            "goog:loggingPrefs": {"browser": "ALL"},
+        }
+        self.base = driver
+        made = self.command("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})
+        self.base = f"{driver}/session/{made['sessionId']}"
+
+    def command(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(self.base + path, data, headers, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as response:
+                return json.load(response)["value"]
+        except urllib.error.HTTPError as error:
+            with error:
+                said = json.load(error)["value"]["message"].partition("\n")[0]
+            raise AssertionError(f"{path} {body}: {said}") from None
+
+    def open(self, url: str) -> None:
+        self.command("POST", "/url", {"url": url})
+
+    def run(self, script: str, *args: Any) -> Any:
+        """What the body of a function in JavaScript returns."""
+        return self.command("POST", "/execute/sync", {"script": script, "args": list(args)})
+
+    def wait(self, script: str, *args: Any) -> Any:
+        """The value of an expression, as soon as it is true; an error after 20 seconds."""
+        done = f"""
+            const [done, args] = [arguments[arguments.length - 1], [...arguments].slice(0, -1)];
+            const value = () => {{ try {{ return ({script}); }} catch (e) {{ return null; }} }};
+            const look = () => value() ? done(value()) : setTimeout(look, 20);
+            look();"""
+        self.command("POST", "/timeouts", {"script": 20_000})
+        return self.command("POST", "/execute/async", {"script": done, "args": list(args)})
+
+    def find(self, selector: str) -> str:
+        query = {"using": "css selector", "value": selector}
+        return next(iter(self.command("POST", "/element", query).values()))
+
+    def click(self, selector: str) -> None:
+        self.command("POST", f"/element/{self.find(selector)}/click", {})
+
+    def keys(self, selector: str, text: str) -> None:
+        self.command("POST", f"/element/{self.find(selector)}/value", {"text": text})
+
+    def drag(self, selector: str, *places: tuple[float, float]) -> None:
+        """Presses at the first of the places, shares of the element's box, and releases at the
+        last."""
+        self.run("document.querySelector(arguments[0]).scrollIntoView({block: 'center'})", selector)
+        box = self.run(
+            "const b = document.querySelector(arguments[0]).getBoundingClientRect();"
+            "return [b.left, b.top, b.width, b.height]",
+            selector,
+        )
+        moves = [
+            {
+                "type": "pointerMove",
+                "duration": 40 * (i > 0),
+                "x": round(box[0] + x * box[2]),
+                "y": round(box[1] + y * box[3]),
+            }
+            for i, (x, y) in enumerate(places)
+        ]
+        down, up = {"type": "pointerDown", "button": 0}, {"type": "pointerUp", "button": 0}
+        actions = [moves[0], down, *moves[1:], up]
+        mouse = {
+            "type": "pointer",
+            "id": "mouse",
+            "parameters": {"pointerType": "mouse"},
+            "actions": actions,
+        }
+        self.command("POST", "/actions", {"actions": [mouse]})
+
+    def log(self) -> list[dict[str, Any]]:
+        """What the page wrote to the console since the last call."""
+        return self.command("POST", "/se/log", {"type": "browser"})
+
+    def screen(self, width: int, height: int, **features: str) -> None:
+        """Sets the size of the page, and media features such as prefers_color_scheme."""
+        media = [{"name": k.replace("_", "-"), "value": v} for k, v in features.items()]
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
+        for name, params in (
+            ("Emulation.setDeviceMetricsOverride", metrics),
+            ("Emulation.setEmulatedMedia", {"features": media}),
+        ):
+            self.command("POST", "/goog/cdp/execute", {"cmd": name, "params": params})
+
+    def close(self) -> None:
+        self.command("DELETE", "")
+
+
+@contextmanager
+def chromedriver() -> Iterator[str]:
+    """The address of a running chromedriver."""
+    process = subprocess.Popen(
+        [shutil.which("chromedriver"), "--port=0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        lines = iter(process.stdout.readline, "")
+        found = (re.search(r"started successfully on port (\d+)", line) for line in lines)
+        yield f"http://127.0.0.1:{next(filter(None, found))[1]}"
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory) -> Iterator[Browser]:
+    if missing := [n for n in ("chromium", "chromedriver") if shutil.which(n) is None]:
+        pytest.skip(f"no {' and no '.join(missing)}: Debian has them in chromium, chromium-driver")
+    with chromedriver() as driver:
+        found = Browser(driver, tmp_path_factory.mktemp("profile"))
+        try:
+            yield found
+        finally:
+            found.close()
+
+
+# ---- the page ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory) -> API:
+    """A VAE that has not learned anything, but whose pictures differ: its weights are large."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(examples, "COUNT", 100)
+        found = opened(save_vae(tmp_path_factory.mktemp("vae"), "--latent", "2"))
+    for parameter in found.generator.model.decoder.parameters():
+        parameter.data *= 4
+    return found
+
+
+@pytest.fixture(scope="module")
+def served(api) -> Iterator[Server]:
+    with serving(api) as found:
+        yield found
+
+
+@contextmanager
+def opened_page(browser: Browser, url: str) -> Iterator[Browser]:
+    """The page, ready; there must be nothing in its console at the end."""
+    browser.screen(1360, 1000)
+    browser.open(url)
+    assert browser.wait("document.body.dataset.ready") == "yes"
+    yield browser
+    assert browser.log() == []
+    assert browser.run("return document.getElementById('problem').hidden")
+
+
+@pytest.fixture
+def page(browser, served) -> Iterator[Browser]:
+    with opened_page(browser, served.url) as found:
+        yield found
+
+
+GREY = """
+    (selector) => {
+      const canvas = document.querySelector(selector);
+      const {width, height} = canvas;
+      const context = new OffscreenCanvas(width, height).getContext("2d");
+      context.drawImage(canvas, 0, 0);
+      const {data} = context.getImageData(0, 0, width, height);
+      return JSON.stringify([...data.filter((_, i) => i % 4 === 0)]);
+    }"""
+
+
+def picture(page: Browser, selector: str = "#picture") -> list[int]:
+    """The grey levels of a canvas, row by row."""
+    return json.loads(page.run(f"return ({GREY})(arguments[0])", selector))
+
+
+def wait_for_picture(page: Browser, levels: bytes, selector: str = "#picture") -> None:
+    """Waits until a canvas has these grey levels."""
+    expected = json.dumps(list(levels), separators=(",", ":"))
+    assert page.wait(f"({GREY})(args[0]) === args[1]", selector, expected)
+
+
+def z_shown(page: Browser) -> list[float]:
+    text = page.run("return document.getElementById('readout').textContent")
+    return [float(number) for number in re.findall(r"-?[\d.]+", text.replace("−", "-"))]
+
+
+def wait_for_frames(page: Browser) -> None:
+    """Waits for five frames of an animation."""
+    page.run("window.shown = 0; const f = () => { shown++; requestAnimationFrame(f); }; f();")
+    page.wait("window.shown > 5")
+
+
+def wait_for_z(page: Browser, *z: float) -> None:
+    text = f"z = ({', '.join(f'{value:.2f}' for value in z)})".replace("-", "−")
+    assert page.wait("document.getElementById('readout').textContent === args[0]", text)
+
+
+def test_the_picture_follows_a_drag_over_the_plane(page):
+    page.run("""
+        window.pictures = new Set();
+        const put = CanvasRenderingContext2D.prototype.putImageData;
+        CanvasRenderingContext2D.prototype.putImageData = function (image, ...at) {
+          if (this.canvas.id === "picture") window.pictures.add(image.data.join());
+          put.call(this, image, ...at);
+        };""")
+    page.drag("#plane", (0.3, 0.7), (0.4, 0.6), (0.5, 0.5), (0.6, 0.3), (0.8, 0.2))
+    page.wait("window.pictures.size >= 3")
+    z1, z2 = z_shown(page)
+    assert 1 < z1 < 3 and 1 < z2 < 3
+    page.drag("#plane", (0.8, 0.2), (0.2, 0.2))
+    assert z_shown(page)[0] < -1
+    assert z_shown(page)[1] == pytest.approx(z2, abs=0.02)
+
+
+def test_a_drag_beyond_the_edge_stays_on_the_plane(page, api):
+    page.drag("#plane", (0.5, 0.5), (1.2, -0.1))
+    wait_for_z(page, 3, 3)
+    wait_for_picture(page, api.decode({"z": [[3, 3]]}))
+
+
+def test_the_plane_by_keys(page, api):
+    page.click("#reset")
+    wait_for_z(page, 0, 0)
+    page.keys("#plane", ARROW_RIGHT * 3 + SHIFT + ARROW_DOWN)
+    wait_for_z(page, 0.3, -0.5)
+    wait_for_picture(page, api.decode({"z": [[0.3, -0.5]]}))
+
+
+def test_the_plane_shows_what_is_decoded_there(page, api):
+    """The images in its corners are those of the centres of the first and the last 15ths."""
+    page.click("#show-codes")
+    page.click("#reset")
+    corners = page.wait("""
+        (() => {
+          const plane = document.getElementById("plane");
+          const copy = new OffscreenCanvas(plane.width, plane.height);
+          const context = copy.getContext("2d", {willReadFrequently: true});
+          context.drawImage(plane, 0, 0);
+          const [side, size] = [plane.width - 26, (plane.width - 26) / 15];
+          const cells = [[0, 0], [14, 0], [0, 14], [14, 14]].map(([x, y]) => {
+            const at = [Math.round(26 + x * size), Math.round(y * size), Math.floor(size)];
+            return [...context.getImageData(...at, at[2]).data].filter((_, i) => i % 4 === 0);
+          });
+          return cells.every((cell) => cell.some((value) => value < 200)) && cells;
+        })()""")
+    z = 3 * 14 / 15
+    zs = [(-z, z), (z, z), (-z, -z), (z, -z)]
+    expected = np.frombuffer(api.decode({"z": zs}), np.uint8).reshape(4, 784)
+    size = round(len(corners[0]) ** 0.5)
+    pixel = (np.arange(28) + 0.5) * size // 28
+    seen = np.reshape(corners, (4, size, size))[:, pixel.astype(int)][:, :, pixel.astype(int)]
+    alike = np.corrcoef(seen.reshape(4, 784), expected)[:4, 4:]
+    assert alike.argmax(1).tolist() == [0, 1, 2, 3], alike.round(2)
+    assert alike.diagonal().min() > 0.7, alike.round(2)
+
+
+def test_a_slider(page, api):
+    page.click("#reset")
+    page.keys("#latents label:nth-child(2) input", END)
+    wait_for_z(page, 0, 3)
+    wait_for_picture(page, api.decode({"z": [[0, 3]]}))
+    page.keys("#latents label:nth-child(1) input", HOME + ARROW_RIGHT)
+    wait_for_z(page, -2.99, 3)
+
+
+def test_an_attribute_moves_the_code_along_its_direction(page, api):
+    page.click("#reset")
+    page.keys("#attributes label:nth-child(4) input", END)
+    direction = api.shown.attributes[3].direction
+    wait_for_z(page, *(2 * direction).tolist())
+    page.keys("#attributes label:nth-child(4) input", HOME)
+    wait_for_z(page, *(-2 * direction).tolist())
+    page.click("#reset")
+    value = "return document.querySelector('#attributes label:nth-child(4) output').textContent"
+    assert page.run(value) == "0.00"
+
+
+def test_interpolation(page):
+    first, second = (picture(page, f"#points li:nth-child({i}) canvas") for i in (1, 2))
+    assert first != second
+    page.keys("#t", END)
+    wait_for_picture(page, bytes(second))
+    page.keys("#t", HOME)
+    wait_for_picture(page, bytes(first))
+    page.click("#play")
+    page.wait("Number(document.getElementById('t').value) > 0.1")
+    assert picture(page) not in (first, second)
+    page.drag("#plane", (0.3, 0.7))  # another hand
+    wait_for_frames(page)
+    z = z_shown(page)
+    wait_for_frames(page)
+    assert z_shown(page) == z
+    assert page.run("return document.getElementById('play').textContent") == "Play"
+    page.click("#strip button:nth-child(9)")
+    wait_for_picture(page, bytes(second))
+    assert picture(page, "#strip button:nth-child(1) canvas") == first
+
+
+def test_arithmetic_with_saved_points(page, api):
+    zs = []
+    for i in (1, 2, 3):
+        page.click(f"#points li:nth-child({i}) .thumbnail")
+        wait_for_picture(page, bytes(picture(page, f"#points li:nth-child({i}) canvas")))
+        zs.append(z_shown(page))
+    page.click("#go")
+    expected = np.array(zs[0]) - zs[1] + zs[2]
+    assert z_shown(page) == pytest.approx(expected.tolist(), abs=0.021)
+    wait_for_picture(page, bytes(picture(page, "#equation figure:last-child canvas")))
+
+
+def test_points_are_saved_and_removed(page, api):
+    page.click("#reset")
+    page.click("#save")
+    assert page.wait("document.querySelectorAll('#points li').length === 4")
+    expected = api.decode({"z": [[0, 0]]})
+    wait_for_picture(page, expected, "#points li:nth-child(4) canvas")
+    page.run("document.getElementById('slot-b').value = '#4'")
+    page.run("document.getElementById('slot-b').dispatchEvent(new Event('change'))")
+    wait_for_picture(page, expected, "#strip button:nth-child(9) canvas")
+    for left in (3, 2, 1, 0):
+        page.click("#points li:nth-child(1) .remove")
+        assert page.run("return document.querySelectorAll('#points li').length") == left
+    assert page.run("return document.getElementById('play').disabled")
+
+
+def test_a_drawn_digit_is_encoded(page, api):
+    page.click("#clear")
+    page.drag("#drawing", (0.3, 0.25), (0.7, 0.25), (0.45, 0.8))
+    page.wait("document.getElementById('nats').textContent")
+    pixels = picture(page, "#drawing")
+    assert max(pixels) == 255 and 40 < np.count_nonzero(pixels) < 300
+    expected = api.encode({"pixels": pixels})
+    mu, std = expected["mu"], expected["std"]
+    wait_for_z(page, *mu)
+    wait_for_picture(page, bytes(picture(page)), "#reconstruction")
+    text = f"KL(q(z|x) ‖ p(z)) = {sum(expected['kl']):.2f}, log p(x|z=μ) = {expected['log_p']:.1f}"
+    shown = page.run("return document.getElementById('nats').textContent")
+    assert shown == f"{text} nats".replace("-", "−")
+    rows = page.run("return document.querySelector('#posterior tbody').innerText")
+    for i in (0, 1):
+        assert f"{mu[i]:.2f} ± {std[i]:.2f}".replace("-", "−") in rows
+    page.click("#centre")
+    moved = np.array(picture(page, "#drawing")).reshape(28, 28)
+    places = (np.indices((28, 28)) + 0.5).reshape(2, -1) @ moved.ravel() / moved.sum()
+    assert places == pytest.approx([14, 14], abs=0.51)
+    page.click("#sample")
+    assert z_shown(page) != pytest.approx(mu, abs=0.001)
+
+
+def test_a_test_image_is_encoded(page, api):
+    page.run("document.getElementById('index').value = 7")
+    page.run("document.getElementById('index').dispatchEvent(new Event('input'))")
+    wait_for_picture(page, api.shown.images.images[7].tobytes(), "#drawing")
+    wait_for_z(page, *api.shown.mu[7].tolist())
+
+
+def test_an_image_file_is_encoded(page, tmp_path):
+    """Dark ink on white paper, of another size."""
+    from PIL import Image
+
+    paper = np.full((140, 140), 255, np.uint8)
+    paper[20:120, 60:80] = 0
+    Image.fromarray(paper).save(tmp_path / "digit.png")
+    page.keys("#file", str(tmp_path / "digit.png"))
+    page.wait(f"JSON.parse(({GREY})('#drawing'))[0] === 0")
+    seen = np.array(picture(page, "#drawing")).reshape(28, 28)
+    assert (seen[5:23, 13:15] > 200).all()
+    assert (seen[:, :10] < 10).all() and (seen[:, 18:] < 10).all()
+
+
+def test_a_gan_with_labels(browser, tmp_path):
+    api = opened(save_gan(tmp_path, gan, "--hidden", "8"))
+    with serving(api) as served, opened_page(browser, served.url) as page:
+        assert page.run("return document.getElementById('encode-card')") is None
+        page.click("#reset")
+        wait_for_picture(page, api.decode({"z": [[0] * 3], "label": 0}))
+        page.keys("#label", "7")
+        wait_for_picture(page, api.decode({"z": [[0] * 3], "label": 7}))
+        page.keys("#across", "z3")
+        page.keys("#plane", ARROW_RIGHT)
+        wait_for_picture(page, api.decode({"z": [[0, 0, 0.1]], "label": 7}))
+
+
+def test_a_phone_and_a_dark_room(page):
+    colours = set()
+    for width, scheme in ((390, "light"), (390, "dark"), (1360, "dark"), (800, "light")):
+        page.screen(width, 844, prefers_color_scheme=scheme)
+        wide = page.run("return document.documentElement.scrollWidth")
+        assert wide <= width, f"{wide} pixels wide on a screen of {width}"
+        colours.add(page.run("return getComputedStyle(document.body).backgroundColor"))
+    assert len(colours) == 2
+
+
+def test_a_server_that_does_not_answer_is_said_so(browser, served):
+    browser.open(served.url)
+    browser.wait("document.body.dataset.ready")
+    browser.run("window.fetch = () => Promise.reject(new TypeError('Failed to fetch'))")
+    browser.click("#reset")
+    message = "document.getElementById('problem').textContent"
+    assert browser.wait(message) == "the server does not answer: has it been stopped?"
+    browser.open(served.url)
+    browser.wait("document.body.dataset.ready")
+    browser.run("""
+        const ask = window.fetch;
+        window.fetch = (path, how) => ask("/api/decode", {...how, body: '{"z": 1}'});""")
+    browser.click("#reset")
+    assert browser.wait(message).startswith("z must be 1 to 512 rows of 2 numbers")
+    assert browser.run("return document.getElementById('problem').checkVisibility()")
+    browser.log()

@@ -1,0 +1,76 @@
+"""Every op that minigrad offers is checked: by check_op, in one of the files beside this one."""
+
+import ast
+import builtins
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import minigrad as mg
+from minigrad import ops
+from minigrad.op import Op
+
+FILES = sorted(Path(__file__).parent.glob("test_*.py"))
+
+
+def differentiable() -> list[str]:
+    """The names in minigrad.ops of what makes a float tensor of float tensors."""
+    not_on_the_tape = {"all", "any", "argmax", "argmin", "move_to", "plain_key"}
+    found = {name: getattr(ops, name) for name in dir(ops) if not name.startswith("_")}
+    return [
+        name
+        for name, f in found.items()
+        if callable(f)
+        and f.__module__.startswith("minigrad")
+        and name not in not_on_the_tape
+        and not (isinstance(f, Op) and not f.records)
+    ]
+
+
+def names(tree: ast.AST) -> Iterator[str]:
+    """x of every mg.x and ops.x, and every plain name but Python's own (its `max` is not ours)."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            if node.value.id in ("mg", "ops"):
+                yield node.attr
+        elif isinstance(node, ast.Name) and not hasattr(builtins, node.id):
+            yield node.id
+
+
+def checked() -> set[str]:
+    """What is named in a function that calls check_op, or in a table (in capitals) that it uses."""
+    found: set[str] = set()
+    for path in FILES:
+        parts: dict[str, set[str]] = {}
+        for node in ast.parse(path.read_text("utf-8")).body:
+            if isinstance(node, ast.FunctionDef):
+                parts[node.name] = set(names(node))
+            elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+                parts[node.targets[0].id] = set(names(node.value))
+        for used in parts.values():
+            if used & {"check_op", "check_index"}:
+                tables = [parts[name] for name in used & parts.keys() if name.isupper()]
+                found |= used.union(*tables)
+    return found
+
+
+CHECKED = checked()
+
+
+@pytest.mark.parametrize("name", differentiable())
+def test_every_op_is_checked(name):
+    assert name in CHECKED, f"no test calls check_op for minigrad.ops.{name}"
+
+
+def test_what_is_exported_is_what_ops_offers():
+    # x[key] and .to() reach these two, nn.functional the others.
+    hidden = {"index", "plain_key", "move_to", "bce_with_logits", "bce_with_logits_sum"}
+    missing = [n for n in differentiable() if not hasattr(mg, n) and n not in hidden]
+    assert missing == []
+
+
+def test_an_op_that_is_not_checked_is_found_out():
+    assert len(differentiable()) > 50
+    assert {"conv2d", "matmul", "logsumexp", "sigmoid"} <= CHECKED
+    assert "manual_seed" not in CHECKED

@@ -1,0 +1,85 @@
+"""What `import minigrad` costs, told by what it imports: no clock is asked."""
+
+import json
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@cache
+def modules_after(statement: str) -> frozenset[str]:
+    """The names in sys.modules of a fresh interpreter that ran `statement`."""
+    script = f"import json, sys\n{statement}\nprint(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return frozenset(json.loads(done.stdout.splitlines()[-1]))
+
+
+def added(statement: str) -> set[str]:
+    """What `statement` imports beyond what `import numpy` does, except minigrad itself."""
+    more = modules_after(statement) - modules_after("import numpy")
+    return {name for name in more if name.partition(".")[0] != "minigrad"}
+
+
+def test_import_adds_few_modules_to_numpys() -> None:
+    """Each module of the standard library takes about 0.3 ms, so 60 ms are gone with 200."""
+    assert len(added("import minigrad")) <= 60, sorted(added("import minigrad"))
+
+
+# Each of these brings a crowd with it, or is slow by itself.
+HEAVY = [
+    *("inspect", "ast", "dis", "asyncio", "concurrent.futures", "multiprocessing", "subprocess"),
+    *("urllib.request", "http.client", "ssl", "socket", "email", "logging", "unittest", "doctest"),
+    *("argparse", "csv", "sqlite3", "xml", "gzip", "tarfile", "zipfile", "pickle", "traceback"),
+    *("numpy.random", "numpy.ma", "numpy.fft", "numpy.polynomial", "numpy.testing", "scipy"),
+    *("safetensors", "matplotlib", "tqdm", "torch", "cupy", "pytest", "hypothesis", "PIL"),
+]
+
+
+@pytest.mark.parametrize("name", HEAVY)
+def test_import_does_not_bring(name: str) -> None:
+    if name in modules_after("import numpy"):
+        pytest.skip(f"NumPy imports {name} itself")
+    assert name not in modules_after("import minigrad")
+
+
+def test_the_models_and_the_readers_are_imported_when_asked_for() -> None:
+    loaded = modules_after("import minigrad")
+    assert not {m for m in loaded if m.startswith(("minigrad.data", "models", "demos"))}
+    assert "minigrad.nn" in modules_after("import minigrad.nn")
+
+
+def test_a_first_step_imports_nothing_heavy_either() -> None:
+    step = (
+        "import minigrad as mg\n"
+        "x = mg.zeros(2, 3, requires_grad=True)\n"
+        "(mg.tensor([[1.0], [2.0], [3.0]]).T * x).exp().sum().backward()\n"
+        "repr(x.grad)"
+    )
+    unwanted = {"inspect", "numpy.random", "torch", "cupy", "subprocess", "asyncio", "ssl"}
+    assert not unwanted & (modules_after(step) - modules_after("import numpy"))
+
+
+def test_import_says_nothing_and_warns_of_nothing() -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", "import minigrad"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_import_leaves_numpys_settings_alone() -> None:
+    script = (
+        "import numpy as np\n"
+        "before = np.geterr(), np.get_printoptions()\n"
+        "import minigrad\n"
+        "assert before == (np.geterr(), np.get_printoptions())"
+    )
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True)

@@ -1,0 +1,257 @@
+"""The rules of the house that can be read off the source without running it."""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("minigrad", "models", "demos")
+
+# Imports go one way: a file may import what stands on its own row or above it.
+LAYERS = (
+    {"minigrad.backend"},
+    {"minigrad.clock", "minigrad.modes", "minigrad.nodes", "minigrad.autograd"},
+    {"minigrad.recorded", "minigrad.op"},
+    {f"minigrad.{name}" for name in ("ops", "random", "methods", "inplace", "tensor", "creation")},
+    {"minigrad"},  # everything else in the library: nn, optim, data, ...
+    {"minigrad.tools", "minigrad.__main__"},  # not needed to compute
+    {"models"},
+    {"demos"},
+)
+RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
+
+# What a package may import besides the standard library and this project.
+ALLOWED = {
+    "minigrad": {"numpy", "safetensors"},
+    "models": {"numpy"},
+    "demos": {"numpy", "safetensors", "matplotlib", "tqdm", "PIL"},
+}
+# The same inside of functions: optional, and imported when it is asked for.
+ALLOWED_LATE = {
+    "minigrad": {"cupy", "cupyx", "tqdm", "matplotlib"},
+    "models": {"tqdm"},
+    "demos": set[str](),
+}
+
+# Where NumPy is meant: the backend, and code whose data is the host's.
+HOST = (
+    *("minigrad/backend/", "minigrad/data/", "models/measures/"),
+    *("minigrad/tools/gradcheck.py", "minigrad/tools/machine.py", "minigrad/serialization.py"),
+)
+# Elsewhere it may only name types, constants, and questions about types and shapes.
+NUMPY_NAMES = {
+    *("bool_", "int32", "int64", "uint8", "float16", "float32", "float64", "intp"),
+    *("dtype", "generic", "number", "integer", "signedinteger", "floating", "inexact", "ndarray"),
+    *("pi", "e", "inf", "nan", "newaxis", "finfo", "iinfo"),
+    *("result_type", "promote_types", "can_cast", "issubdtype", "isscalar"),
+    *("broadcast_shapes", "errstate", "typing"),
+}
+# And in these files, these names besides, for what is on the host whatever the device.
+HOST_NAMES = {
+    "minigrad/creation.py": {"array", "asarray", "uint64"},  # elements written as Python lists
+    "minigrad/op.py": {"asarray"},  # NumPy's forwards give scalars where CuPy's give arrays
+    "minigrad/random.py": {"asarray"},  # the state of a generator, to be saved
+    "minigrad/ops/shape.py": {"asarray"},  # an index written as Python lists
+    "minigrad/tensor.py": {"array", "array2string"},  # __array__ and repr: what has left
+}
+
+
+def sources(*folders: str) -> list[Path]:
+    return sorted(p for f in folders for p in (ROOT / f).rglob("*.py"))
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"), str(path))
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def rank(module: str) -> int:
+    """The row of LAYERS that a module belongs to: that of its longest listed prefix."""
+    while module not in RANK:
+        module, _, _ = module.rpartition(".")
+    return RANK[module]
+
+
+def is_typing_block(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+
+
+def imports(tree: ast.Module, module: str, package: bool) -> Iterator[tuple[str, bool, int]]:
+    """(absolute name, whether inside of a function, line) of everything imported at run time."""
+
+    def walk(node: ast.AST, late: bool) -> Iterator[tuple[str, bool, int]]:
+        for child in ast.iter_child_nodes(node):
+            if is_typing_block(child):
+                continue
+            if isinstance(child, ast.Import):
+                yield from ((a.name, late, child.lineno) for a in child.names)
+            elif isinstance(child, ast.ImportFrom):
+                base = child.module or ""
+                if child.level:
+                    up = child.level - package
+                    parts = module.split(".")
+                    base = ".".join([*parts[: len(parts) - up], *filter(None, [base])])
+                for a in child.names:  # `from .ops import conv` may name a module or a function
+                    yield (f"{base}.{a.name}" if is_ours(base) else base), late, child.lineno
+            yield from walk(child, late or isinstance(child, ast.FunctionDef | ast.Lambda))
+
+    return walk(tree, False)
+
+
+def is_ours(name: str) -> bool:
+    return name.partition(".")[0] in PACKAGES
+
+
+def import_faults(path: Path, tree: ast.Module) -> list[str]:
+    module = module_name(path)
+    top = module.partition(".")[0]
+    faults = []
+    for name, late, line in imports(tree, module, path.name == "__init__.py"):
+        root = name.partition(".")[0]
+        where = f"{relative(path)}:{line}: imports {name}"
+        if is_ours(name):
+            if rank(name) > rank(module) and module != "minigrad":
+                faults.append(f"{where}, which stands above it")
+        elif root not in sys.stdlib_module_names | ALLOWED[top]:
+            if not late:
+                faults.append(f"{where}, which is not one of its dependencies")
+            elif root not in ALLOWED_LATE[top]:
+                faults.append(f"{where} inside of a function, which is not an optional dependency")
+        elif root in ("pickle", "cPickle", "dill", "shelve", "marshal"):
+            faults.append(f"{where}: never pickle")
+    return faults
+
+
+def numpy_faults(path: Path, tree: ast.Module) -> list[str]:
+    """Where code that runs on any device names NumPy for more than a type or a constant."""
+    named = [
+        (n.attr, n.lineno)
+        for n in ast.walk(tree)
+        if isinstance(n, ast.Attribute) and ast.unparse(n.value) in ("np", "numpy")
+    ] + [
+        (a.name, n.lineno)
+        for n in ast.walk(tree)
+        if isinstance(n, ast.ImportFrom) and n.module == "numpy"
+        for a in n.names
+    ]
+    return [
+        f"{relative(path)}:{line}: numpy.{name} outside of the backend"
+        for name, line in named
+        if name not in NUMPY_NAMES | HOST_NAMES.get(relative(path), set())
+    ]
+
+
+@pytest.mark.parametrize("path", sources(*PACKAGES), ids=relative)
+def test_imports_go_one_way_and_need_only_the_dependencies(path: Path) -> None:
+    assert import_faults(path, parse(path)) == []
+
+
+@pytest.mark.parametrize("path", sources("minigrad", "models"), ids=relative)
+def test_numpy_is_named_only_where_data_is_the_hosts(path: Path) -> None:
+    if relative(path).startswith(HOST):
+        return
+    assert numpy_faults(path, parse(path)) == []
+
+
+@pytest.mark.parametrize("path", sources(*PACKAGES, "benchmarks", "tests"), ids=relative)
+def test_no_allow_pickle(path: Path) -> None:
+    keywords = [n for n in ast.walk(parse(path)) if isinstance(n, ast.keyword)]
+    given = {ast.unparse(k.value) for k in keywords if k.arg == "allow_pickle"}
+    assert given <= {"False"}
+
+
+@pytest.mark.parametrize(
+    ("source", "fault"),
+    [
+        ("from ..backend import Array", None),
+        ("from ..tensor import Tensor", None),
+        ("import math, numpy as np", None),
+        ("def f():\n    import cupy", None),
+        ("if TYPE_CHECKING:\n    from ..nn import Module", None),
+        ("from ..nn import Module", "stands above it"),
+        ("from .. import nn", "stands above it"),
+        ("def f():\n    from minigrad import nn", "stands above it"),
+        ("import models.vae", "stands above it"),
+        ("import cupy", "not one of its dependencies"),
+        ("from scipy.special import erf", "not one of its dependencies"),
+        ("def f():\n    import torch", "not an optional dependency"),
+        ("import pickle", "never pickle"),
+    ],
+)
+def test_the_import_rule_finds_a_fault(source: str, fault: str | None) -> None:
+    found = import_faults(ROOT / "minigrad" / "ops" / "planted.py", ast.parse(source))
+    assert len(found) == (fault is not None)
+    assert fault is None or fault in found[0]
+
+
+@pytest.mark.parametrize(
+    ("source", "fault"),
+    [
+        ("x = np.float32(2) if d == np.dtype(t) else np.pi", False),
+        ("y = np.exp(x)", True),
+        ("y = numpy.random.rand()", True),
+        ("from numpy import exp", True),
+    ],
+)
+def test_the_numpy_rule_finds_a_fault(source: str, fault: bool) -> None:
+    assert bool(numpy_faults(ROOT / "minigrad" / "ops" / "planted.py", ast.parse(source))) is fault
+
+
+def test_import_minigrad_is_light() -> None:
+    unwanted = ("cupy", "matplotlib", "tqdm", "torch", "scipy", "urllib.request", "ssl", "asyncio")
+    script = f"import sys, minigrad; print([m for m in {unwanted} if m in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("path", sources(*PACKAGES), ids=relative)
+def test_a_file_can_be_read_in_one_sitting(path: Path) -> None:
+    assert path.read_text("utf-8").count("\n") <= 350
+
+
+def tracked() -> list[Path]:
+    listing = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    if listing.returncode:
+        pytest.skip(f"not a git checkout: {listing.stderr.strip()}")
+    return [ROOT / name for name in listing.stdout.split("\0") if name and (ROOT / name).is_file()]
+
+
+_SOMEBODYS = re.compile(rb"(?<![\w.}$)/*~-])/(?:tmp|root|work|home|Users|opt)/[\w.]+")
+_INDEX_HOST = re.compile(
+    rb"pypi\.org|pythonhosted\.org|download\.pytorch\.org|--(?:extra-)?index-url"
+)
+
+
+def test_no_tracked_file_names_a_path_or_a_package_index_of_one_machine() -> None:
+    planted = b"see /ro" + b"ot/x"
+    assert _SOMEBODYS.search(planted)
+    assert _INDEX_HOST.search(b"https://py" + b"pi.org/simple")
+    found = []
+    for path in tracked():
+        text = path.read_bytes()
+        if b"\0" in text or path == Path(__file__).resolve():
+            continue
+        found += [
+            f"{relative(path)}: {m[0].decode()}"
+            for pattern in (_SOMEBODYS, _INDEX_HOST)
+            for m in pattern.finditer(text)
+        ]
+    assert found == []

@@ -1,0 +1,123 @@
+"""What README.md and the other pages show is run and checked; conventions: readme_blocks.py."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.readme_blocks import ROOT, Block, commands, python_faults, shell_faults, shown_output
+
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_python_blocks_print_what_they_show(page: Path, tmp_path: Path) -> None:
+    assert python_faults(page.name, page.read_text("utf-8"), tmp_path) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_shell_blocks_name_what_exists(page: Path) -> None:
+    assert shell_faults(page.name, page.read_text("utf-8")) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_links_lead_to_files(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text("utf-8"))
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+# The checks are checked: each of these pages has one fault, or none.
+
+
+def page(*python: str) -> str:
+    return "A page.\n\n" + "\n".join(f"```python\n{code}\n```\n" for code in python)
+
+
+def test_blocks_share_a_namespace_and_show_all_they_print(tmp_path: Path) -> None:
+    good = page("x = 2", "print(x + 1)  # → 3\nprint('a   b')  # -> a b\n# an ordinary comment")
+    assert python_faults("p.md", good, tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "fault"),
+    [
+        ("print(3)  # → 4", "prints ['3'], but shows ['4']"),
+        ("print(3)", "prints ['3'], but shows []"),
+        ("x = 3  # → 3", "prints [], but shows ['3']"),
+        ("import warnings\nwarnings.warn('old')", "UserWarning"),
+        ("1 / 0", 'File "p.md", line 4'),
+    ],
+)
+def test_a_page_that_lies_is_found_out(code: str, fault: str, tmp_path: Path) -> None:
+    (found,) = python_faults("p.md", page(code), tmp_path)
+    assert fault in found
+
+
+def test_a_block_that_is_not_run_must_compile(tmp_path: Path) -> None:
+    unrun = "<!-- not run: needs a card -->\n```python\n{}\n```\n"
+    assert python_faults("p.md", unrun.format("1 / 0"), tmp_path) == []
+    with pytest.raises(SyntaxError):
+        python_faults("p.md", unrun.format("1 /"), tmp_path)
+
+
+def test_output_inside_a_string_is_not_a_comment() -> None:
+    assert shown_output("s = '# → 1'\nprint(s)  # → # → 1") == ["# → 1"]
+
+
+def test_shell_blocks_are_split_into_commands() -> None:
+    text = "$ A=1 make test && cd x  # why\nmake output\n$ python -m m \\\n  --n 2\n"
+    found = [" ".join(c) for c in commands(Block("console", text, 1))]
+    assert found == ["make test", "cd x", "python -m m --n 2"]
+
+
+@pytest.mark.parametrize(
+    ("command", "fault"),
+    [
+        ("make test VENV=there", None),
+        ("make nothing", "no such make target: ['nothing']"),
+        ("python -m demos.nothing", "no such module"),
+        ("python -m pip install '.[test]' numpy", None),
+        ("pip install '.[demos,nothing]'", "no such extra: ['nothing']"),
+        ("python -m pytest --exitfirst", "no such module"),  # not one of the project's own
+        (".ci/run", None),
+        (".ci/walk", "no such file"),
+        ("rm -rf x", "does not know how to check"),
+    ],
+)
+def test_a_command_that_does_not_exist_is_found_out(command: str, fault: str | None) -> None:
+    found = shell_faults("p.md", f"```sh\n{command}\n```\n")
+    assert len(found) == (fault is not None)
+    assert fault is None or fault in found[0]
+
+
+# ---- docs/lecture.md: every name is defined where its link leads, every experiment exists --------
+
+
+def lecture_rows() -> list[list[str]]:
+    lines = (ROOT / "docs/lecture.md").read_text("utf-8").splitlines()
+    cells = [re.split(r"(?<!\\)\|", line)[1:-1] for line in lines if line.startswith("| ")]
+    return [row for row in cells if "---" not in row[0] and "on the slide" not in row[0]]
+
+
+def test_the_lecture_names_what_is_in_the_source() -> None:
+    for _, source, _ in lecture_rows():
+        for name, link in re.findall(r"\[`([^`]+)`\]\(([^)]+)\)", source):
+            text = (ROOT / "docs" / link).read_text("utf-8")
+            last = re.escape(name.rpartition(".")[2])
+            defined = rf"^\s*(def|class) {last}\b|^{last}\b.* = "
+            assert re.search(defined, text, re.M), f"{name} is not defined in {link}"
+
+
+def test_the_lecture_names_all_experiments() -> None:
+    from demos.experiments.__main__ import entries
+
+    named = {name for *_, cell in lecture_rows() for name in re.findall(r"`([^`]+)`", cell)}
+    assert named == set(entries())
+
+
+def test_the_results_have_a_row_for_each_experiment() -> None:
+    from demos.experiments.__main__ import entries
+
+    text = (ROOT / "docs/results.md").read_text("utf-8")
+    rows = re.findall(r"`(python -m demos\.\w+) --experiment ([\w-]+)[^`]* --seed \d+`", text)
+    assert rows == [(program, name) for name, (program, _) in entries().items()]
