@@ -15,7 +15,7 @@ from typing import Any
 
 from .backend import device_of, exclusive, in_memory_order, quiet
 from .clock import mutated, tick
-from .modes import mode, set_grad_enabled
+from .modes import Observer, mode, set_grad_enabled
 from .nodes import Leaf, Node, Variable, extras_of, line_of
 
 # ---- the walk ------------------------------------------------------------------------------------
@@ -48,7 +48,7 @@ def walk(
                 heappush(stamps, -node.stamp)
             pending[node.stamp] = (node, part)
     del part  # or it would count as a second owner, here and below
-    anomaly = mode.anomaly
+    anomaly, observer = mode.anomaly, mode.observer
     while stamps:
         node, g = pending.pop(-heappop(stamps))
         if node.extras is not None:
@@ -65,7 +65,10 @@ def walk(
             continue
         if node.saved is None:
             raise RuntimeError(_FREED.format(node.name, node.name, line_of(node)))
-        parts = node.gradients(g, differentiable, on_path)
+        if observer is None:
+            parts = node.gradients(g, differentiable, on_path)
+        else:
+            parts = _observed(observer, node, g, differentiable, on_path)
         if anomaly:
             _complain_of_nan(node, parts)
         for parent, part in zip(node.parents, parts):
@@ -81,6 +84,10 @@ def walk(
         if not retain_graph:
             node.saved, node.parents = None, ()
     return found
+
+
+def _observed(observer: Observer, node: Node, g: Any, *how: Any) -> list[Any]:
+    return observer.backward(node, g, lambda: node.gradients(g, *how))
 
 
 _FREED = (

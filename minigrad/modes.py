@@ -1,4 +1,4 @@
-"""What the current thread records: no_grad() and its relatives."""
+"""What the current thread records, and who watches it: no_grad() and its relatives."""
 
 import threading
 from collections.abc import Callable, Generator
@@ -7,11 +7,30 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
+
+
+class Observer:
+    """Watches one thread at work: each method is called around a piece of work, runs it and returns
+    what it gave. Whoever watches overrides some of them, and sets `mode.observer`."""
+
+    def forward(self, op: Any, operands: tuple[Any, ...], run: Callable[[], T]) -> T:
+        """Around an op that is called on tensors. The ops that it runs itself are part of it."""
+        return run()
+
+    def backward(self, node: Any, g: Any, run: Callable[[], list[Any]]) -> list[Any]:
+        """Around the rules of a node that the gradient `g` has reached, which give the parts."""
+        return run()
+
+    def module(self, module: Any, run: Callable[[], T]) -> T:
+        """Around the call of a module."""
+        return run()
 
 
 class _Mode(threading.local):
     recording = True
     anomaly = False
+    observer: Observer | None = None
 
     def __init__(self) -> None:
         self.before: list[tuple[bool, bool]] = []  # what to return to, innermost last

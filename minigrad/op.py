@@ -78,6 +78,8 @@ class Op:
     def __call__(self, *operands: Any, **settings: Any) -> Any:
         # This runs for every operation: each operand is looked at once, and what is rare goes by
         # `unusual` to where it is looked at again.
+        if mode.observer is not None:
+            return self._observed(operands, settings)
         if len(operands) != self._count or settings:
             operands = self._checked(operands, settings)
         arrays = []
@@ -125,6 +127,16 @@ class Op:
         made.data = out
         made.node = Recorded(plan, operands, arrays, out, settings)
         return made
+
+    def _observed(self, operands: tuple[Any, ...], settings: dict[str, Any]) -> Any:
+        """The same, watched, where there are tensors; an op within this one is not seen itself."""
+        observer, mode.observer = mode.observer, None
+        try:
+            if observer is None or not any(isinstance(x, Variable) for x in operands):
+                return self(*operands, **settings)
+            return observer.forward(self, operands, lambda: self(*operands, **settings))
+        finally:
+            mode.observer = observer
 
     def _forward_elsewhere(self, arrays: list[Any], settings: dict[str, Any]) -> Any:
         """The forward for operands that are not all numbers and NumPy arrays of one dtype."""

@@ -14,6 +14,7 @@ from ..backend import Device, DType
 from ..backend import device as find_device
 from ..clock import mutated
 from ..creation import as_tensor
+from ..modes import mode
 from ..nodes import Leaf
 from ..tensor import Tensor
 from .parameter import Parameter
@@ -45,6 +46,8 @@ class Module:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         try:
+            if mode.observer is not None:
+                return mode.observer.module(self, lambda: self.forward(*args, **kwargs))
             return self.forward(*args, **kwargs)
         except Exception as error:
             say_where(error, self)

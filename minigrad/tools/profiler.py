@@ -1,20 +1,22 @@
 """Where the time and the memory of a training step go, op by op and module by module."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 from ..backend import Array, storage
+from ..modes import Observer
 from ..nn import Module
 from ..nodes import Node, Variable
-from ..op import Op
-from ..recorded import Recorded
-from .scopes import Scope, Scopes, record_modules, replaced
+from .observers import watched_by
+from .scopes import Scope, Scopes, record_modules
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -122,72 +124,56 @@ class Profile:
 def profile(*models: Module, **named: Module) -> Iterator[Profile]:
     """Measure the ops that run inside, forward and backward apart.
 
-    Models that are given are the roots of the modules' names, as in `record_modules`. It replaces
-    methods of the engine while it is on, so it costs nothing when it is off. On a GPU, where work
-    is queued, it measures the queueing.
+    Models that are given are the roots of the modules' names, as in `record_modules`. What other
+    threads do is not measured. On a GPU, where work is queued, it measures the queueing.
     """
     found = Profile()
     start = perf_counter()
     with record_modules(*models, **named) as scopes:
-        meter = _Meter(found, scopes)
         try:
-            with meter.installed():
+            with watched_by(_Meter(found, scopes)):
                 yield found
         finally:
             found.seconds = perf_counter() - start
 
 
-class _Meter:
-    """What stands in for the engine's methods while a profile is made."""
+class _Meter(Observer):
+    """Measures what it watches."""
 
     def __init__(self, found: Profile, scopes: Scopes) -> None:
         self.found, self.scopes = found, scopes
-        self.inside = 0  # how many timed calls are under way: an op that calls ops counts once
+        self.inside = False  # of a rule: with create_graph it runs ops, which count as it
         self.kept: WeakValueDictionary[int, Any] = WeakValueDictionary()  # memory, by its id
 
-    @contextmanager
-    def installed(self) -> Iterator[None]:
-        call, gradients = Op.__call__, Recorded.gradients
+    def forward(self, op: Any, operands: tuple[Any, ...], run: Callable[[], T]) -> T:
+        if self.inside:
+            return run()
+        start = perf_counter()
+        out = run()
+        seconds = perf_counter() - start
+        sources = [storage(x.data) for x in operands if isinstance(x, Variable)]
+        made, kept = _new_bytes(_array(out), sources), self._newly_kept(getattr(out, "node", None))
+        for row in self._rows(op.name, self.scopes.path):
+            row.calls += 1
+            row.forward += seconds
+            row.bytes += made
+            row.kept += kept
+        return out
 
-        def timed_call(op: Op, *operands: Any, **settings: Any) -> Any:
-            if self.inside or not any(isinstance(x, Variable) for x in operands):
-                return call(op, *operands, **settings)
-            with self._timed() as timer:
-                out = call(op, *operands, **settings)
-            sources = [storage(x.data) for x in operands if isinstance(x, Variable)]
-            made, kept = _new_bytes(out.data, sources), self._newly_kept(out.node)
-            for row in self._rows(op.name, self.scopes.path):
-                row.calls += 1
-                row.forward += timer.seconds
-                row.bytes += made
-                row.kept += kept
-            return out
-
-        def timed_gradients(
-            node: Recorded, g: Any, differentiable: bool, on_path: set[Node] | None
-        ) -> list[Any]:
-            with self._timed() as timer:
-                parts = gradients(node, g, differentiable, on_path)
-            sources = [storage(x) for x in (_array(g), *(node.saved or ())) if _is_array(x)]
-            made = sum(_new_bytes(_array(part), sources) for part in parts if part is not None)
-            for row in self._rows(node.name, (node.extras or {}).get("scope", ())):
-                row.backward += timer.seconds
-                row.gradients += made
-            return parts
-
-        with replaced((Op, "__call__", timed_call), (Recorded, "gradients", timed_gradients)):
-            yield
-
-    @contextmanager
-    def _timed(self) -> Iterator["_Timer"]:
-        timer = _Timer()
-        self.inside += 1
+    def backward(self, node: Any, g: Any, run: Callable[[], list[Any]]) -> list[Any]:
+        self.inside = True
         start = perf_counter()
         try:
-            yield timer
+            parts = run()
         finally:
-            timer.seconds = perf_counter() - start
-            self.inside -= 1
+            self.inside = False
+        seconds = perf_counter() - start
+        sources = [storage(x) for x in (_array(g), *(node.saved or ())) if _is_array(x)]
+        made = sum(_new_bytes(_array(part), sources) for part in parts if part is not None)
+        for row in self._rows(node.name, (node.extras or {}).get("scope", ())):
+            row.backward += seconds
+            row.gradients += made
+        return parts
 
     def _rows(self, op: str, path: tuple[Scope, ...]) -> tuple[Row, Row]:
         found = self.found
@@ -208,10 +194,6 @@ class _Meter:
                 self.kept[id(root)] = root
                 size += root.nbytes
         return size
-
-
-class _Timer:
-    seconds = 0.0
 
 
 def _array(x: Any) -> Any:

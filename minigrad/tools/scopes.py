@@ -1,18 +1,21 @@
 """Which module is at work: what the profiler counts by, and what drawings of the tape show.
 
-Nobody pays for this who does not ask for it: while `record_modules` is on, it stands in for two
-methods of the engine, the call of a module and the making of a node.
+Nobody pays for this who does not ask for it: `record_modules` is an observer, of its own thread and
+for as long as it is on.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from ..clock import tick
+from ..modes import Observer
 from ..nn import Module, Parameter
-from ..nodes import Node, extras_of
-from ..recorded import Plan, Recorded
+from ..nodes import Node, Variable, extras_of
+from .observers import watched_by
+
+T = TypeVar("T")
 
 
 class Scope(NamedTuple):
@@ -24,7 +27,7 @@ class Scope(NamedTuple):
     stamp: int  # of the clock, when it began: no two calls have the same
 
 
-class Scopes:
+class Scopes(Observer):
     """The names of modules and parameters, and the calls that are under way.
 
     Names begin with that of the root: its type's, or the one that it was given.
@@ -53,22 +56,34 @@ class Scopes:
         for path, parameter in root.named_parameters():
             self._parameters.setdefault(parameter, f"{name}.{path}")
 
-    def name_of(self, operand: Any) -> str | None:
-        """What the parameter is called that an operand is, if it is one."""
-        name = self._leaves.get(operand.node)
-        if name is None and operand in self._parameters:
-            name = self._leaves[operand.node] = self._parameters[operand]
-        return name
-
-    def enter(self, module: Module) -> None:
+    def module(self, module: Any, run: Callable[[], T]) -> T:
         if module not in self._names:
             self._add(module, type(module).__name__)
         self._calls[module] += 1
         scope = Scope(self._names[module], type(module).__name__, self._calls[module], tick())
-        self.path = (*self.path, scope)
+        around, self.path = self.path, (*self.path, scope)
+        try:
+            return run()
+        finally:
+            self.path = around
 
-    def leave(self) -> None:
-        self.path = self.path[:-1]
+    def forward(self, op: Any, operands: tuple[Any, ...], run: Callable[[], T]) -> T:
+        for x in operands:
+            if isinstance(x, Parameter) and x in self._parameters and x.node is not None:
+                self._leaves[x.node] = self._parameters[x]
+        start = tick()
+        out = run()
+        self._label(out.node if isinstance(out, Variable) else None, start)
+        return out
+
+    def _label(self, node: Node | None, start: int) -> None:
+        """Note where a node was made, and those made before it since `start`: casts of operands."""
+        if node is not None and node.stamp > start:
+            extras = extras_of(node)
+            extras["scope"] = self.path
+            extras["names"] = tuple([self._leaves.get(parent) for parent in node.parents])
+            for parent in node.parents:
+                self._label(parent, start)
 
 
 @contextmanager
@@ -80,35 +95,5 @@ def record_modules(*models: Module, **named: Module) -> Iterator[Scopes]:
     what is no module.
     """
     scopes = Scopes(*models, **named)
-    call, make = Module.__call__, Recorded.__init__
-
-    def named_call(module: Module, *args: Any, **kwargs: Any) -> Any:
-        scopes.enter(module)
-        try:
-            return call(module, *args, **kwargs)
-        finally:
-            scopes.leave()
-
-    def named_node(
-        node: Recorded, plan: Plan, operands: tuple[Any, ...], *what_happened: Any
-    ) -> None:
-        make(node, plan, operands, *what_happened)
-        extras = extras_of(node)
-        extras["scope"] = scopes.path
-        extras["names"] = tuple([scopes.name_of(operands[i]) for i in plan.parents])
-
-    with replaced((Module, "__call__", named_call), (Recorded, "__init__", named_node)):
+    with watched_by(scopes):
         yield scopes
-
-
-@contextmanager
-def replaced(*methods: tuple[type, str, Any]) -> Iterator[None]:
-    """Within, each (class, name, function) has that function for a method."""
-    before = [(owner, name, getattr(owner, name)) for owner, name, _ in methods]
-    for owner, name, function in methods:
-        setattr(owner, name, function)
-    try:
-        yield
-    finally:
-        for owner, name, function in before:
-            setattr(owner, name, function)

@@ -1,7 +1,9 @@
 """profile(): what it counts, and that it leaves the engine as it was."""
 
 import gc
+from collections.abc import Callable
 from pathlib import Path
+from threading import Barrier, Thread
 from xml.etree import ElementTree
 
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn
-from minigrad.op import Op
+from minigrad.modes import mode
 from minigrad.recorded import Recorded
 
 
@@ -117,14 +119,49 @@ def test_an_op_that_runs_ops_counts_once() -> None:
     assert calls == {"multiply": 1, "sum": 1, "add": 1}  # the walk adds what reaches x
 
 
-def test_the_engine_is_as_it_was_also_after_an_error() -> None:
-    before = Op.__call__, Recorded.gradients, Recorded.__init__, nn.Module.__call__
-    try:
-        with mg.profile():
-            raise KeyError
-    except KeyError:
-        pass
-    assert (Op.__call__, Recorded.gradients, Recorded.__init__, nn.Module.__call__) == before
+def test_nobody_watches_afterwards_also_after_an_error() -> None:
+    def fail() -> None:
+        assert mode.observer is not None
+        raise KeyError
+
+    with pytest.raises(KeyError), mg.profile():
+        fail()
+    assert mode.observer is None
+    with mg.profile() as around, mg.profile() as found:
+        with pytest.raises(ValueError, match="matmul"):
+            mg.randn(2, 3) @ mg.randn(2, 3)
+        mg.randn(3) + 1
+    assert list(found.ops) == list(around.ops) == ["add"]
+
+
+def test_each_thread_is_watched_by_its_own() -> None:
+    """Two profiles at once, whose steps take turns: neither sees what the other thread does."""
+    turns, found = Barrier(2), {}
+
+    def measured(name: str, op: Callable[[mg.Tensor], mg.Tensor]) -> None:
+        net, x = nn.Sequential(nn.Linear(3, 3)), mg.randn(2, 3)
+        with mg.profile(**{name: net}) as found[name]:
+            for _ in range(3):
+                turns.wait(timeout=60)
+                y = op(net(x)).sum()
+                turns.wait(timeout=60)
+                y.backward()
+
+    threads = [
+        Thread(target=measured, args=("exp", mg.exp)),
+        Thread(target=measured, args=("tanh", mg.tanh)),
+    ]
+    for thread in threads:
+        thread.start()
+    net = nn.Linear(3, 3)  # and the main thread works on unseen
+    while any(thread.is_alive() for thread in threads):
+        net(mg.randn(2, 3)).sin().sum().backward()
+    assert mode.observer is None
+    for name in ("exp", "tanh"):
+        calls = {op: row.calls for op, row in found[name].ops.items()}
+        assert calls == {"linear": 3, name: 3, "sum": 3}
+        assert all(row.backward > 0 for row in found[name].ops.values())
+        assert list(found[name].kinds) == [name, f"{name}.0"]
 
 
 def test_an_op_that_fails_is_not_counted_and_what_follows_is() -> None:
@@ -187,7 +224,7 @@ def test_the_picture_is_drawn_to_scale(tmp_path: Path) -> None:
         for kind in ("forward", "backward")
     }
     rows = [row for _, row in sorted(found.ops.items(), key=lambda item: -item[1].total)]
-    every = [*rows, found.below("Pair.down"), found.below("Pair.up")]
+    every = [*rows, found.below("Pair.down"), found.below("Pair.up"), found.modules[""]]
     rest = found.seconds - sum(row.total for row in rows)
     scale = 220 / max(rest, *(row.total for row in every))
     for row, (x, forward), (start, backward) in zip(rows, bars["forward"], bars["backward"]):

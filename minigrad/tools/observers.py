@@ -1,0 +1,36 @@
+"""Who watches a thread at work."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from ..modes import Observer, mode
+
+T = TypeVar("T")
+
+
+@contextmanager
+def watched_by(observer: Observer) -> Iterator[None]:
+    """Have `observer` watch what this thread does inside, besides those that watch it already."""
+    before = mode.observer
+    mode.observer = observer if before is None else _Both(before, observer)
+    try:
+        yield
+    finally:
+        mode.observer = before
+
+
+class _Both(Observer):
+    """Two observers, one around the other."""
+
+    def __init__(self, outer: Observer, inner: Observer) -> None:
+        self.outer, self.inner = outer, inner
+
+    def forward(self, op: Any, operands: tuple[Any, ...], run: Callable[[], T]) -> T:
+        return self.outer.forward(op, operands, lambda: self.inner.forward(op, operands, run))
+
+    def backward(self, node: Any, g: Any, run: Callable[[], list[Any]]) -> list[Any]:
+        return self.outer.backward(node, g, lambda: self.inner.backward(node, g, run))
+
+    def module(self, module: Any, run: Callable[[], T]) -> T:
+        return self.outer.module(module, lambda: self.inner.module(module, run))
