@@ -4,7 +4,6 @@
     python -m demos.autoencoder --dataset mnist --data-dir DIR --model conv
     python -m demos.autoencoder --code 2                         the codes as a map
     python -m demos.autoencoder --noise 0.5                      takes noise away
-    python -m demos.autoencoder --experiment all                 what the lecture claims
 
 The folder then has summary.json, metrics.csv (a row for each epoch), checkpoint.safetensors and the
 pictures. loss is the squared error, summed over the pixels of an image; mse is the same per pixel,
@@ -18,30 +17,20 @@ from collections.abc import Sequence
 from typing import Any
 
 import minigrad as mg
-from demos import autoencoder_pictures, cli, pictures
-from demos.experiments import depth, few_labels, not_generative, pca
-from demos.experiments.autoencoders import codes, flat, mean_loss
-from demos.experiments.finding import Experiment
-from demos.run import CommandError, Run
-from demos.training import Trainer
+from demos.common import autoencoder_pictures, cli, pictures
+from demos.common.evaluation import codes, flat, mean_loss
+from demos.common.run import CommandError, Run
+from demos.common.training import Trainer
 from minigrad import Tensor, optim
 from minigrad.data import DataLoader, ImageDataset
 from models.autoencoder import ARCHITECTURES, Autoencoder, train_step
 from models.measures import linear
-
-EXPERIMENTS: dict[str, Experiment] = {
-    "pca": pca.run,
-    "depth": depth.run,
-    "few-labels": few_labels.run,
-    "not-generative": not_generative.run,
-}
 
 
 def parser() -> ArgumentParser:
     """The command line."""
     parser = cli.parser("demos.autoencoder", __doc__)
     cli.common_arguments(parser, epochs=10, batch_size=128, lr=1e-3)
-    cli.experiment_argument(parser, EXPERIMENTS)
     add = parser.add_argument_group("model").add_argument
     add("--model", choices=tuple(ARCHITECTURES), default="deep", help="(default: %(default)s)")
     add(
@@ -62,7 +51,7 @@ def parser() -> ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    return cli.main(parser(), train, argv, experiments=EXPERIMENTS)
+    return cli.main(parser(), train, argv)
 
 
 def train(args: Namespace, run: Run) -> None:

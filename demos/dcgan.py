@@ -3,7 +3,6 @@
     python -m demos.dcgan                                          drawn digits; 1 to 2 min an epoch
     python -m demos.dcgan --dataset mnist --data-dir DIR
     python -m demos.dcgan --dataset faces --conditional --size 64
-    python -m demos.dcgan --experiment all                         the lecture's claims
 
 The folder then has summary.json, metrics.csv (a row for each epoch), checkpoint.safetensors,
 samples/ (after each epoch, from the same noise), film.gif of these, and the pictures; what their
@@ -15,38 +14,25 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from typing import Any
 
-from demos import adversarial, cli
-from demos.adversarial import Images, game, game_arguments
-from demos.experiments import arithmetic, conditional, dcgan_samples, guidelines, interpolation
-from demos.experiments.dcgans import Recipe
-from demos.experiments.finding import Experiment
-from demos.run import CommandError, Run
+from demos.common import adversarial, cli
+from demos.common.adversarial import Images, game, game_arguments
+from demos.common.run import CommandError, Run
 from models.dcgan import SIZES, DCGANDiscriminator, DCGANGenerator
 from models.gan import GAN
-
-EXPERIMENTS: dict[str, Experiment] = {
-    "dcgan": dcgan_samples.run,
-    "interpolation": interpolation.run,
-    "arithmetic": arithmetic.run,
-    "conditional": conditional.run,
-    "guidelines": guidelines.run,
-}
 
 
 def parser() -> ArgumentParser:
     """The command line."""
     parser = cli.parser("demos.dcgan", __doc__)
-    usual = Recipe()
-    cli.common_arguments(parser, epochs=usual.epochs, batch_size=usual.batch_size, lr=usual.lr)
-    cli.experiment_argument(parser, EXPERIMENTS)
+    cli.common_arguments(parser, epochs=8, batch_size=64, lr=6e-4)
     game_arguments(parser, beta1=0.5, r1=0.0, r1_help="0")
     add = parser.add_argument_group("model").add_argument
     number: dict[str, Any] = {"type": cli.whole(1), "metavar": "N"}
-    add("--noise", **number, default=usual.noise, help="length of z (default: %(default)s)")
+    add("--noise", **number, default=64, help="length of z (default: %(default)s)")
     add(
         "--width",
         **number,
-        default=usual.width,
+        default=24,
         help="channels next to the image; twice as many where it is half as large, and so on "
         "(default: %(default)s)",
     )
@@ -61,7 +47,7 @@ def parser() -> ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    return cli.main(parser(), train, argv, experiments=EXPERIMENTS)
+    return cli.main(parser(), train, argv)
 
 
 def train(args: Namespace, run: Run) -> None:

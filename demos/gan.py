@@ -3,7 +3,6 @@
     python -m demos.gan                                  drawn digits; minutes on a laptop
     python -m demos.gan --toy ring                       eight modes in the plane
     python -m demos.gan --dataset mnist --data-dir DIR --objective wgan --gp 10 --k 5
-    python -m demos.gan --experiment all                 what the lecture claims, as experiments
 
 The folder then has summary.json, metrics.csv (a row for each epoch), checkpoint.safetensors,
 samples/ (after each epoch, from the same noise), film.gif of these, and the pictures. d and g are
@@ -22,29 +21,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from demos import adversarial, cli, gan_pictures
-from demos.adversarial import Images, game, game_arguments
-from demos.experiments import (
-    critic_distance,
-    flat_gradient,
-    k_steps,
-    modes,
-    optimal_discriminator,
-)
-from demos.experiments.finding import Experiment
-from demos.run import Run
+from demos.common import adversarial, cli, gan_pictures
+from demos.common.adversarial import Images, game, game_arguments
+from demos.common.run import Run
 from minigrad import Tensor
 from minigrad.data import TensorDataset
 from models.gan import GAN, MLPDiscriminator, MLPGenerator
 from models.measures.modes import MIXTURES, SAMPLES, coverage
 
-EXPERIMENTS: dict[str, Experiment] = {
-    "optimal-discriminator": optimal_discriminator.run,
-    "flat-gradient": flat_gradient.run,
-    "k-steps": k_steps.run,
-    "modes": modes.run,
-    "critic-distance": critic_distance.run,
-}
 POINTS = 100_000  # of a toy's data set
 
 
@@ -54,7 +38,6 @@ def parser() -> ArgumentParser:
     cli.common_arguments(parser, epochs=30, batch_size=128, lr=5e-4)
     add = parser.add_argument_group("instead of images").add_argument
     add("--toy", choices=tuple(MIXTURES), help="learn points in the plane")
-    cli.experiment_argument(parser, EXPERIMENTS)
     game_arguments(
         parser,
         beta1=0.0,
@@ -75,7 +58,7 @@ def parser() -> ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    return cli.main(parser(), train, argv, experiments=EXPERIMENTS)
+    return cli.main(parser(), train, argv)
 
 
 def train(args: Namespace, run: Run) -> None:

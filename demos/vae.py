@@ -5,7 +5,6 @@
     python -m demos.vae --dataset mnist --latent 2 --epochs 30   the two-dimensional manifold
     python -m demos.vae --dataset mnist --binarize --hidden 200 200 --activation tanh --latent 50
     python -m demos.vae --dataset cifar-10 --model conv --likelihood logistic --latent 128
-    python -m demos.vae --experiment all                         what the lecture claims
 
 The folder then has summary.json, metrics.csv (a row for each epoch), checkpoint.safetensors,
 samples/ (after each epoch, from the same noise) and the pictures. Numbers are nats per image, and
@@ -24,21 +23,10 @@ from typing import Any
 import numpy as np
 
 import minigrad as mg
-from demos import cli, latents, pictures
-from demos.experiments import (
-    blur,
-    bound,
-    colour,
-    factors,
-    feature,
-    likelihood,
-    manifold,
-    reparameterization,
-)
-from demos.experiments.finding import Experiment
-from demos.experiments.vaes import mean_iwae, mean_terms
-from demos.run import CommandError, Run
-from demos.training import Trainer, random_numbers
+from demos.common import cli, latents, pictures
+from demos.common.evaluation import mean_iwae, mean_terms
+from demos.common.run import CommandError, Run
+from demos.common.training import Trainer, random_numbers
 from minigrad import Tensor, nn, optim
 from minigrad.data import DataLoader, ImageDataset
 from models.likelihoods import (
@@ -49,17 +37,6 @@ from models.likelihoods import (
 )
 from models.vae import VAE, conv_vae, mlp_vae, train_step
 
-EXPERIMENTS: dict[str, Experiment] = {
-    "bound": bound.run,
-    "reparameterization": reparameterization.run,
-    "manifold": manifold.run,
-    "factors": factors.run,
-    "factors-faces": factors.run_on_faces,
-    "feature": feature.run,
-    "likelihood": likelihood.run,
-    "colour": colour.run,
-    "blur": blur.run,
-}
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh}
 SAMPLES, COLUMNS = 64, 8  # images in a picture of samples
 EVALUATED_AT_ONCE = 256  # images
@@ -69,7 +46,6 @@ def parser() -> ArgumentParser:
     """The command line."""
     parser = cli.parser("demos.vae", __doc__)
     cli.common_arguments(parser, epochs=20, batch_size=128, lr=1e-3)
-    cli.experiment_argument(parser, EXPERIMENTS)
     add = parser.add_argument_group("model").add_argument
     add("--model", choices=("mlp", "conv"), default="mlp", help="(default: %(default)s)")
     add(
@@ -126,7 +102,7 @@ def parser() -> ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    return cli.main(parser(), train, argv, free={"iwae_k"}, experiments=EXPERIMENTS)
+    return cli.main(parser(), train, argv, free={"iwae_k"})
 
 
 def train(args: Namespace, run: Run) -> None:

@@ -14,34 +14,90 @@ stopped. With --dataset all take that data set, else each its own.
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
-from demos import cli
-from demos.experiments import tables
+from demos.common import cli
+from demos.common.run import CommandError
+from demos.experiments import (
+    arithmetic,
+    blur,
+    bound,
+    colour,
+    conditional,
+    critic_distance,
+    dcgan_samples,
+    depth,
+    factors,
+    feature,
+    few_labels,
+    flat_gradient,
+    guidelines,
+    interpolation,
+    k_steps,
+    likelihood,
+    manifold,
+    modes,
+    not_generative,
+    optimal_discriminator,
+    pca,
+    reparameterization,
+    tables,
+)
 from demos.experiments.finding import Experiment, Setting, command_of, perform
-from demos.run import CommandError
 from minigrad import data
 
-PROGRAMS = ("autoencoder", "vae", "gan", "dcgan")  # in the order of the lecture
+# By the model that they are about, in the order of the lecture.
+EXPERIMENTS: dict[str, dict[str, Experiment]] = {
+    "autoencoder": {
+        "pca": pca.run,
+        "depth": depth.run,
+        "few-labels": few_labels.run,
+        "not-generative": not_generative.run,
+    },
+    "vae": {
+        "bound": bound.run,
+        "reparameterization": reparameterization.run,
+        "manifold": manifold.run,
+        "factors": factors.run,
+        "factors-faces": factors.run_on_faces,
+        "feature": feature.run,
+        "likelihood": likelihood.run,
+        "colour": colour.run,
+        "blur": blur.run,
+    },
+    "gan": {
+        "optimal-discriminator": optimal_discriminator.run,
+        "flat-gradient": flat_gradient.run,
+        "k-steps": k_steps.run,
+        "modes": modes.run,
+        "critic-distance": critic_distance.run,
+    },
+    "dcgan": {
+        "dcgan": dcgan_samples.run,
+        "interpolation": interpolation.run,
+        "arithmetic": arithmetic.run,
+        "conditional": conditional.run,
+        "guidelines": guidelines.run,
+    },
+}
 # Less than a minute each on the drawn data sets, on one core.
 QUICK = ("reparameterization", "optimal-discriminator", "flat-gradient", "critic-distance")
 
 
 class Entry(NamedTuple):
-    """An experiment, and the program that it belongs to."""
+    """An experiment, and the model that it is about."""
 
-    program: str
+    model: str
     experiment: Experiment
 
 
 def entries() -> dict[str, Entry]:
     """All experiments by name."""
     return {
-        name: Entry(f"python -m demos.{program}", experiment)
-        for program in PROGRAMS
-        for name, experiment in import_module(f"demos.{program}").EXPERIMENTS.items()
+        name: Entry(model, experiment)
+        for model, experiments in EXPERIMENTS.items()
+        for name, experiment in experiments.items()
     }
 
 
@@ -82,14 +138,14 @@ def do(args: Namespace) -> None:
     setting = Setting(args.seed, Path(args.out), args.dataset, args.data_dir)
     failed = []
     for name in chosen(args.names, known):
-        program, experiment = known[name]
-        if done(name, program, setting):
+        if done(name, setting):
             print(f"{name} is done")
             continue
+        print(f"{name} ...", flush=True)
         try:
-            perform({name: experiment}, [name], program, setting)
+            perform(name, known[name].experiment, setting)
         except CommandError as error:
-            failed.append(str(error))
+            failed.append(f"{name}: {error}")
     if failed:
         raise CommandError("; ".join(failed))
 
@@ -103,18 +159,18 @@ def chosen(names: Iterable[str], known: dict[str, Entry]) -> list[str]:
     return list(dict.fromkeys(listed))
 
 
-def done(name: str, program: str, setting: Setting) -> bool:
+def done(name: str, setting: Setting) -> bool:
     """Whether its result is there."""
     found = tables.read(setting.folder / f"{name}.json")
-    return found is not None and found["command"] == command_of(name, program, setting)
+    return found is not None and found["command"] == command_of(name, setting)
 
 
 def listed() -> str:
     """Every experiment in a line, with what its module says of it."""
     lines = []
-    for name, (program, experiment) in entries().items():
+    for name, (model, experiment) in entries().items():
         says = (sys.modules[experiment.__module__].__doc__ or "").split("\n\n")[0]
-        lines.append(f"{program.rpartition('.')[2]:12} {name:22} {' '.join(says.split())}")
+        lines.append(f"{model:12} {name:22} {' '.join(says.split())}")
     return "\n".join(lines)
 
 

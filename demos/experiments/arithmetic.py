@@ -9,12 +9,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from demos import datasets
+from demos.common import datasets
+from demos.common.run import CommandError
 from demos.experiments import attributes, dcgans
 from demos.experiments.attributes import Person
 from demos.experiments.finding import Finding, Setting
 from demos.experiments.panels import show
-from demos.run import CommandError
 
 CLAIM = (
     "arithmetic on averaged latents changes a smile, or glasses, and leaves the rest of the face"

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 import minigrad as mg
+from demos.common.run import Run
+from demos.common.training import Trainer, random_numbers
 from demos.experiments.finding import Setting
-from demos.run import Run
-from demos.training import Trainer, random_numbers
 from minigrad import Tensor, nn, optim
 from minigrad.data import DataLoader, ImageDataset, TensorDataset
 from minigrad.data.faces import render

@@ -3,19 +3,15 @@
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 import minigrad as mg
+from demos.common.evaluation import mean_loss
+from demos.common.run import Row, Run
+from demos.common.training import Trainer
 from demos.experiments.finding import Setting
-from demos.run import Row, Run
-from demos.training import Means, Trainer
 from minigrad import Tensor, optim
-from minigrad.data import DataLoader, ImageDataset
+from minigrad.data import DataLoader
 from minigrad.optim.lr_scheduler import CosineAnnealingLR
 from models.autoencoder import ARCHITECTURES, Autoencoder, train_step
-
-EVALUATED_AT_ONCE = 500  # images
 
 
 @dataclass(frozen=True)
@@ -82,30 +78,3 @@ def trained(setting: Setting, recipe: Recipe, limit: int | None = None) -> Train
 
     trainer.fit(step, end_of_epoch)
     return Trained(model, trainer.rows, trainer.clock.rows[-1]["seconds"])
-
-
-def mean_loss(model: Autoencoder, images: ImageDataset, device: str = "cpu") -> float:
-    """The squared error of images, summed over pixels, averaged over images."""
-    means = Means()
-    with mg.no_grad():
-        for x, _ in DataLoader(images, EVALUATED_AT_ONCE, device=device):
-            means.add({"loss": model.loss(x)}, len(x))
-    return means.take()["loss"]
-
-
-def codes(model: Autoencoder, images: ImageDataset, device: str = "cpu") -> NDArray[np.float32]:
-    """The codes of images: (N, code)."""
-    loader = DataLoader(images, EVALUATED_AT_ONCE, device=device)
-    return np.concatenate([model.encode(x).numpy(force=True) for x, _ in loader])
-
-
-def columns(model: Autoencoder) -> NDArray[np.float32]:
-    """What a linear decoder draws for each number of the code: (pixels, code)."""
-    weight: NDArray[np.float32] = next(model.decoder.parameters()).numpy(force=True)
-    return weight
-
-
-def flat(images: ImageDataset) -> NDArray[np.float32]:
-    """The pixels of images, each in a row: (N, pixels)."""
-    pixels: NDArray[np.float32] = images[:][0].reshape(len(images), -1)
-    return pixels

@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 from tqdm import tqdm
 
 import minigrad as mg
+from demos.common.run import CommandError
 from demos.experiments.derivation import POINTS, Array, Found, integrate
 from demos.experiments.finding import Finding, Setting
 from demos.experiments.vaes import trained
-from demos.run import CommandError
 from minigrad import Tensor
 from models.likelihoods import binarize
 from models.vae import VAE

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from tqdm import trange
 
 import minigrad as mg
-from demos import pictures
+from demos.common import pictures
+from demos.common.evaluation import mean_iwae, mean_terms
+from demos.common.run import Run
+from demos.common.training import Trainer, random_numbers
 from demos.experiments.finding import Finding, Setting
 from demos.experiments.runs import measured
-from demos.experiments.vaes import mean_iwae, mean_terms
-from demos.run import Run
-from demos.training import Trainer, random_numbers
 from minigrad import Tensor, optim
 from minigrad.data import DataLoader, ImageDataset
 from minigrad.optim.lr_scheduler import CosineAnnealingLR

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 import minigrad as mg
-from demos import datasets
+from demos.common import datasets
+from demos.common.run import CommandError, Run, read_table
+from demos.common.training import Trainer
 from demos.experiments.finding import Setting
-from demos.run import CommandError, Run, read_table
-from demos.training import Trainer
 from minigrad import Tensor, nn, optim
 from minigrad.data import DataLoader
 from models.dcgan import DCGANDiscriminator, DCGANGenerator

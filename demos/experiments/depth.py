@@ -10,7 +10,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import minigrad as mg
-from demos.experiments.autoencoders import Recipe, Trained, flat, trained
+from demos.common.evaluation import flat
+from demos.experiments.autoencoders import Recipe, Trained, trained
 from demos.experiments.finding import Finding, Setting
 from demos.experiments.panels import show
 from minigrad.data import ImageDataset

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 import minigrad as mg
+from demos.common.latents import encode
 from demos.experiments.finding import Finding, Setting
 from demos.experiments.runs import mean_and_spread
 from demos.experiments.vaes import trained
-from demos.latents import encode
 from models.measures.linear import linear_probe_error, nearest_neighbour_error, pca
 from models.vae import mlp_vae
 

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 import minigrad as mg
 import minigrad.nn.functional as F
-from demos.experiments.autoencoders import EVALUATED_AT_ONCE, Recipe, codes, flat, trained
+from demos.common.evaluation import EVALUATED_AT_ONCE, codes, flat
+from demos.experiments.autoencoders import Recipe, trained
 from demos.experiments.finding import Finding, Setting
 from demos.experiments.runs import mean_and_spread, measured
 from minigrad import nn, optim

@@ -4,14 +4,14 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from matplotlib.figure import Figure
 
-from demos import datasets
-from demos.run import CommandError
+from demos.common import datasets
+from demos.common.run import CommandError
 from minigrad.data import ImageDataset
 
 
@@ -46,32 +46,15 @@ class Setting(NamedTuple):
 Experiment = Callable[[Setting], Finding]
 
 
-def perform(
-    experiments: Mapping[str, Experiment], names: Iterable[str], command: str, setting: Setting
-) -> None:
-    """Does experiments one after the other, and writes what they found.
+def perform(name: str, experiment: Experiment, setting: Setting) -> None:
+    """Does an experiment, and writes its picture and its numbers.
 
-    `command` (python -m demos.gan) is what each of them can be repeated with. Raises CommandError
-    if the folder cannot be written to, and at the end if data of some of them could not be read.
+    Raises CommandError if the folder cannot be written to, or if data could not be read.
     """
-    folder = setting.folder
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        setting.folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise CommandError(f"cannot write to {folder}: {error.strerror}") from error
-    failed = []
-    for name in names:
-        print(f"{name} ...", flush=True)
-        try:
-            perform_one(name, experiments[name], command, setting)
-        except CommandError as error:
-            failed.append(f"{name}: {error}")
-    if failed:
-        raise CommandError("; ".join(failed))
-
-
-def perform_one(name: str, experiment: Experiment, command: str, setting: Setting) -> None:
-    """Does an experiment, and writes its picture and its numbers."""
+        raise CommandError(f"cannot write to {setting.folder}: {error.strerror}") from error
     start = time.perf_counter()
     found = experiment(setting)
     seconds = time.perf_counter() - start
@@ -84,7 +67,7 @@ def perform_one(name: str, experiment: Experiment, command: str, setting: Settin
         "beside": found.beside,
         "numbers": found.numbers,
         "control": found.control,
-        "command": command_of(name, command, setting),
+        "command": command_of(name, setting),
         "seed": setting.seed,
         "seconds": round(seconds, 1),
     }
@@ -92,10 +75,10 @@ def perform_one(name: str, experiment: Experiment, command: str, setting: Settin
     print(f"  {found.claim}\n  {found.result}\n  {path}.png and .json", flush=True)
 
 
-def command_of(name: str, program: str, setting: Setting) -> str:
+def command_of(name: str, setting: Setting) -> str:
     """The command that repeats an experiment, wherever its data are."""
     dataset = f" --dataset {setting.dataset}" if setting.dataset else ""
-    return f"{program} --experiment {name}{dataset} --seed {setting.seed}"
+    return f"python -m demos.experiments {name}{dataset} --seed {setting.seed}"
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:

@@ -10,14 +10,14 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 import minigrad as mg
-from demos import datasets
+from demos.common import datasets
+from demos.common.pictures import tiles
+from demos.common.training import random_numbers
 from demos.experiments import dcgans
 from demos.experiments.dcgans import Recipe
 from demos.experiments.finding import Finding, Setting
 from demos.experiments.judge import judge_of
 from demos.experiments.runs import mean_and_spread, measured
-from demos.pictures import tiles
-from demos.training import random_numbers
 from minigrad.data import DataLoader
 
 CLAIM = "strides, batch norm, no hidden dense layers, LeakyReLU make deep GANs train stably"

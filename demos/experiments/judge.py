@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 import minigrad as mg
+from demos.common.run import Run
+from demos.common.training import Trainer, random_numbers
 from demos.experiments.finding import Setting
-from demos.run import Run
-from demos.training import Trainer, random_numbers
 from minigrad import Tensor, optim
 from minigrad.data import DataLoader, ImageDataset
 from models.measures import classifier

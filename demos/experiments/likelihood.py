@@ -14,12 +14,12 @@ from matplotlib.figure import Figure
 from tqdm import tqdm
 
 import minigrad as mg
-from demos import datasets, pictures
+from demos.common import datasets, pictures
+from demos.common.evaluation import mean_terms
+from demos.common.run import Run
+from demos.common.training import Trainer, random_numbers
 from demos.experiments.finding import Finding, Setting
 from demos.experiments.runs import measured
-from demos.experiments.vaes import mean_terms
-from demos.run import Run
-from demos.training import Trainer, random_numbers
 from minigrad import Tensor, nn, optim
 from minigrad.data import DataLoader, TensorDataset
 from minigrad.optim.lr_scheduler import CosineAnnealingLR

@@ -9,11 +9,11 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from demos.common.latents import decode, encode, quantile_grid
 from demos.experiments import panels
 from demos.experiments.finding import Finding, Setting
 from demos.experiments.judge import Judge, judge_of
 from demos.experiments.vaes import trained
-from demos.latents import decode, encode, quantile_grid
 from models.measures.linear import nearest_neighbour_error, pca
 
 CLAIM = "the 2-D latents are a map of the data: every place decodes to an image, classes have areas"

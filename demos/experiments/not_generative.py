@@ -10,8 +10,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 import minigrad as mg
+from demos.common.evaluation import codes, flat
 from demos.experiments import vaes
-from demos.experiments.autoencoders import Recipe, codes, flat, trained
+from demos.experiments.autoencoders import Recipe, trained
 from demos.experiments.finding import Finding, Setting
 from demos.experiments.judge import Judge
 from demos.experiments.panels import show

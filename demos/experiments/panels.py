@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from demos import pictures
+from demos.common import pictures
 
 
 def show(

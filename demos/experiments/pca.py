@@ -16,8 +16,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 import minigrad as mg
-from demos.autoencoder_pictures import signed
-from demos.experiments.autoencoders import Recipe, Trained, columns, flat, trained
+from demos.common.autoencoder_pictures import signed
+from demos.common.evaluation import columns, flat
+from demos.experiments.autoencoders import Recipe, Trained, trained
 from demos.experiments.finding import Finding, Setting
 from demos.experiments.panels import show
 from minigrad.data import ImageDataset

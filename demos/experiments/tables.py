@@ -1,12 +1,13 @@
 """What experiments have found in a folder, as tables in Markdown."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from demos.run import CommandError, read_table
+from demos.common.run import CommandError, read_table
 
 
 def of(folder: Path, names: Iterable[str]) -> list[str]:
@@ -88,4 +89,6 @@ def read(path: Path) -> dict[str, Any] | None:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise CommandError(f"{path} is not a result of an experiment: {error}") from error
+    if "command" in found:  # once each program had an --experiment
+        found["command"] = re.sub(r"demos\.\w+ --experiment", "demos.experiments", found["command"])
     return found

@@ -5,13 +5,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 import minigrad as mg
-from demos import datasets
+from demos.common import datasets
+from demos.common.run import Run
+from demos.common.training import Trainer
 from demos.experiments.finding import Setting
-from demos.run import Run
-from demos.training import Means, Trainer
 from minigrad import Tensor, nn, optim
 from minigrad.data import DataLoader
 from models.likelihoods import binarize
@@ -106,22 +105,3 @@ def samples(vae: VAE, n: int, draw: bool = False) -> NDArray[Any]:
     """n samples from the prior: the decoder's means, or with `draw` images drawn from p(x|z)."""
     sizes = [min(SAMPLED_AT_ONCE, n - i) for i in range(0, n, SAMPLED_AT_ONCE)]
     return np.concatenate([vae.sample(size, draw).numpy() for size in sizes])
-
-
-@mg.no_grad()
-def mean_terms(vae: VAE, loader: DataLoader) -> tuple[float, float]:
-    """The two parts of the negative ELBO in nats, rec and kl, averaged over images."""
-    means = Means()
-    for x, *_ in loader:
-        terms = vae.loss(x)
-        means.add({"rec": terms.rec, "kl": terms.kl}, len(x))
-    found = means.take()
-    return found["rec"], found["kl"]
-
-
-def mean_iwae(vae: VAE, loader: DataLoader, k: int, **options: Any) -> float:
-    """Minus the IWAE bound with k samples in nats, averaged over images; options of VAE.iwae."""
-    means = Means()
-    for x, *_ in tqdm(loader, "IWAE", leave=False, disable=None):
-        means.add({"iwae": -vae.iwae(x, k, **options).mean()}, len(x))
-    return means.take()["iwae"]

@@ -22,10 +22,10 @@ from pathlib import Path
 
 import numpy as np
 
-from demos import cli
+from demos.common import cli
+from demos.common.run import CommandError
 from demos.explore.api import API, opened
 from demos.explore.server import ADDRESS, Server
-from demos.run import CommandError
 
 MEASURED = 3.0  # seconds
 

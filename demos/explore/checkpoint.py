@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 import minigrad as mg
 from demos import dcgan, gan, vae
-from demos.run import CommandError, Run
+from demos.common.run import CommandError, Run
 from minigrad.data.drawn import SPECS
 from minigrad.data.sources import SOURCES
 from models.gan import GAN

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from demos import latents
+from demos.common import latents
 from demos.explore.checkpoint import Floats, VAEGenerator
 from minigrad import data
 from minigrad.data import ImageDataset

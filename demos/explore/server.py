@@ -12,8 +12,8 @@ from socketserver import TCPServer
 from typing import Any
 from urllib.parse import urlsplit
 
+from demos.common.run import CommandError
 from demos.explore.api import API, BadRequest, parsed
-from demos.run import CommandError
 
 ADDRESS = "127.0.0.1"
 MOST_BYTES = 1 << 20  # of a request's body

@@ -11,9 +11,10 @@ import pytest
 
 import minigrad as mg
 from demos import autoencoder
-from demos.autoencoder_pictures import signed
+from demos.common.autoencoder_pictures import signed
+from demos.common.evaluation import codes, columns, flat, mean_loss
 from demos.experiments import depth, few_labels, not_generative, pca
-from demos.experiments.autoencoders import Recipe, codes, columns, flat, mean_loss, trained
+from demos.experiments.autoencoders import Recipe, trained
 from demos.experiments.finding import Finding, Setting
 from minigrad import data
 from models.autoencoder import ARCHITECTURES, linear_autoencoder

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from demos import datasets, dcgan
-from demos.adversarial import enlarged
+from demos import dcgan
+from demos.common import datasets
+from demos.common.adversarial import enlarged
+from demos.common.run import CommandError
+from demos.common.training import Stopped
 from demos.experiments import dcgan_samples, dcgans, guidelines
 from demos.experiments.finding import Setting, perform
 from demos.experiments.judge import Judge
-from demos.run import CommandError
-from demos.training import Stopped
 from minigrad.data import load
 from models.gan import GAN
 from tests.demo_runs import WRITING, contents, run_and_kill
@@ -217,8 +218,7 @@ def small(tmp_path, monkeypatch) -> Setting:
 
 def test_samples_are_measured_after_each_epoch(small, monkeypatch):
     monkeypatch.setattr(dcgan_samples, "COMPARED", 60)
-    experiments = {"dcgan": lambda s: dcgan_samples.run(s, n=120, vae_epochs=1, **HOW)}
-    perform(experiments, ["dcgan"], "python -m demos.dcgan", small)
+    perform("dcgan", lambda s: dcgan_samples.run(s, n=120, vae_epochs=1, **HOW), small)
     found = json.loads((small.folder / "dcgan.json").read_text())
     numbers, control = found["numbers"], found["control"]
     curve = numbers["after each epoch"]

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from demos import adversarial, gan
+from demos import gan
+from demos.common import adversarial
 from minigrad.serialization import load
 from tests.demo_runs import WRITING, contents, run_and_kill, summary
 
@@ -148,7 +149,7 @@ def test_rules_that_do_not_fit_are_an_error_in_one_line(argv, message, tmp_path,
     assert error.count("\n") == 1
 
 
-@pytest.mark.parametrize("argv", [("--r1", "-1"), ("--gp", "nan"), ("--experiment", "more")])
+@pytest.mark.parametrize("argv", [("--r1", "-1"), ("--gp", "nan"), ("--objective", "more")])
 def test_arguments_out_of_range_are_refused(argv, tmp_path, capsys):
     with pytest.raises(SystemExit):
         train(tmp_path, *argv)

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from demos import cli
-from demos.run import CommandError, Run
-from demos.training import Means, Stopped, Trainer, random_numbers
+from demos.common import cli
+from demos.common.run import CommandError, Run
+from demos.common.training import Means, Stopped, Trainer, random_numbers
 from minigrad import nn, optim
 from minigrad.data import DataLoader, TensorDataset
 

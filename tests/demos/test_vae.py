@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from demos import pictures, vae
+from demos import vae
+from demos.common import pictures
 from minigrad import data
 from minigrad.serialization import load
 from models.vae import conv_vae
@@ -211,7 +212,8 @@ def test_a_killed_run_ends_with_the_same_bytes(straight, tmp_path):
     assert not (tmp_path / "metrics.csv").exists()
     kill("demos.vae.train_step", 7, "--resume")
     kill(WRITING, 3, "--resume")
-    kill("demos.run.Run.write_table", 6, "--resume")  # the checkpoint is written, the table not
+    # The checkpoint is written, the table not.
+    kill("demos.common.run.Run.write_table", 6, "--resume")
     kill("demos.vae.latents.save_traversal", 1, "--resume")
     done = subprocess.run(
         [sys.executable, "-m", "demos.vae", "--resume", "--out", str(tmp_path)],
@@ -346,7 +348,7 @@ def test_help_names_every_option(capsys):
     said = capsys.readouterr().out
     names = (
         "dataset data-dir model latent beta likelihood epochs batch-size lr device seed out "
-        "resume limit iwae-k hidden activation binarize k experiment"
+        "resume limit iwae-k hidden activation binarize k"
     )
     for name in names.split():
         assert f"--{name}" in said

@@ -3,16 +3,14 @@
 import json
 import math
 import os
-from argparse import ArgumentParser
 
 import pytest
 from matplotlib.figure import Figure
 
-from demos import cli
+from demos.common.run import CommandError, Run
 from demos.experiments import __main__ as everything
 from demos.experiments import k_steps, runs, tables
 from demos.experiments.finding import Finding, write_json
-from demos.run import CommandError, Run
 
 pytestmark = pytest.mark.slow
 
@@ -58,13 +56,6 @@ def test_mean_and_spread():
 # ---- the command line ----------------------------------------------------------------------------
 
 
-def command(experiments, *argv):
-    parser = ArgumentParser("python -m demos.some")
-    cli.common_arguments(parser, epochs=1, batch_size=1, lr=1.0)
-    cli.experiment_argument(parser, experiments)
-    return cli.main(parser, lambda args, run: None, argv, experiments=experiments)
-
-
 def some(found):
     def experiment(setting):
         found.append(setting)
@@ -73,75 +64,86 @@ def some(found):
     return experiment
 
 
-def test_a_folder_that_cannot_be_written_to(tmp_path, capsys):
+@pytest.fixture
+def there_are(monkeypatch):
+    """Sets what experiments there are."""
+
+    def there_are(**experiments):
+        some = {name: everything.Entry("some", run) for name, run in experiments.items()}
+        monkeypatch.setattr(everything, "entries", lambda: some)
+
+    return there_are
+
+
+@pytest.fixture
+def two(there_are):
+    found = []
+    there_are(a=some(found), b=some(found))
+    return found
+
+
+def test_a_folder_that_cannot_be_written_to(two, tmp_path, capsys):
     (tmp_path / "file").write_text("")
-    out = str(tmp_path / "file" / "below")
-    assert command({"one": some([])}, "--experiment", "one", "--out", out) == 2
+    assert everything.main(["a", "--out", str(tmp_path / "file" / "below")]) == 2
     assert "cannot write to" in capsys.readouterr().err
 
 
-def test_experiments_are_found_by_their_names(tmp_path):
-    found = []
-    experiments = {"one": some(found), "two": some(found)}
-    argv = ("--experiment", "all", "--seed", "3", "--out", str(tmp_path))
-    assert command(experiments, *argv, "--dataset", "faces") == 0
-    assert [(s.seed, s.dataset) for s in found] == [(3, "faces")] * 2
-    written = json.loads((tmp_path / "two.json").read_text())
+def test_experiments_are_found_by_their_names(two, tmp_path):
+    argv = ("all", "--seed", "3", "--out", str(tmp_path))
+    assert everything.main([*argv, "--dataset", "faces"]) == 0
+    assert [(s.seed, s.dataset) for s in two] == [(3, "faces")] * 2
+    written = json.loads((tmp_path / "b.json").read_text())
     assert written["numbers"] == {"x": 1.0, "none": None}
-    assert written["command"] == "python -m demos.some --experiment two --dataset faces --seed 3"
-    assert command(experiments, "--experiment", "two", "--out", str(tmp_path)) == 0
-    assert (found[-1].seed, found[-1].dataset) == (0, None)
+    assert written["command"] == "python -m demos.experiments b --dataset faces --seed 3"
+    assert everything.main(["b", "--out", str(tmp_path)]) == 0
+    assert (two[-1].seed, two[-1].dataset) == (0, None)
 
 
-def test_what_an_experiment_does_not_read_is_refused(tmp_path, capsys):
-    argv = ("--experiment", "one", "--epochs", "3", "--out", str(tmp_path))
-    assert command({"one": some([])}, *argv) == 2
-    assert "--experiment goes without --epochs" in capsys.readouterr().err
-
-
-def test_data_that_cannot_be_read_stop_one_experiment_only(tmp_path, capsys):
+def test_data_that_cannot_be_read_stop_one_experiment_only(there_are, tmp_path, capsys):
     found = []
 
     def without_data(setting):
         raise CommandError("no data")
 
-    experiments = {"one": without_data, "two": some(found)}
-    assert command(experiments, "--experiment", "all", "--out", str(tmp_path)) == 2
+    there_are(one=without_data, two=some(found))
+    assert everything.main(["all", "--out", str(tmp_path)]) == 2
     assert len(found) == 1
     assert "one: no data" in capsys.readouterr().err
 
 
-def test_ctrl_c_says_how_to_go_on(tmp_path, capsys):
+def test_ctrl_c_says_how_to_go_on(there_are, tmp_path, capsys):
     def stopped(setting):
         raise KeyboardInterrupt
 
-    assert command({"one": stopped}, "--experiment", "one", "--out", str(tmp_path)) == 130
+    there_are(one=stopped)
+    assert everything.main(["one", "--out", str(tmp_path)]) == 130
     assert "same command goes on" in capsys.readouterr().err
 
 
-# ---- all of them ---------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def two_programs(monkeypatch):
-    found = []
-    experiments = {name: everything.Entry("python -m demos.some", some(found)) for name in "ab"}
-    monkeypatch.setattr(everything, "entries", lambda: experiments)
-    return found
-
-
-def test_what_is_done_is_not_done_again(two_programs, tmp_path, capsys):
+def test_what_is_done_is_not_done_again(two, tmp_path, capsys):
     out = ("--out", str(tmp_path))
     assert everything.main(["a", *out]) == 0
     assert everything.main(["all", *out]) == 0
-    assert len(two_programs) == 2
+    assert len(two) == 2
     assert "a is done" in capsys.readouterr().out
     assert everything.main(["all", "--seed", "1", *out]) == 0
     assert everything.main(["a", "--seed", "1", "--dataset", "faces", *out]) == 0
-    assert [(s.seed, s.dataset) for s in two_programs[2:]] == [(1, None)] * 2 + [(1, "faces")]
+    assert [(s.seed, s.dataset) for s in two[2:]] == [(1, None)] * 2 + [(1, "faces")]
 
 
-def test_the_table_has_a_row_for_each_result(two_programs, tmp_path, capsys):
+def test_what_was_done_by_a_program_is_done(two, tmp_path, capsys):
+    out = ("--out", str(tmp_path))
+    everything.main(["a", *out])
+    path = tmp_path / "a.json"
+    found = json.loads(path.read_text())
+    write_json(path, {**found, "command": "python -m demos.gan --experiment a --seed 0"})
+    assert everything.main(["a", *out]) == 0
+    assert len(two) == 1
+    everything.main(["--table", *out])
+    assert "`python -m demos.experiments a --seed 0`" in capsys.readouterr().out
+
+
+def test_the_table_has_a_row_for_each_result(two, tmp_path, capsys):
     out = ("--out", str(tmp_path))
     assert everything.main(["--table", *out]) == 2
     assert "has no results" in capsys.readouterr().err
@@ -156,7 +158,7 @@ def test_the_table_has_a_row_for_each_result(two_programs, tmp_path, capsys):
     assert everything.main(["--table", *out]) == 0
     _, _, row, _, _, _, *kept = capsys.readouterr().out.splitlines()
     assert kept == ["| `net` | 1 epochs | 3 |", "| `b-runs.json` | 2 runs | 1,001 of one core |"]
-    command = "`python -m demos.some --experiment b --seed 0`"
+    command = "`python -m demos.experiments b --seed 0`"
     assert row == f"| claim | result | beside | {command} | 0; its runs 1,001 of one core |"
 
 
@@ -169,6 +171,6 @@ def test_what_was_measured_over_seeds_has_a_table():
     assert tables.spreads({"numbers": {}}) == []
 
 
-def test_a_name_that_is_none(two_programs, capsys):
+def test_a_name_that_is_none(two, capsys):
     assert everything.main(["c"]) == 2
     assert "no experiment 'c'; there are a, b" in capsys.readouterr().err

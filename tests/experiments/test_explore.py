@@ -18,13 +18,14 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from demos import cli, dcgan, gan, vae
+from demos import dcgan, gan, vae
+from demos.common import cli
+from demos.common.run import CommandError, Run
+from demos.common.training import Trainer
 from demos.explore import __main__ as explore
 from demos.explore import checkpoint, examples, server
 from demos.explore.api import API, opened
 from demos.explore.server import Server
-from demos.run import CommandError, Run
-from demos.training import Trainer
 from minigrad import data
 from models.likelihoods import LIKELIHOODS
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+from demos.common.run import CommandError
 from demos.experiments import judge as module
 from demos.experiments.finding import Setting
 from demos.experiments.judge import Judge, judge_of
-from demos.run import CommandError
 from minigrad import data
 from minigrad.data import ImageDataset
 from models.measures.frechet import classifier_score, frechet_distance

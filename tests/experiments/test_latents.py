@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from demos.common.run import CommandError
 from demos.experiments import arithmetic, attributes, conditional, interpolation
 from demos.experiments.attributes import Person
 from demos.experiments.finding import Setting
 from demos.experiments.judge import Judge
-from demos.run import CommandError
 from minigrad import data
 
 pytestmark = pytest.mark.slow

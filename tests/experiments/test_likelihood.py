@@ -8,9 +8,9 @@ import pytest
 from matplotlib.figure import Figure
 
 import minigrad as mg
+from demos.common.run import CommandError
 from demos.experiments import colour, likelihood
-from demos.experiments.finding import Setting, perform_one
-from demos.run import CommandError
+from demos.experiments.finding import Setting, perform
 from minigrad.data import ImageDataset
 from models.likelihoods import binarize
 from models.vae import VAE
@@ -71,7 +71,7 @@ def test_the_first_weights_are_the_papers():
 def test_the_experiment_goes_on_from_the_runs_that_it_kept(tmp_path, monkeypatch):
     run = partial(likelihood.run, runs=TINY_RUNS, samples=20, limit=30)
     setting = Setting(0, tmp_path, "glyphs")
-    perform_one("likelihood", run, "command", setting)
+    perform("likelihood", run, setting)
     assert (tmp_path / "likelihood.png").stat().st_size > 10_000
     monkeypatch.setattr(likelihood, "play", lambda *_, **__: pytest.fail("trained again"))
     found = run(setting)
@@ -114,7 +114,7 @@ def test_the_colour_experiment(tmp_path, monkeypatch):
     run = partial(colour.run, epochs=dict.fromkeys(colour.MODELS, 1), samples=2, limit=20)
     setting = Setting(0, tmp_path)
     monkeypatch.setattr(colour, "gaussian_bits", lambda *_: 4.7)  # of 3,072 pixels: 8 seconds
-    perform_one("colour", run, "command", setting)
+    perform("colour", run, setting)
     assert (tmp_path / "colour.png").stat().st_size > 10_000
     monkeypatch.setattr(colour, "play", lambda *_, **__: pytest.fail("trained again"))
     found = run(setting)

@@ -82,14 +82,9 @@ def test_k_steps_shares_out_equal_updates(tmp_path):
 def test_modes_writes_its_table(tmp_path):
     some = {name: modes.OBJECTIVES[name] for name in ("LSGAN", "WGAN-GP")}
     settings = {"seeds": 2, "steps": {"ring": 3, "grid": 2}, "objectives": some}
-    perform(
-        {"modes": lambda setting: modes.run(setting, **settings, jobs=1)},
-        ["modes"],
-        "python -m demos.gan",
-        Setting(7, tmp_path),
-    )
+    perform("modes", lambda s: modes.run(s, **settings, jobs=1), Setting(7, tmp_path))
     found = json.loads((tmp_path / "modes.json").read_text())
-    assert found["command"] == "python -m demos.gan --experiment modes --seed 7"
+    assert found["command"] == "python -m demos.experiments modes --seed 7"
     assert found["seed"] == 7
     assert found["numbers"]["objectives that meet the target with every seed, ring"] == 0
     assert found["control"]["ring, real data"]["modes_20"] == 8

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+from demos.common.run import CommandError
 from demos.experiments import (
     bound,
     derivation,
@@ -19,7 +20,6 @@ from demos.experiments import (
 from demos.experiments.factors import Case
 from demos.experiments.finding import Setting
 from demos.experiments.reparameterization import Quadratic
-from demos.run import CommandError
 from minigrad import nn
 from models.likelihoods import Gaussian, binarize
 from models.vae import VAE, Encoder, mlp_vae, train_step

@@ -4,7 +4,7 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -21,8 +21,15 @@ LAYERS = (
     {"minigrad"},  # everything else in the library: nn, optim, data, ...
     {"minigrad.tools", "minigrad.__main__"},  # not needed to compute
     {"models"},
+    {"demos.common"},
+    {*(f"demos.{name}" for name in ("autoencoder", "vae", "gan", "dcgan")), "demos.experiments"},
+    {"demos.explore", "demos.internals"},
     {"demos"},
 )
+# Here what stands on one row may not import each other.
+APART = ("demos",)
+# Here no files import each other in a circle.
+WITHOUT_CIRCLES = ("models", "demos")
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 
 # What a package may import besides the standard library and this project.
@@ -78,11 +85,11 @@ def module_name(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def rank(module: str) -> int:
-    """The row of LAYERS that a module belongs to: that of its longest listed prefix."""
+def part(module: str) -> str:
+    """The part of LAYERS that a module belongs to: its longest listed prefix."""
     while module not in RANK:
         module, _, _ = module.rpartition(".")
-    return RANK[module]
+    return module
 
 
 def is_typing_block(node: ast.AST) -> bool:
@@ -123,8 +130,11 @@ def import_faults(path: Path, tree: ast.Module) -> list[str]:
         root = name.partition(".")[0]
         where = f"{relative(path)}:{line}: imports {name}"
         if is_ours(name):
-            if rank(name) > rank(module) and module != "minigrad":
+            here, there = part(module), part(name)
+            if RANK[there] > RANK[here] and module != "minigrad":
                 faults.append(f"{where}, which stands above it")
+            elif RANK[there] == RANK[here] and there != here and top in APART:
+                faults.append(f"{where}, which stands beside it")
         elif root not in sys.stdlib_module_names | ALLOWED[top]:
             if not late:
                 faults.append(f"{where}, which is not one of its dependencies")
@@ -133,6 +143,33 @@ def import_faults(path: Path, tree: ast.Module) -> list[str]:
         elif root in ("pickle", "cPickle", "dill", "shelve", "marshal"):
             faults.append(f"{where}: never pickle")
     return faults
+
+
+def circles(trees: Mapping[str, tuple[ast.Module, bool]]) -> list[list[str]]:
+    """The modules, of those given (module: tree, whether a package), that import each other."""
+    imported = {
+        module: {found for name, _, _ in imports(tree, module, package)
+                 if (found := name if name in trees else name.rpartition(".")[0]) in trees}
+        for module, (tree, package) in trees.items()
+    }  # fmt: skip
+    reached = {module: _reached(module, imported) for module in trees}
+    found = {
+        frozenset(other for other in reached[module] if module in reached[other])
+        for module in trees
+        if module in reached[module]
+    }
+    return sorted(sorted(circle) for circle in found)
+
+
+def _reached(module: str, imported: Mapping[str, set[str]]) -> set[str]:
+    """All that a module imports, and what these import, and so on."""
+    seen: set[str] = set()
+    left = [module]
+    while left:
+        new = imported[left.pop()] - seen
+        seen |= new
+        left += new
+    return seen
 
 
 def numpy_faults(path: Path, tree: ast.Module) -> list[str]:
@@ -157,6 +194,12 @@ def numpy_faults(path: Path, tree: ast.Module) -> list[str]:
 @pytest.mark.parametrize("path", sources(*PACKAGES), ids=relative)
 def test_imports_go_one_way_and_need_only_the_dependencies(path: Path) -> None:
     assert import_faults(path, parse(path)) == []
+
+
+@pytest.mark.parametrize("folder", WITHOUT_CIRCLES)
+def test_no_files_import_each_other_in_a_circle(folder: str) -> None:
+    found = {module_name(p): (parse(p), p.name == "__init__.py") for p in sources(folder)}
+    assert circles(found) == []
 
 
 @pytest.mark.parametrize("path", sources("minigrad", "models"), ids=relative)
@@ -195,6 +238,38 @@ def test_the_import_rule_finds_a_fault(source: str, fault: str | None) -> None:
     found = import_faults(ROOT / "minigrad" / "ops" / "planted.py", ast.parse(source))
     assert len(found) == (fault is not None)
     assert fault is None or fault in found[0]
+
+
+@pytest.mark.parametrize(
+    ("path", "source", "fault"),
+    [
+        ("demos/vae.py", "from demos.common import cli", None),
+        ("demos/experiments/blur.py", "from demos.experiments import vaes", None),
+        ("demos/explore/api.py", "from demos import vae", None),
+        ("demos/vae.py", "from demos.experiments import blur", "stands beside it"),
+        ("demos/dcgan.py", "from demos import gan", "stands beside it"),
+        ("demos/experiments/blur.py", "def f():\n    import demos.vae", "stands beside it"),
+        ("demos/common/cli.py", "from demos.vae import main", "stands above it"),
+        ("demos/experiments/blur.py", "from demos.explore import api", "stands above it"),
+    ],
+)
+def test_the_import_rule_of_programs(path: str, source: str, fault: str | None) -> None:
+    found = import_faults(ROOT / path, ast.parse(source))
+    assert len(found) == (fault is not None)
+    assert fault is None or fault in found[0]
+
+
+def test_circles_are_found() -> None:
+    files = {
+        "models": "",
+        "models.a": "from . import b",
+        "models.b": "def f():\n    from .c import g",
+        "models.c": "from models.a import h\nfrom .d import x",
+        "models.d": "import numpy\nif TYPE_CHECKING:\n    from .a import x",
+        "models.e": "from .a import x",
+    }
+    trees = {name: (ast.parse(source), name == "models") for name, source in files.items()}
+    assert circles(trees) == [["models.a", "models.b", "models.c"]]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Image data sets as the programs ask for them: what cannot be read is said in one line."""
 
-from demos.run import CommandError
+from demos.common.run import CommandError
 from minigrad import data
 from minigrad.data import ImageDataset
 

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 import minigrad as mg
-from demos import pictures
-from demos.experiments.autoencoders import columns
-from demos.training import random_numbers
+from demos.common import pictures
+from demos.common.evaluation import columns
+from demos.common.training import random_numbers
 from minigrad.data import ImageDataset
 from models.autoencoder import Autoencoder
 

@@ -5,15 +5,14 @@ import shlex
 import signal
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from pathlib import Path
 from typing import Any
 
 import minigrad as mg
-from demos import datasets
-from demos.experiments.finding import Experiment, Setting, perform
-from demos.run import CommandError, Run, holds_run
-from demos.training import Stopped
+from demos.common import datasets
+from demos.common.run import CommandError, Run, holds_run
+from demos.common.training import Stopped
 from minigrad import data
 
 Program = Callable[[Namespace, Run], None]
@@ -111,17 +110,6 @@ def common_arguments(parser: ArgumentParser, *, epochs: int, batch_size: int, lr
     )
 
 
-def experiment_argument(parser: ArgumentParser, experiments: Mapping[str, Experiment]) -> None:
-    """Adds --experiment, which `main` then looks for."""
-    parser.add_argument_group("instead of training").add_argument(
-        "--experiment",
-        choices=(*experiments, "all"),
-        help="show a claim of the lecture: --out (default: runs/experiments) then has NAME.png, "
-        "and NAME.json with the numbers and their control. Only --dataset, --data-dir and --seed "
-        "may be given besides; each experiment has a data set that it takes by itself",
-    )
-
-
 def name_of(parser: ArgumentParser) -> str:
     """vae, for a parser of `python -m demos.vae`."""
     return parser.prog.rpartition(".")[2]
@@ -194,17 +182,13 @@ def main(
     program: Program,
     argv: Sequence[str] | None = None,
     free: Set[str] = frozenset(),
-    experiments: Mapping[str, Experiment] | None = None,
 ) -> int:
-    """Runs a program, or an experiment if the command line names one.
+    """Runs a program.
 
     Returns 2 for what the caller can put right, and 128 + N after signal N.
     """
-    again = "the same command goes on from the parts that it kept"
+    again = "nothing was begun"
     try:
-        if experiments and "experiment" in (given := given_arguments(parser, argv)):
-            experiment(parser, experiments, **given)
-            return 0
         args, run = arguments(parser, argv, FREE | free)
         resume = f"{parser.prog} --resume --out {shlex.quote(args.out)}"
         again = f"go on from the last checkpoint with:\n  {resume}"
@@ -220,22 +204,3 @@ def main(
         print(f"\nstopped; {again}", file=sys.stderr)
         return 128 + signal.SIGINT
     return 0
-
-
-def experiment(
-    parser: ArgumentParser,
-    experiments: Mapping[str, Experiment],
-    *,
-    experiment: str,
-    seed: int = 0,
-    out: str = "runs/experiments",
-    dataset: str | None = None,
-    data_dir: str | None = None,
-    **others: Any,
-) -> None:
-    """Does the experiment of that name, or all."""
-    if others:
-        listed = ", ".join(f"--{name.replace('_', '-')}" for name in others)
-        raise CommandError(f"--experiment goes without {listed}")
-    names = list(experiments) if experiment == "all" else [experiment]
-    perform(experiments, names, parser.prog, Setting(seed, Path(out), dataset, data_dir))

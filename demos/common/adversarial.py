@@ -13,9 +13,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 import minigrad as mg
-from demos import cli, gan_pictures, pictures
-from demos.run import CommandError, Run
-from demos.training import Means, Trainer, random_numbers
+from demos.common import cli, gan_pictures, pictures
+from demos.common.run import CommandError, Run
+from demos.common.training import Means, Trainer, random_numbers
 from minigrad import Tensor, optim
 from minigrad.data import DataLoader, ImageDataset
 from models.gan import GAN

@@ -10,8 +10,8 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from PIL import Image
 
-from demos import pictures
-from demos.run import Row
+from demos.common import pictures
+from demos.common.run import Row
 from models.measures.modes import Mixture
 
 SECONDS = 12  # that an animation lasts, if its frames are not held for more than half a second

@@ -19,7 +19,7 @@ import numpy as np
 from tqdm import tqdm
 
 import minigrad as mg
-from demos.run import CommandError, Row, Run
+from demos.common.run import CommandError, Row, Run
 from minigrad import Tensor
 from minigrad.data import DataLoader
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import minigrad as mg
-from demos import pictures
+from demos.common import pictures
 from minigrad import Tensor
 from minigrad.data import DataLoader, ImageDataset
 from models.vae import VAE, kl_per_latent

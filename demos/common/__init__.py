@@ -1,0 +1,1 @@
+"""What programs and experiments share: runs, training, arguments, data, evaluation, pictures."""
