@@ -9,6 +9,7 @@ import numpy as np
 import minigrad as mg
 from minigrad.tools.gradcheck import gradcheck, gradgradcheck
 from tests.devices import check_as_on_the_cpu, stand_in
+from tests.leaves import leaf_on
 from tests.strategies import negative_strides
 
 # A central difference of step 1e-6 is off by 1e-9 or so; a random cotangent adds some of them up.
@@ -53,7 +54,7 @@ def check_op(
         for i, g in zip(alone, some.gradients, strict=True):
             np.testing.assert_array_equal(g, in_double.gradients[i])
 
-    leaves = [leaf(x) for x in arrays]
+    leaves = [leaf_on(x) for x in arrays]
     assert gradcheck(f, leaves, **TOLERANCES)
     assert gradgradcheck(f, leaves, **TOLERANCES)
     assert [x.tobytes() for x in arrays] == before, "an input was changed"
@@ -65,7 +66,7 @@ class backward:
 
     def __init__(self, f: Callable[..., Any], arrays: Any, dtype: type, which: Any = None) -> None:
         which = range(len(arrays)) if which is None else which
-        operands = [leaf(x) if i in which else x for i, x in enumerate(arrays)]
+        operands = [leaf_on(x) if i in which else x for i, x in enumerate(arrays)]
         leaves = [operands[i] for i in which]
         self.outputs = as_list(f(*operands))
         rng = np.random.default_rng(0)
@@ -88,11 +89,6 @@ class backward:
         for g, h in zip(self.gradients, again, strict=True):
             # Sums in another order: a few units in the last place of the largest term.
             np.testing.assert_allclose(h.data, g, 1e-5, atol=50 * np.finfo(dtype).eps * size(g))
-
-
-def leaf(x: np.ndarray) -> mg.Tensor:
-    """A tensor on the array itself, in its own layout, that requires a gradient."""
-    return mg.from_numpy(x).requires_grad_()
 
 
 def beside(array: np.ndarray, x: Any) -> Any:

@@ -96,14 +96,17 @@ FAULTS = [
         "minigrad/backend/memory.py",
         "    return sys.getrefcount(base) <= _ONE_OUTSIDE",
         "    return True",
-        ("engine/memory::exclusive_is_true_only_where_nothing_else_reaches_the_memory",),
+        ("engine/ownership::exclusive_is_true_only_where_nothing_else_reaches_the_memory",),
     ),
     Fault(
         "a gradient that is the cotangent itself",
         "minigrad/autograd.py",
         "if not (differentiable or exclusive(g)):",
         "if False:",
-        ("ops/elementwise::binary", "engine/memory::gradients_of_distinct_leaves_share_no_memory"),
+        (
+            "ops/elementwise::binary",
+            "engine/ownership::gradients_of_distinct_leaves_share_no_memory",
+        ),
     ),
     Fault(
         "changes in place that nobody notices",
@@ -111,7 +114,7 @@ FAULTS = [
         "entry[1] > stamp",
         "False",
         (
-            "engine/tape::what_was_saved_and_then_changed_is_an_error_that_names_the_op",
+            "engine/changes::what_was_saved_and_then_changed_is_an_error_that_names_the_op",
             "optim/optim::a_step_between_forward_and_backward_is_an_error",
         ),
     ),

@@ -10,8 +10,8 @@ import pytest
 import minigrad as mg
 
 
-def leaf(*shape: int) -> mg.Tensor:
-    return mg.randn(shape, requires_grad=True)
+def ones(*shape: int) -> mg.Tensor:
+    return mg.ones(shape, requires_grad=True)
 
 
 f32, f64, i64 = np.float32, np.float64, np.int64
@@ -142,44 +142,44 @@ MISTAKES: dict[str, tuple[Callable[[], Any], Any, list[str]]] = {
         ["backward", "not on the tape", "requires a gradient", "no_grad()"],
     ),
     "backward of several": (
-        lambda: (leaf(2) * 2).backward(),
+        lambda: (ones(2) * 2).backward(),
         RuntimeError,
         ["backward", "single number", "[2]", ".sum()"],
     ),
     "backward twice": (
-        lambda: [loss.backward() for loss in [leaf(2).sum()] for _ in range(2)],
+        lambda: [loss.backward() for loss in [ones(2).sum()] for _ in range(2)],
         RuntimeError,
         ["backward", "'sum'", "freed", "retain_graph=True"],
     ),
     "a cotangent of another shape": (
-        lambda: (leaf(2) * 2).backward(mg.ones(3)),
+        lambda: (ones(2) * 2).backward(mg.ones(3)),
         ValueError,
         ["backward", "float32[2]", "float32[3]"],
     ),
     "a cotangent of another dtype": (
-        lambda: (leaf(2) * 2).backward(mg.ones(2, dtype=f64)),
+        lambda: (ones(2) * 2).backward(mg.ones(2, dtype=f64)),
         ValueError,
         ["backward", "float32[2]", "float64[2]"],
     ),
     "a cotangent that is none": (
-        lambda: (leaf(2) * 2).backward("a"),  # type: ignore[arg-type]
+        lambda: (ones(2) * 2).backward("a"),  # type: ignore[arg-type]
         (TypeError, ValueError),
         ["backward"],
     ),
     "grad for an array": (
-        lambda: mg.grad(leaf(2).sum(), np.ones(2)),
+        lambda: mg.grad(ones(2).sum(), np.ones(2)),
         TypeError,
         ["grad", "inputs", "ndarray"],
     ),
-    "grad of a number": (lambda: mg.grad(3.0, leaf(2)), TypeError, ["grad", "outputs", "float"]),
-    "grad for nothing": (lambda: mg.grad(leaf(2).sum(), []), ValueError, ["grad", "one input"]),
+    "grad of a number": (lambda: mg.grad(3.0, ones(2)), TypeError, ["grad", "outputs", "float"]),
+    "grad for nothing": (lambda: mg.grad(ones(2).sum(), []), ValueError, ["grad", "one input"]),
     "grad for a constant": (
-        lambda: mg.grad(leaf(2).sum(), mg.ones(3)),
+        lambda: mg.grad(ones(2).sum(), mg.ones(3)),
         RuntimeError,
         ["grad", "input 0", "[3]", "requires_grad_()"],
     ),
     "grad for what was not used": (
-        lambda: mg.grad(leaf(2).sum(), leaf(3)),
+        lambda: mg.grad(ones(2).sum(), ones(3)),
         RuntimeError,
         ["grad", "[0]", "no part", "allow_unused"],
     ),
@@ -188,9 +188,9 @@ MISTAKES: dict[str, tuple[Callable[[], Any], Any, list[str]]] = {
         TypeError,
         ["requires_grad_", "floating", "int64"],
     ),
-    "numpy on the tape": (lambda: leaf(2).numpy(), RuntimeError, ["numpy", "tape", ".detach()"]),
-    "asarray on the tape": (lambda: np.asarray(leaf(2)), RuntimeError, ["tape", ".detach()"]),
-    "dlpack on the tape": (lambda: np.from_dlpack(leaf(2)), BufferError, ["tape", ".detach()"]),
+    "numpy on the tape": (lambda: ones(2).numpy(), RuntimeError, ["numpy", "tape", ".detach()"]),
+    "asarray on the tape": (lambda: np.asarray(ones(2)), RuntimeError, ["tape", ".detach()"]),
+    "dlpack on the tape": (lambda: np.from_dlpack(ones(2)), BufferError, ["tape", ".detach()"]),
     "item of several": (lambda: mg.ones(2, 3).item(), ValueError, ["item", "[2, 3]", "6", "1"]),
     "float of several": (lambda: float(mg.ones(2)), ValueError, ["[2]", "2 elements"]),
     "truth of several": (lambda: bool(mg.ones(2)), ValueError, ["bool", "[2]", ".any()", ".all()"]),
@@ -199,23 +199,23 @@ MISTAKES: dict[str, tuple[Callable[[], Any], Any, list[str]]] = {
     "a chain of comparisons": (lambda: 0 < mg.ones(2) < 2, ValueError, ["bool", ".all()"]),
     "len of a number": (lambda: len(mg.tensor(1.0)), TypeError, ["len"]),
     "assign to a leaf": (
-        lambda: leaf(2).__setitem__(0, 1.0),
+        lambda: ones(2).__setitem__(0, 1.0),
         RuntimeError,
         ["__setitem__", "tape", "no_grad()"],
     ),
-    "change a leaf": (lambda: leaf(2).add_(1), RuntimeError, ["add_", "tape", "no_grad()"]),
+    "change a leaf": (lambda: ones(2).add_(1), RuntimeError, ["add_", "tape", "no_grad()"]),
     "set grad to an array": (
-        lambda: setattr(leaf(2), "grad", np.ones(2, f32)),
+        lambda: setattr(ones(2), "grad", np.ones(2, f32)),
         TypeError,
         ["grad", "ndarray"],
     ),
     "set grad of another shape": (
-        lambda: setattr(leaf(2), "grad", mg.ones(3)),
+        lambda: setattr(ones(2), "grad", mg.ones(3)),
         ValueError,
         ["grad", "[2]", "[3]"],
     ),
     "set grad of an interior tensor": (
-        lambda: setattr(leaf(2) * 2, "grad", mg.ones(2)),
+        lambda: setattr(ones(2) * 2, "grad", mg.ones(2)),
         RuntimeError,
         ["grad", "leaf"],
     ),
@@ -224,7 +224,7 @@ MISTAKES: dict[str, tuple[Callable[[], Any], Any, list[str]]] = {
         RuntimeError,
         ["register_hook", "no gradient"],
     ),
-    "a hook that is none": (lambda: leaf(2).register_hook(3), TypeError, ["register_hook", "int"]),  # type: ignore[arg-type]
+    "a hook that is none": (lambda: ones(2).register_hook(3), TypeError, ["register_hook", "int"]),  # type: ignore[arg-type]
     "retain_grad without a tape": (
         lambda: mg.ones(2).retain_grad(),
         RuntimeError,
@@ -275,7 +275,7 @@ def test_a_message_does_not_print_whole_tensors() -> None:
 
 
 def test_an_error_leaves_no_trace_on_the_tape() -> None:
-    x = leaf(2)
+    x = ones(2)
     y = x * 2
     for _ in range(3):
         with pytest.raises(ValueError, match="add"):
@@ -286,7 +286,7 @@ def test_an_error_leaves_no_trace_on_the_tape() -> None:
 
 
 def test_what_changed_in_place_is_named_with_what_to_do() -> None:
-    w = leaf(2)
+    w = ones(2)
     loss = (w * w).sum()
     with mg.no_grad():
         w.zero_()

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import minigrad as mg
 from minigrad.modes import mode
+from tests.leaves import leaf
 
 
 @pytest.fixture(autouse=True)
@@ -20,10 +21,6 @@ def _unchanged() -> Iterator[None]:
     yield
     assert mg.is_grad_enabled()
     assert not mode.anomaly
-
-
-def leaf(*values: float) -> mg.Tensor:
-    return mg.tensor(list(values), dtype=np.float64, requires_grad=True)
 
 
 def recording() -> bool:

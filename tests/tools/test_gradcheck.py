@@ -7,14 +7,10 @@ import pytest
 
 import minigrad as mg
 from minigrad.tools.gradcheck import GradcheckError, gradcheck, gradgradcheck
+from tests.leaves import random_leaf as leaf
 
 CHECKS = [gradcheck, gradgradcheck]
 each_mode = pytest.mark.parametrize("fast_mode", [False, True], ids=["full", "fast"])
-
-
-def leaf(*shape, seed=0):
-    values = np.random.default_rng(seed).standard_normal(shape)
-    return mg.tensor(np.asarray(values), requires_grad=True)
 
 
 def with_rule(rule, forward=lambda xp, x: x**2):
