@@ -1,29 +1,43 @@
 """Weights and checkpoints in safetensors files, which other frameworks read, and which run no code.
 
 A state dict gives a file whose tensors have its very names. What is nested, and what is no tensor,
-is described as JSON in the file's metadata.
+is described as JSON in the file's metadata, together with a checksum of the whole file.
 """
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from .backend import Device, cpu
 from .backend import device as find_device
+from .files import File, replacing
 from .tensor import Tensor
 
+# The one entry of the metadata is CHECKED, the checksum, a space and the tree. The checksum is the
+# SHA-256 of the file as it is with UNKNOWN in its place.
 _KEY = "minigrad"
-File = str | os.PathLike[str]
+_CHECKED = "minigrad:sha256:"
+_UNKNOWN = "0" * 64
+# NumPy has no bfloat16; float32 has all its values.
+_DTYPES = {
+    **{f"F{8 * size}": f"float{8 * size}" for size in (2, 4, 8)},
+    **{f"I{8 * size}": f"int{8 * size}" for size in (1, 2, 4, 8)},
+    **{f"U{8 * size}": f"uint{8 * size}" for size in (1, 2, 4, 8)},
+    "BOOL": "bool",
+    "BF16": "uint16",
+}
 
 
 def save(obj: dict[Any, Any], path: File) -> None:
     """Write a dict of tensors, arrays, numbers, strings, None, lists, tuples and dicts to a
     safetensors file.
 
-    The file appears at once, or not at all: a crash while writing leaves the old one whole.
-    TypeError for anything else, with its place in `obj`.
+    The file appears at once, or not at all: a crash while writing leaves the old one whole, and
+    `load` finds any bit of it that changes later. TypeError for anything else, with its place in
+    `obj`.
     """
     import json  # here, as all that only files need: the import of minigrad stays light
 
@@ -31,35 +45,68 @@ def save(obj: dict[Any, Any], path: File) -> None:
         raise TypeError(f"save: needs a dict, got {type(obj).__name__}")
     tensors: dict[str, np.ndarray[Any, Any]] = {}
     tree = json.dumps(_described(obj, "", tensors))
-    _replace(os.fspath(path), tensors, {_KEY: tree})
+    folder = os.path.dirname(os.path.abspath(path))
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(f"save: there is no folder {folder}")
+    from safetensors.numpy import save as serialized
+
+    content = serialized(tensors, {_KEY: f"{_CHECKED}{_UNKNOWN} {tree}"})
+    before, checksum, after = _parts(content, _UNKNOWN)
+    with replacing(path) as file:
+        file.write(before)
+        file.write(checksum)
+        file.write(after)
 
 
 def load(path: File, device: str | Device | None = None) -> dict[Any, Any]:
     """Read what `save` wrote, or any other safetensors file as a flat dict of tensors.
 
-    The tensors are put on `device` (the CPU if None). FileNotFoundError or ValueError names the
-    file if it is missing, damaged or of another kind.
+    The tensors are put on `device` (the CPU if None). bfloat16, which NumPy lacks, becomes float32,
+    value for value. FileNotFoundError or ValueError names the file if it is missing, damaged (in
+    what `save` wrote, by a single bit), of another kind, or has numbers that NumPy lacks (float8).
     """
     import json
 
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError, deserialize
 
     place = cpu if device is None else find_device(device)
-    if not os.path.isfile(path):
-        raise FileNotFoundError(f"load: there is no file {os.fspath(path)}")
+    name = os.fspath(path)
     try:
-        with safe_open(os.fspath(path), framework="np") as file:
-            metadata = file.metadata() or {}
-            arrays = {name: _own(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
-        if _KEY in metadata:
-            found: dict[Any, Any] = _restored(json.loads(metadata[_KEY]), arrays, place)
-            return found
-    except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
+        with open(path, "rb") as file:
+            content = file.read()
+    except (FileNotFoundError, IsADirectoryError):
+        raise FileNotFoundError(f"load: there is no file {name}") from None
+    errors = (SafetensorError, ValueError, KeyError, TypeError, RecursionError)
+    with _told_of(name, errors):
+        found = dict(deserialize(content))  # type: ignore[no-untyped-call]
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        metadata = header.pop("__metadata__", None) or {}
+        for value in metadata.values():  # under whatever name: a bit of that may have changed too
+            if value.startswith(_CHECKED):
+                _check(content, value)
+    for key in header:
+        if (dtype := found[key]["dtype"]) not in _DTYPES:
+            raise ValueError(f"load: {name}: {key!r} is of type {dtype}, which cannot be read here")
+    with _told_of(name, errors):
+        arrays = {key: _array(**found[key]) for key in header}
+        if (tree := metadata.get(_KEY)) is not None:
+            if tree.startswith(_CHECKED):
+                _, _, tree = tree.partition(" ")
+            restored: dict[Any, Any] = _restored(json.loads(tree), arrays, place)
+            return restored
+    return {key: Tensor(place.asarray(array)) for key, array in arrays.items()}
+
+
+@contextmanager
+def _told_of(name: str, errors: tuple[type[Exception], ...]) -> Iterator[None]:
+    """What goes wrong inside is told of the file."""
+    try:
+        yield
+    except errors as error:
         raise ValueError(
-            f"load: {os.fspath(path)} is damaged, or no safetensors file that can be read here "
+            f"load: {name} is damaged, or no safetensors file that can be read here "
             f"({type(error).__name__}: {error})"
         ) from error
-    return {name: Tensor(place.asarray(array)) for name, array in arrays.items()}
 
 
 # ---- the tree ------------------------------------------------------------------------------------
@@ -95,11 +142,6 @@ def _put_aside(
     return name
 
 
-def _own(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """The array, or a copy if it may not be written to (which depends on safetensors' version)."""
-    return np.require(array, requirements=["ALIGNED", "WRITEABLE"])
-
-
 def _join(name: str, key: Any) -> str:
     return f"{name}.{key}" if name else str(key)
 
@@ -125,31 +167,29 @@ def _restored(tree: Any, arrays: dict[str, np.ndarray[Any, Any]], place: Device)
 # ---- the file ------------------------------------------------------------------------------------
 
 
-def _replace(path: str, tensors: dict[str, np.ndarray[Any, Any]], metadata: dict[str, str]) -> None:
-    """Write beside the file, and take its place when all is on the disk.
+def _array(data: bytes | bytearray, dtype: str, shape: list[int]) -> np.ndarray[Any, Any]:
+    """What the file has of one tensor, as an array that may be written to."""
+    array = np.frombuffer(data, _DTYPES[dtype]).reshape(shape)
+    if dtype == "BF16":  # the upper half of a float32
+        return (array.astype(np.uint32) << 16).view(np.float32)
+    return np.require(array, requirements=["ALIGNED", "WRITEABLE"])
 
-    The name of the temporary file is always the same, so that what a killed process left behind is
-    gone after the next save.
-    """
-    from safetensors.numpy import save as serialized
 
-    folder, name = os.path.split(os.path.abspath(path))
-    if not os.path.isdir(folder):
-        raise FileNotFoundError(f"save: there is no folder {folder}")
-    temporary = os.path.join(folder, f".{name}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(serialized(tensors, metadata))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
-    if os.name == "posix":  # elsewhere a folder cannot be opened
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+def _parts(content: bytes, checksum: str) -> tuple[memoryview, bytes, memoryview]:
+    """What a file has before its checksum, what that must be, and what comes after it."""
+    from hashlib import sha256
+
+    start = content.index((_CHECKED + checksum).encode()) + len(_CHECKED)
+    before, after = memoryview(content)[:start], memoryview(content)[start + len(_UNKNOWN) :]
+    digest = sha256(before)
+    digest.update(_UNKNOWN.encode())
+    digest.update(after)
+    return before, digest.hexdigest().encode(), after
+
+
+def _check(content: bytes, value: str) -> None:
+    """Raises ValueError if the checksum in a value of the metadata is not that of the file."""
+    found = value[len(_CHECKED) : len(_CHECKED) + len(_UNKNOWN)]
+    _, checksum, _ = _parts(content, found)
+    if found.encode() != checksum:
+        raise ValueError(f"its SHA-256 is {checksum.decode()}, and should be {found}")

@@ -344,3 +344,12 @@ def test_torch_takes_our_tensors_and_the_other_way_round() -> None:
     assert theirs.tolist() == [1.0, 2.0]
     assert copied.dtype == np.float32
     assert mg.tensor(theirs.numpy()).tolist() == [1.0, 2.0]
+
+
+def test_bfloat16_is_loaded_as_float32_value_for_value(tmp_path):
+    from safetensors.torch import save_file
+
+    bits = torch.arange(2**16, dtype=torch.int32).to(torch.uint16)  # NaN and infinities too
+    x = bits.view(torch.bfloat16).reshape(2, -1)
+    save_file({"x": x}, tmp_path / "x")
+    agree(mg.load(tmp_path / "x")["x"], x.float())
