@@ -59,7 +59,8 @@ class DCGANGenerator(nn.Module):
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         if self.embedding is not None:
-            z = mg.concat([z, self.embedding(labels)], 1)
+            # Without labels it is the embedding that complains; below as well.
+            z = mg.concat([z, self.embedding(labels)], 1)  # type: ignore[arg-type]
         images: Tensor = self.layers(z)
         return images
 
@@ -97,7 +98,7 @@ class DCGANDiscriminator(nn.Module):
         h = self.features(x)
         scores: Tensor = self.score(h).squeeze(1)
         if self.embedding is not None:
-            scores = scores + (self.embedding(labels) * h).sum(1)
+            scores = scores + (self.embedding(labels) * h).sum(1)  # type: ignore[arg-type]
         return scores
 
 

@@ -267,7 +267,8 @@ class MLP(nn.Module):
     def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
         h = x.flatten(1)
         if self.embedding is not None:
-            h = mg.concat([h, self.embedding(labels)], 1)
+            # Without labels it is the embedding that complains.
+            h = mg.concat([h, self.embedding(labels)], 1)  # type: ignore[arg-type]
         out: Tensor = self.layers(h)
         return out
 

@@ -15,7 +15,7 @@ ELEMENTWISE, REDUCE, SHAPE = (
     f"minigrad/ops/{name}.py" for name in ("elementwise", "reduce", "shape")
 )
 CONV, NORM, CPU = "minigrad/ops/conv.py", "minigrad/ops/norm.py", "minigrad/backend/cpu.py"
-UPDATES, OPTIMIZERS = "minigrad/optim/updates.py", "minigrad/optim/optimizers.py"
+ADAM, SGD = "minigrad/optim/adam.py", "minigrad/optim/sgd.py"
 
 FAULTS = [
     # ---- gradients of single elements ----
@@ -251,7 +251,7 @@ FAULTS = [
     ),
     Fault(
         "dropout in evaluation",
-        "minigrad/nn/functional.py",
+        "minigrad/nn/functional/layers.py",
         "if not training or p == 0:",
         "if p == 0:",
         ("nn/layers::dropout_at_its_ends_and_in_evaluation",),
@@ -259,28 +259,28 @@ FAULTS = [
     # ---- optimizers ----
     Fault(
         "Adam with 1 - beta for 1 - beta^t",
-        UPDATES,
+        ADAM,
         "rate, floor = lr * root / (1 - b1**step), eps * root",
         "rate, floor = lr * root / (1 - b1), eps * root",
         ("optim/optim::the_formula", "optim/optim::a_constant_gradient_moves_lr_per_step"),
     ),
     Fault(
         "Adam's eps within the root",
-        UPDATES,
+        ADAM,
         "        t += floor\n",
         "        t += floor**0.5\n",
         ("optim/optim::the_formula",),
     ),
     Fault(
         "momentum that damps the gradient, as of a running mean",
-        UPDATES,
+        SGD,
         "b += g * (1 - dampening) if dampening else g",
         "b += g * (1 - momentum)",
         ("optim/optim::the_formula",),
     ),
     Fault(
         "AdamW's decay in the gradient",
-        UPDATES,
+        ADAM,
         "if weight_decay and decoupled:",
         "if False:",
         ("optim/optim::the_formula",),

@@ -301,7 +301,7 @@ KERNEL bce_terms(const real* __restrict__ x, const real* __restrict__ target,
 
 // ---- Adam (Kingma and Ba, 2015) -----------------------------------------------------------------
 
-// The passes of optim/updates.py in one, in their order: rest = 1 - beta, and rate and floor are lr
+// The passes of optim/adam.py in one, in their order: rest = 1 - beta, and rate and floor are lr
 // and eps with the moments' bias corrected. decay is added to the gradient, keep multiplies p.
 KERNEL adam(real* __restrict__ p, const real* __restrict__ g, real* __restrict__ m,
             real* __restrict__ v, real beta1, real rest1, real beta2, real rest2, real rate,

@@ -4,7 +4,10 @@ from . import functional, init
 from .activation import LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softmax, Softplus, Tanh
 from .containers import ModuleList, Sequential
 from .conv import Conv2d, ConvTranspose2d
-from .linear import Embedding, Identity, Linear
+from .dropout import Dropout
+from .embedding import Embedding
+from .flatten import Flatten, Unflatten
+from .linear import Identity, Linear
 from .loss import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -17,7 +20,6 @@ from .loss import (
 from .module import Module
 from .norm import BatchNorm1d, BatchNorm2d
 from .parameter import Parameter
-from .shape import Dropout, Flatten, Unflatten
 
 __all__ = [
     "BCELoss",

@@ -4,8 +4,7 @@
 all the same.
 """
 
-from typing import Any
-
+from ..tensor import Tensor
 from . import functional as F
 from .module import Module
 
@@ -16,7 +15,7 @@ class ReLU(Module):
     def __init__(self, inplace: bool = False) -> None:
         self.inplace = inplace
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         return F.relu(input)
 
     def extra_repr(self) -> str:
@@ -30,7 +29,7 @@ class LeakyReLU(Module):
         self.negative_slope = negative_slope
         self.inplace = inplace
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         return F.leaky_relu(input, self.negative_slope)
 
     def extra_repr(self) -> str:
@@ -40,14 +39,14 @@ class LeakyReLU(Module):
 class Tanh(Module):
     """tanh(x)."""
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         return F.tanh(input)
 
 
 class Sigmoid(Module):
     """1 / (1 + exp(-x))."""
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         return F.sigmoid(input)
 
 
@@ -59,7 +58,7 @@ class Softplus(Module):
         self.beta = beta
         self.threshold = threshold
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         return F.softplus(input, self.beta)
 
     def extra_repr(self) -> str:
@@ -72,7 +71,7 @@ class Softmax(Module):
     def __init__(self, dim: int) -> None:
         self.dim = dim
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         return F.softmax(input, self.dim)
 
     def extra_repr(self) -> str:
@@ -82,5 +81,5 @@ class Softmax(Module):
 class LogSoftmax(Softmax):
     """The logarithm of Softmax."""
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         return F.log_softmax(input, self.dim)

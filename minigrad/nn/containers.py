@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from .module import Module, _indented
+from .module import Module, indented
 
 if TYPE_CHECKING:
     from typing import Self
@@ -92,7 +92,7 @@ class ModuleList(_Listed):
     def _child_lines(self) -> list[str]:
         """Runs of children that read alike on one line, as in PyTorch."""
         lines, at = [], 0
-        for text, run in groupby(_indented(repr(m)) for m in self):
+        for text, run in groupby(indented(repr(m)) for m in self):
             n = len(list(run))
             lines.append(f"({at}): {text}" if n == 1 else f"({at}-{at + n - 1}): {n} x {text}")
             at += n

@@ -9,6 +9,7 @@ from typing import Any
 
 from .. import creation
 from ..ops.conv import conv_transpose_size
+from ..tensor import Tensor
 from . import functional as F
 from . import init
 from .module import Module
@@ -109,7 +110,7 @@ class Conv2d(_Conv):
             dtype,
         )
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         return F.conv2d(
             input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups
         )
@@ -147,7 +148,7 @@ class ConvTranspose2d(_Conv):
         )
         self.output_padding = _pair(self, "output_padding", output_padding)
 
-    def forward(self, input: Any, output_size: Sequence[int] | None = None) -> Any:
+    def forward(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
         """`output_size` (OH, OW) chooses the output_padding that gives it."""
         extra = self.output_padding if output_size is None else self._extra(input, output_size)
         return F.conv_transpose2d(
@@ -161,7 +162,7 @@ class ConvTranspose2d(_Conv):
             self.dilation,
         )
 
-    def _extra(self, input: Any, output_size: Sequence[int]) -> tuple[int, int]:
+    def _extra(self, input: Tensor, output_size: Sequence[int]) -> tuple[int, int]:
         args = zip(
             input.shape[2:],
             self.kernel_size,

@@ -1,7 +1,5 @@
 """The losses as modules: see `functional` for the formulas."""
 
-from typing import Any
-
 from ..tensor import Tensor
 from . import functional as F
 from .module import Module
@@ -15,21 +13,21 @@ class _Loss(Module):
 class MSELoss(_Loss):
     """functional.mse_loss."""
 
-    def forward(self, input: Any, target: Any) -> Any:
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.mse_loss(input, target, reduction=self.reduction)
 
 
 class L1Loss(_Loss):
     """functional.l1_loss."""
 
-    def forward(self, input: Any, target: Any) -> Any:
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.l1_loss(input, target, reduction=self.reduction)
 
 
 class BCELoss(_Loss):
     """functional.binary_cross_entropy, of probabilities."""
 
-    def forward(self, input: Any, target: Any) -> Any:
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.binary_cross_entropy(input, target, reduction=self.reduction)
 
 
@@ -41,7 +39,7 @@ class BCEWithLogitsLoss(_Loss):
         self.pos_weight: Tensor | None
         self.register_buffer("pos_weight", pos_weight)
 
-    def forward(self, input: Any, target: Any) -> Any:
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.binary_cross_entropy_with_logits(
             input, target, reduction=self.reduction, pos_weight=self.pos_weight
         )
@@ -50,7 +48,7 @@ class BCEWithLogitsLoss(_Loss):
 class NLLLoss(_Loss):
     """functional.nll_loss, of log-probabilities."""
 
-    def forward(self, input: Any, target: Any) -> Any:
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.nll_loss(input, target, reduction=self.reduction)
 
 
@@ -61,7 +59,7 @@ class CrossEntropyLoss(_Loss):
         super().__init__(reduction=reduction)
         self.label_smoothing = label_smoothing
 
-    def forward(self, input: Any, target: Any) -> Any:
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.cross_entropy(
             input, target, reduction=self.reduction, label_smoothing=self.label_smoothing
         )
@@ -75,5 +73,5 @@ class GaussianNLLLoss(_Loss):
         self.full = full
         self.eps = eps
 
-    def forward(self, input: Any, target: Any, var: Any) -> Any:
+    def forward(self, input: Tensor, target: Tensor, var: Tensor | float) -> Tensor:
         return F.gaussian_nll_loss(input, target, var, self.full, self.eps, self.reduction)

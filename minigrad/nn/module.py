@@ -6,31 +6,35 @@ costs what reading any attribute costs.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
-from ..backend import Device, DType
+from ..backend import Device
 from ..backend import device as find_device
-from ..clock import mutated
-from ..creation import as_tensor
 from ..modes import mode
-from ..nodes import Leaf
 from ..tensor import Tensor
 from .parameter import Parameter
-from .where import say_where
+from .state import IncompatibleKeys, load, move
 
 if TYPE_CHECKING:
     from typing import Self
 
-Named = Iterator[tuple[str, Any]]
+F = TypeVar("F", covariant=True)
+T = TypeVar("T", bound=Tensor)
 
 
-class IncompatibleKeys(NamedTuple):
-    """What load_state_dict(strict=False) could not match."""
+class _HasForward(Protocol[F]):
+    @property
+    def forward(self) -> F: ...
 
-    missing_keys: list[str]
-    unexpected_keys: list[str]
+
+class _AsForward:
+    """For type checkers: calling a module takes what its own forward takes, and gives what that
+    gives."""
+
+    def __get__(self, module: _HasForward[F], owner: Any = None) -> F:
+        return module.forward
 
 
 class Module:
@@ -44,14 +48,18 @@ class Module:
         """What the module computes; every module writes its own."""
         raise NotImplementedError(f"{type(self).__name__}: no forward() is defined")
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        try:
-            if mode.observer is not None:
-                return mode.observer.module(self, lambda: self.forward(*args, **kwargs))
-            return self.forward(*args, **kwargs)
-        except Exception as error:
-            say_where(error, self)
-            raise
+    if TYPE_CHECKING:
+        __call__ = _AsForward()
+    else:
+
+        def __call__(self, *args, **kwargs):
+            try:
+                if mode.observer is not None:
+                    return mode.observer.module(self, lambda: self.forward(*args, **kwargs))
+                return self.forward(*args, **kwargs)
+            except Exception as error:
+                _say_where(error, self)
+                raise
 
     def __setattr__(self, name: str, value: Any) -> None:
         replaces = isinstance(vars(self).get(name), Parameter)
@@ -141,9 +149,13 @@ class Module:
         return (buffer for _, buffer in self.named_buffers(recurse=recurse))
 
     def _named(
-        self, own: "Callable[[Module], Named]", prefix: str, recurse: bool, remove_duplicate: bool
-    ) -> Named:
-        seen = set()
+        self,
+        own: "Callable[[Module], Iterator[tuple[str, T]]]",
+        prefix: str,
+        recurse: bool,
+        remove_duplicate: bool,
+    ) -> Iterator[tuple[str, T]]:
+        seen: set[T] = set()
         here = [(prefix, self)]
         walk: Iterable[tuple[str, Module]] = (
             self.named_modules(None, prefix, remove_duplicate) if recurse else here
@@ -156,7 +168,7 @@ class Module:
 
     # ---- state ---------------------------------------------------------------------------------
 
-    def _state(self, prefix: str = "") -> Named:
+    def _state(self, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
         """(name, tensor) of everything that is saved, in PyTorch's order, whatever is shared."""
         for path, module in self.named_modules(None, prefix, remove_duplicate=False):
             for name, param in _own_parameters(module):
@@ -177,25 +189,7 @@ class Module:
         RuntimeError lists every name that is missing or unexpected (if strict) and every entry of
         another shape or dtype; then nothing has been changed.
         """
-        state = dict(self._state())
-        keys = IncompatibleKeys(
-            [name for name in state if name not in state_dict],
-            [name for name in state_dict if name not in state],
-        )
-        faults = [f"missing: {name}" for name in keys.missing_keys if strict]
-        faults += [f"unexpected: {name}" for name in keys.unexpected_keys if strict]
-        for name, tensor in state.items():
-            if name in state_dict:
-                faults += _misfit(name, tensor, state_dict[name])
-        if faults:
-            raise RuntimeError(
-                f"load_state_dict: {len(faults)} entries do not fit {type(self).__name__}:\n  "
-                + "\n  ".join(faults)
-            )
-        for name, tensor in state.items():
-            if name in state_dict:
-                _fill(tensor, state_dict[name])
-        return keys
+        return load(dict(self._state()), state_dict, strict, type(self).__name__)
 
     def train(self, mode: bool = True) -> "Self":
         """Have this module and all below it behave as in training: dropout, batch statistics."""
@@ -246,7 +240,7 @@ class Module:
             raise TypeError(f"{type(self).__name__}.to: needs a floating dtype, got {kind}")
         place = None if device is None else find_device(device)
         for tensor in (*self.parameters(), *self.buffers()):
-            _move(tensor, place, kind)
+            move(tensor, place, kind)
         return self
 
     def float(self) -> "Self":
@@ -268,7 +262,7 @@ class Module:
         return ""
 
     def _child_lines(self) -> list[str]:
-        return [f"({name}): {_indented(repr(child))}" for name, child in _own_children(self)]
+        return [f"({name}): {indented(repr(child))}" for name, child in _own_children(self)]
 
     def __repr__(self) -> str:
         extra, children = self.extra_repr(), self._child_lines()
@@ -279,11 +273,11 @@ class Module:
         return f"{name}(\n  " + "\n  ".join(lines) + "\n)"
 
 
-def _own_parameters(module: Module) -> Named:
+def _own_parameters(module: Module) -> Iterator[tuple[str, Parameter]]:
     return ((n, v) for n, v in vars(module).items() if isinstance(v, Parameter))
 
 
-def _own_buffers(module: Module) -> Named:
+def _own_buffers(module: Module) -> Iterator[tuple[str, Tensor]]:
     found = ((name, getattr(module, name)) for name in module._buffers)
     return ((name, tensor) for name, tensor in found if tensor is not None)
 
@@ -296,31 +290,21 @@ def _join(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
 
 
-def _indented(text: str) -> str:
+def indented(text: str) -> str:
     return text.replace("\n", "\n  ")
 
 
-def _misfit(name: str, tensor: Tensor, value: Any) -> list[str]:
-    """What is wrong with `value` as the new contents of `tensor`, if anything."""
-    if not (hasattr(value, "shape") and hasattr(value, "dtype")):
-        return [f"{name}: expected a tensor or an array, got {type(value).__name__}"]
-    if tuple(value.shape) == tensor.shape and value.dtype == tensor.dtype:
-        return []
-    return [
-        f"{name}: {value.dtype}{list(value.shape)} does not fit {tensor.dtype}{list(tensor.shape)}"
-    ]
+def _say_where(error: Exception, module: Module) -> None:
+    """Adds a line to the error: the layer that raised it, and its path from `module`.
+
+    Each module that the error passes on its way out calls this, so that the path ends up as that
+    from the whole model.
+    """
+    layer = vars(error).setdefault("layer", module)
+    path = next((name for name, part in module.named_modules() if part is layer), "")
+    owner = f", which is {path!r} of a {type(module).__name__}" if path else ""
+    before = [note for note in getattr(error, "__notes__", []) if not note.startswith(_START)]
+    error.__notes__ = [*before, f"{_START}{type(layer).__name__}({layer.extra_repr()}){owner}"]
 
 
-def _fill(tensor: Tensor, value: Any) -> None:
-    tensor.data[...] = as_tensor(value, device=tensor.device).data
-    mutated(tensor.data)
-
-
-def _move(tensor: Tensor, device: Device | None, dtype: DType | None) -> None:
-    """Move a leaf and its gradient, keeping the objects."""
-    kind = dtype if tensor.dtype.kind == "f" else None
-    tensor.data = tensor.detach().to(device=device, dtype=kind).data
-    if isinstance(tensor.node, Leaf):
-        tensor.node.dtype = tensor.dtype
-        if tensor.node.grad is not None:
-            _move(tensor.node.grad, device, dtype)
+_START = "in the layer "

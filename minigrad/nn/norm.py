@@ -48,7 +48,7 @@ class _BatchNorm(Module):
         self.register_buffer("running_var", variance)
         self.register_buffer("num_batches_tracked", batches)
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         if input.ndim not in self.expected or input.shape[1] != self.num_features:
             shapes = " or ".join(self.expected.values())
             raise ValueError(

@@ -3,7 +3,7 @@
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from ..backend import Array, device_of, quiet
 from ..clock import mutated
@@ -11,8 +11,10 @@ from ..creation import as_tensor
 from ..modes import enable_grad
 from ..tensor import Tensor
 
+Params = Iterable[Tensor] | Iterable[Mapping[str, Any]]  # tensors, or groups of them with options
 Group = dict[str, Any]
 State = dict[str, Any]
+T = TypeVar("T")
 
 
 class Optimizer(ABC):
@@ -23,7 +25,7 @@ class Optimizer(ABC):
     between steps. ValueError for no parameters, one that comes twice, or one that is not a leaf.
     """
 
-    def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
+    def __init__(self, params: Params, defaults: dict[str, Any]) -> None:
         if isinstance(params, Tensor | Mapping | set):
             raise TypeError(
                 f"{type(self).__name__}: params must be a list of tensors or of dicts, got a "
@@ -37,7 +39,7 @@ class Optimizer(ABC):
         self.defaults = defaults
         self.state: dict[Tensor, State] = {}
         self.param_groups: list[Group] = []
-        given = list(params)
+        given: list[Any] = list(params)
         if not given:
             raise ValueError(f"{type(self).__name__}: got an empty list of parameters")
         for group in given if isinstance(given[0], Mapping) else [{"params": given}]:
@@ -71,8 +73,14 @@ class Optimizer(ABC):
         _check_options(name, group)
         self.param_groups.append(group)
 
+    @overload
+    def step(self, closure: None = None) -> None: ...
+
+    @overload
+    def step(self, closure: Callable[[], T]) -> T: ...
+
     @quiet
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+    def step(self, closure: Callable[[], T] | None = None) -> T | None:
         """Change every parameter that has a gradient; returns the result of `closure`, which is
         called first. Warns if none has ever had one."""
         loss = None

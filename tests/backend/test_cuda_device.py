@@ -8,7 +8,7 @@ import pytest
 
 from minigrad.backend import Device, Geometry, cpu, in_memory_order
 from minigrad.backend.cuda import CUDA
-from minigrad.optim.updates import adam_step
+from minigrad.optim.adam import adam_step
 from tests import standin
 
 pytestmark = pytest.mark.slow

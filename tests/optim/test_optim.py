@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import minigrad as mg
 import minigrad.nn.functional as F
 from minigrad import nn, optim
-from minigrad.optim import lr_scheduler, updates
+from minigrad.optim import blocks, lr_scheduler
 from minigrad.serialization import load, save
 
 # Each optimizer with each of its options: what is compared with an independent reference.
@@ -146,7 +146,7 @@ def test_layouts_and_blocks_change_nothing(param_layout, grad_layout, name, bloc
     p = nn.Parameter(LAYOUTS[param_layout](start))
     opt = cls([p], **options)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(updates, "BLOCK", block)
+        patch.setattr(blocks, "BLOCK", block)
         for g in grads:
             p.grad = mg.from_numpy(LAYOUTS[grad_layout](g))
             opt.step()
@@ -155,7 +155,7 @@ def test_layouts_and_blocks_change_nothing(param_layout, grad_layout, name, bloc
 
 
 def test_a_parameter_of_more_than_a_block():
-    n = 2 * updates.BLOCK + 7
+    n = 2 * blocks.BLOCK + 7
     rng = np.random.default_rng(0)
     start, grads = rng.standard_normal(n), rng.standard_normal((2, n))
     expected = reference(optim.Adam, start.copy(), grads, {"lr": 0.01})
@@ -176,7 +176,7 @@ def test_moments_lie_in_memory_as_the_parameter():
     conv(mg.ones(1, 3, 2, 2)).sum().backward()
     opt.step()
     assert opt.state[conv.weight]["exp_avg"].data.strides == conv.weight.data.strides
-    vectors = updates._vectors(conv.weight.grad.data, (conv.weight.data,))
+    vectors = blocks.vectors(conv.weight.grad.data, (conv.weight.data,))
     assert np.shares_memory(vectors[0], conv.weight.grad.data)  # no copy of the gradient is made
     assert np.shares_memory(vectors[1], conv.weight.data)
 

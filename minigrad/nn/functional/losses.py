@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from .. import ops
-from ..op import elementwise
+from ... import ops
+from ...op import elementwise
+from ...tensor import Tensor
 from .checks import check_indices, check_tensor, on_cpu
 
 
-def _reduced(name: str, loss: Any, reduction: str) -> Any:
+def _reduced(name: str, loss: Tensor, reduction: str) -> Tensor:
     if reduction == "mean":
         return loss.mean()
     if reduction == "sum":
@@ -24,7 +25,7 @@ def _reduced(name: str, loss: Any, reduction: str) -> Any:
     raise ValueError(f"{name}: reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
 
 
-def _check_target(name: str, input: Any, target: Any) -> None:
+def _check_target(name: str, input: Tensor, target: Tensor) -> None:
     check_tensor(name, "input", input)
     check_tensor(name, "target", target)
     if input.shape != target.shape:
@@ -39,7 +40,7 @@ def _check_target(name: str, input: Any, target: Any) -> None:
         )
 
 
-def _way_out(input: Any, target: Any) -> str:
+def _way_out(input: Tensor, target: Tensor) -> str:
     if math.prod(input.shape) == math.prod(target.shape):
         return f"; use target.reshape({', '.join(map(str, input.shape))})"
     if input.ndim > 1 and tuple(target.shape) == (input.shape[0], *input.shape[2:]):
@@ -50,13 +51,13 @@ def _way_out(input: Any, target: Any) -> str:
 # ---- distances -----------------------------------------------------------------------------------
 
 
-def mse_loss(input: Any, target: Any, *, reduction: str = "mean") -> Any:
+def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
     """(input - target)²."""
     _check_target("mse_loss", input, target)
     return _reduced("mse_loss", (input - target) ** 2, reduction)
 
 
-def l1_loss(input: Any, target: Any, *, reduction: str = "mean") -> Any:
+def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
     """|input - target|."""
     _check_target("l1_loss", input, target)
     return _reduced("l1_loss", ops.abs_(input - target), reduction)
@@ -88,8 +89,8 @@ def _(g: Any, p: Any) -> Any:
 
 
 def binary_cross_entropy(
-    input: Any, target: Any, weight: Any = None, *, reduction: str = "mean"
-) -> Any:
+    input: Tensor, target: Tensor, weight: Tensor | None = None, *, reduction: str = "mean"
+) -> Tensor:
     """-target log(input) - (1 - target) log(1 - input), for probabilities; logarithms end at -100.
 
     With logits at hand use binary_cross_entropy_with_logits, which loses nothing near 0 and 1.
@@ -105,8 +106,13 @@ def binary_cross_entropy(
 
 
 def binary_cross_entropy_with_logits(
-    input: Any, target: Any, weight: Any = None, *, reduction: str = "mean", pos_weight: Any = None
-) -> Any:
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    *,
+    reduction: str = "mean",
+    pos_weight: Tensor | None = None,
+) -> Tensor:
     """The cross entropy of sigmoid(input) and target: max(x, 0) - x target + log1p(exp(-|x|)).
 
     `pos_weight` multiplies the term of target 1, `weight` all of the loss; both broadcast.
@@ -127,7 +133,7 @@ def binary_cross_entropy_with_logits(
 # ---- many classes --------------------------------------------------------------------------------
 
 
-def _picked(name: str, x: Any, target: Any) -> Any:
+def _picked(name: str, x: Tensor, target: Tensor) -> Tensor:
     """The elements of x (N, C, ...) that the classes of target (N, ...) name: (N, ...)."""
     if x.ndim < 2 or tuple(target.shape) != (x.shape[0], *x.shape[2:]):
         raise ValueError(
@@ -138,14 +144,14 @@ def _picked(name: str, x: Any, target: Any) -> Any:
     return ops.gather(x, 1, ops.unsqueeze(target, 1)).squeeze(1)
 
 
-def nll_loss(input: Any, target: Any, *, reduction: str = "mean") -> Any:
+def nll_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
     """-input[n, target[n]] for log-probabilities input (N, C, ...) and classes target (N, ...)."""
     return _reduced("nll_loss", -_picked("nll_loss", input, target), reduction)
 
 
 def cross_entropy(
-    input: Any, target: Any, *, reduction: str = "mean", label_smoothing: float = 0.0
-) -> Any:
+    input: Tensor, target: Tensor, *, reduction: str = "mean", label_smoothing: float = 0.0
+) -> Tensor:
     """-log softmax(input)[target] for logits (N, C, ...), averaged over all but the classes.
 
     `target` is classes (N, ...), or probabilities in the shape of the input. Label smoothing s
@@ -171,13 +177,13 @@ def cross_entropy(
 
 
 def gaussian_nll_loss(
-    input: Any,
-    target: Any,
-    var: Any,
+    input: Tensor,
+    target: Tensor,
+    var: Tensor | float,
     full: bool = False,
     eps: float = 1e-6,
     reduction: str = "mean",
-) -> Any:
+) -> Tensor:
     """(log var + (input - target)² / var) / 2, with log(2 pi) / 2 besides if `full`.
 
     `var` has the input's shape, or lacks its last axis, or has 1 there, or is a number. It counts
@@ -186,14 +192,15 @@ def gaussian_nll_loss(
     """
     name = "gaussian_nll_loss"
     _check_target(name, input, target)
-    if isinstance(var, int | float):
-        var = input.detach() * 0 + var
-    if var.shape == input.shape[:-1] and input.ndim:
-        var = ops.unsqueeze(var, -1)
-    if var.shape != input.shape and var.shape != (*input.shape[:-1], 1):
-        raise ValueError(f"{name}: var of shape {list(var.shape)} does not fit {list(input.shape)}")
-    if on_cpu(var) and var.data.size and var.data.min() < 0:
-        raise ValueError(f"{name}: var must not be negative, got {var.data.min()}")
-    var = var + (ops.clip(var, min=eps) - var).detach()
-    loss = (ops.log(var) + (input - target) ** 2 / var) * 0.5
+    spread = input.detach() * 0 + var if isinstance(var, int | float) else var
+    if spread.shape == input.shape[:-1] and input.ndim:
+        spread = ops.unsqueeze(spread, -1)
+    if spread.shape != input.shape and spread.shape != (*input.shape[:-1], 1):
+        raise ValueError(
+            f"{name}: var of shape {list(spread.shape)} does not fit {list(input.shape)}"
+        )
+    if on_cpu(spread) and spread.data.size and spread.data.min() < 0:
+        raise ValueError(f"{name}: var must not be negative, got {spread.data.min()}")
+    spread = spread + (ops.clip(spread, min=eps) - spread).detach()
+    loss = (ops.log(spread) + (input - target) ** 2 / spread) * 0.5
     return _reduced(name, loss + 0.5 * math.log(2 * math.pi) if full else loss, reduction)

@@ -1,12 +1,10 @@
 """What functions ask of their arguments."""
 
-from typing import Any
-
-from ..backend import cpu, device_of
-from ..tensor import Tensor
+from ...backend import cpu, device_of
+from ...tensor import Tensor
 
 
-def check_tensor(name: str, what: str, x: Any) -> None:
+def check_tensor(name: str, what: str, x: object) -> None:
     """TypeError unless x is a tensor."""
     if not isinstance(x, Tensor):
         raise TypeError(f"{name}: {what} must be a tensor, got {type(x).__name__}")
@@ -18,7 +16,7 @@ def on_cpu(x: Tensor) -> bool:
     return device_of(x.data) is cpu
 
 
-def check_indices(name: str, index: Any, count: int) -> None:
+def check_indices(name: str, index: Tensor, count: int) -> None:
     """TypeError unless index is a tensor of integers, IndexError (on the CPU) unless all of them
     are in 0 ... count - 1."""
     check_tensor(name, "an index", index)

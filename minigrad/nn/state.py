@@ -1,0 +1,66 @@
+"""What a state dict does to the tensors of a module, and how they move: in place, so that an
+optimizer that holds them goes on."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from ..backend import Device, DType
+from ..clock import mutated
+from ..creation import as_tensor
+from ..nodes import Leaf
+from ..tensor import Tensor
+
+
+class IncompatibleKeys(NamedTuple):
+    """What load_state_dict(strict=False) could not match."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+
+def load(
+    tensors: Mapping[str, Tensor], values: Mapping[str, Any], strict: bool, owner: str
+) -> IncompatibleKeys:
+    """Copy the values into the tensors of the same names, in place.
+
+    RuntimeError lists every name that is missing or unexpected (if strict) and every value of
+    another shape or dtype; then nothing has been changed.
+    """
+    keys = IncompatibleKeys(
+        [name for name in tensors if name not in values],
+        [name for name in values if name not in tensors],
+    )
+    faults = [f"missing: {name}" for name in keys.missing_keys if strict]
+    faults += [f"unexpected: {name}" for name in keys.unexpected_keys if strict]
+    fitting = {name: tensor for name, tensor in tensors.items() if name in values}
+    for name, tensor in fitting.items():
+        faults += _misfit(name, tensor, values[name])
+    if faults:
+        raise RuntimeError(
+            f"load_state_dict: {len(faults)} entries do not fit {owner}:\n  " + "\n  ".join(faults)
+        )
+    for name, tensor in fitting.items():
+        tensor.data[...] = as_tensor(values[name], device=tensor.device).data
+        mutated(tensor.data)
+    return keys
+
+
+def _misfit(name: str, tensor: Tensor, value: Any) -> list[str]:
+    """What is wrong with `value` as the new contents of `tensor`, if anything."""
+    if not (hasattr(value, "shape") and hasattr(value, "dtype")):
+        return [f"{name}: expected a tensor or an array, got {type(value).__name__}"]
+    if tuple(value.shape) == tensor.shape and value.dtype == tensor.dtype:
+        return []
+    return [
+        f"{name}: {value.dtype}{list(value.shape)} does not fit {tensor.dtype}{list(tensor.shape)}"
+    ]
+
+
+def move(tensor: Tensor, device: Device | None, dtype: DType | None) -> None:
+    """Move a leaf and its gradient, keeping the objects."""
+    kind = dtype if tensor.dtype.kind == "f" else None
+    tensor.data = tensor.detach().to(device=device, dtype=kind).data
+    if isinstance(tensor.node, Leaf):
+        tensor.node.dtype = tensor.dtype
+        if tensor.node.grad is not None:
+            move(tensor.node.grad, device, dtype)
