@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from demos.common import cli
+from demos.common.kept import Setting
 from demos.common.run import CommandError
 from demos.experiments import (
     arithmetic,
@@ -44,7 +45,7 @@ from demos.experiments import (
     reparameterization,
     tables,
 )
-from demos.experiments.finding import Experiment, Setting, command_of, perform
+from demos.experiments.finding import Experiment, command_of, perform
 from minigrad import data
 
 # By the model that they are about, in the order of the lecture.

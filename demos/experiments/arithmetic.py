@@ -10,10 +10,11 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from demos.common import datasets
+from demos.common.kept import Setting
 from demos.common.run import CommandError
 from demos.experiments import attributes, dcgans
 from demos.experiments.attributes import Person
-from demos.experiments.finding import Finding, Setting
+from demos.experiments.finding import Finding
 from demos.experiments.panels import show
 
 CLAIM = (

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 import minigrad as mg
+from demos.common.kept import Setting
 from demos.common.run import Run
 from demos.common.training import Trainer, random_numbers
-from demos.experiments.finding import Setting
 from minigrad import Tensor, nn, optim
 from minigrad.data import DataLoader, ImageDataset, TensorDataset
 from minigrad.data.faces import render

@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 
 import minigrad as mg
 from demos.common.evaluation import mean_loss
+from demos.common.kept import Setting
 from demos.common.run import Row, Run
 from demos.common.training import Trainer
-from demos.experiments.finding import Setting
 from minigrad import Tensor, optim
 from minigrad.data import DataLoader
 from minigrad.optim.lr_scheduler import CosineAnnealingLR

@@ -14,9 +14,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 import minigrad as mg
+from demos.common.kept import Setting
 from demos.common.training import random_numbers
 from demos.experiments import dcgans, panels, vaes
-from demos.experiments.finding import Finding, Setting
+from demos.experiments.finding import Finding
 from models.measures.spectrum import CUTOFF, frequencies, high_frequencies, power, radial
 from models.vae import VAE
 

@@ -10,9 +10,10 @@ from matplotlib.figure import Figure
 from tqdm import tqdm
 
 import minigrad as mg
+from demos.common.kept import Setting
 from demos.common.run import CommandError
 from demos.experiments.derivation import POINTS, Array, Found, integrate
-from demos.experiments.finding import Finding, Setting
+from demos.experiments.finding import Finding
 from demos.experiments.vaes import trained
 from minigrad import Tensor
 from models.likelihoods import binarize

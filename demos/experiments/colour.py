@@ -13,10 +13,11 @@ from tqdm import trange
 import minigrad as mg
 from demos.common import pictures
 from demos.common.evaluation import mean_iwae, mean_terms
+from demos.common.kept import Setting
 from demos.common.run import Run
+from demos.common.store import measured
 from demos.common.training import Trainer, random_numbers
-from demos.experiments.finding import Finding, Setting
-from demos.experiments.runs import measured
+from demos.experiments.finding import Finding
 from minigrad import Tensor, optim
 from minigrad.data import DataLoader, ImageDataset
 from minigrad.optim.lr_scheduler import CosineAnnealingLR

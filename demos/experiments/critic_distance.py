@@ -10,7 +10,9 @@ from matplotlib.figure import Figure
 from tqdm import tqdm
 
 import minigrad as mg
-from demos.experiments.finding import Finding, Setting
+from demos.common.figures import EXACT, curves, sheet
+from demos.common.kept import Setting
+from demos.experiments.finding import Finding
 from minigrad import Tensor, nn, optim
 from minigrad.optim.lr_scheduler import CosineAnnealingLR
 from models.gan import GAN, MLPDiscriminator
@@ -24,8 +26,7 @@ OFFSETS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8)  # from SIDE on they do not overl
 POINTS = 256
 # NOTE: the penalty lambda (slope - 1)^2 gives way to the distance w that it holds back: slope and
 # estimate are too large by w / (2 lambda). With the customary 10 that is 5 % at w = 1, 20 % at 4.
-PENALTY = 10.0
-CLIP = 0.1
+PENALTY, CLIP = 10.0, 0.1
 METHODS: dict[str, dict[str, Any]] = {"penalty": {"gp": PENALTY}, "clipping": {"clip": CLIP}}
 
 
@@ -48,19 +49,16 @@ def run(setting: Setting, *, offsets: tuple[float, ...] = OFFSETS, steps: int = 
     """
     x = (SIDE * np.random.default_rng(setting.seed).random((POINTS, 2)) - 0.5).astype(np.float32)
     rows: list[dict[str, float]] = []
-    with tqdm(total=len(offsets) * len(METHODS), leave=False, disable=None) as bar:
-        for offset in offsets:
-            y = x + np.array([offset, 0], np.float32)
-            # Along the offset: nothing is to be moved across it.
-            row = {"offset": offset, "exact": wasserstein_1d(x[:, 0], y[:, 0])}
-            for name, rules in METHODS.items():
-                row[name] = estimate(x, y, setting.seed, steps, rules)
-                bar.update()
-            rows.append({**row, "JSD": divergence(offset)})
+    for offset in tqdm(offsets, leave=False, disable=None):
+        y = x + np.array([offset, 0], np.float32)
+        # Along the offset: nothing is to be moved across it.
+        row = {"offset": offset, "exact": wasserstein_1d(x[:, 0], y[:, 0])}
+        row |= {n: estimate(x, y, setting.seed, steps, rules) for n, rules in METHODS.items()}
+        rows.append({**row, "JSD": divergence(offset)})
     exact, penalty, clipping = (
         np.array([row[name] for row in rows]) for name in ("exact", "penalty", "clipping")
     )
-    apart = [row for row in rows if row["offset"] >= SIDE]
+    apart = [row["JSD"] for row in rows if row["offset"] >= SIDE]
     numbers = {
         "largest relative error, penalty": float(np.abs(penalty / exact - 1).max()),
         "estimate / exact, clipping": float(np.mean(clipping / exact)),
@@ -69,17 +67,16 @@ def run(setting: Setting, *, offsets: tuple[float, ...] = OFFSETS, steps: int = 
         "rows": rows,
     }
     control = {
-        "JSD of clouds that do not overlap": [row["JSD"] for row in apart],
+        "JSD of clouds that do not overlap": apart,
         "log 2": math.log(2),
-        "largest change of the JSD among them": float(np.ptp([row["JSD"] for row in apart])),
+        "largest change of the JSD among them": float(np.ptp(apart)),
     }
     result = (
         f"penalty: within {numbers['largest relative error, penalty']:.1%} of the exact distance; "
         f"clipping: {numbers['estimate / exact, clipping']:.3g} of it, to the power "
         f"{numbers['grows as the distance to the power, clipping']:.2f}"
     )
-    flat = control["largest change of the JSD among them"]
-    beside = f"the JSD of clouds that do not overlap changes by {flat:.1g}"
+    beside = f"the JSD of clouds that do not overlap changes by {np.ptp(apart):.1g}"
     return Finding(CLAIM, result, beside, numbers, control, draw(rows))
 
 
@@ -95,9 +92,8 @@ def estimate(x: Any, y: Any, seed: int, steps: int, rules: dict[str, Any]) -> fl
     cloud = Cloud(mg.tensor(y))
     optimizer = optim.Adam(critic.parameters(), 3e-3, betas=(0.5, 0.9))
     schedule = CosineAnnealingLR(optimizer, steps)
-    gan = GAN(
-        cloud, critic, optim.SGD(cloud.parameters()), optimizer, "wgan", noise=1, **rules
-    )  # fmt: skip
+    still = optim.SGD(cloud.parameters())
+    gan = GAN(cloud, critic, still, optimizer, "wgan", noise=1, **rules)
     data = mg.tensor(x)
     for _ in range(steps):
         gan.discriminator_step(data)
@@ -115,32 +111,20 @@ def divergence(offset: float) -> float:
 
 
 def draw(rows: list[dict[str, float]]) -> Figure:
-    figure = Figure((9.6, 3.9), dpi=100, layout="constrained")
-    left, right = figure.subplots(1, 2)
-    exact = np.array([row["exact"] for row in rows])
-    left.plot(exact, exact, "k", linewidth=3, alpha=0.25, label="exact, by sorting")
-    labels = {
-        "penalty": f"gradient penalty, weight {PENALTY:g}",
-        "clipping": f"weights clipped at {CLIP:g}",
+    figure, (left, right) = sheet("ab", (9.6, 3.9))
+    of = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    lines = {
+        "exact, by sorting": (of["exact"], of["exact"], EXACT),
+        f"gradient penalty, weight {PENALTY:g}": (of["exact"], of["penalty"], "C0o--"),
+        f"weights clipped at {CLIP:g}": (of["exact"], of["clipping"], "C1o--"),
     }
-    for i, (name, label) in enumerate(labels.items()):
-        values = [row[name] for row in rows]
-        left.plot(exact, values, f"C{i}o--", markersize=4, linewidth=1, label=label)
-    left.set_xlabel("Wasserstein distance of the two clouds")
-    left.set_ylabel("the critic's estimate")
-    left.set_title("Wasserstein critics: the further, the larger", fontsize=10)
-    left.legend(frameon=False, fontsize=9)
-    offsets = np.linspace(0.002, max(row["offset"] for row in rows), 80)
-    right.plot(offsets, [divergence(d) for d in offsets], "C3")
+    title, label = "Wasserstein critics: the further, the larger", "the critic's estimate"
+    curves(left, lines, title, "Wasserstein distance of the two clouds", label)
+    offsets = np.linspace(0.002, of["offset"].max(), 80)
+    line = {"_JSD": (offsets, [divergence(d) for d in offsets], "C3")}
+    title, label = "Jensen-Shannon divergence: flat once they are apart", "offset of the two clouds"
+    curves(right, line, title, label, "nats", levels={"log 2": math.log(2)})
     right.axvspan(SIDE, offsets[-1], color="0.95", zorder=0, linewidth=0)
     right.annotate("the clouds do not overlap", (SIDE * 1.1, 0.1), color="0.4", fontsize=9)
-    right.axhline(math.log(2), color="0.6", linewidth=0.8, linestyle=":")
-    right.annotate("log 2", (0, math.log(2) + 0.012), color="0.4", fontsize=9)
     right.set_ylim(0, 0.78)
-    right.set_xlabel("offset of the two clouds")
-    right.set_ylabel("nats")
-    right.set_title("Jensen-Shannon divergence: flat once they are apart", fontsize=10)
-    for axes in (left, right):
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(alpha=0.25, linewidth=0.6)
     return figure

@@ -8,10 +8,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
+from demos.common.kept import Setting
 from demos.common.pictures import plain, tiles
 from demos.common.training import random_numbers
 from demos.experiments import dcgans, vaes
-from demos.experiments.finding import Finding, Setting
+from demos.experiments.finding import Finding
 from demos.experiments.judge import Judge, judge_of
 from models.gan import GAN
 from models.measures.neighbours import memorisation, memoriser, nearest

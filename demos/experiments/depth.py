@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 
 import minigrad as mg
 from demos.common.evaluation import flat
+from demos.common.kept import Setting
 from demos.experiments.autoencoders import Recipe, Trained, trained
-from demos.experiments.finding import Finding, Setting
+from demos.experiments.finding import Finding
 from demos.experiments.panels import show
 from minigrad.data import ImageDataset
 from models.autoencoder import ARCHITECTURES

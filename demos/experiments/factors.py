@@ -13,11 +13,12 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 import minigrad as mg
+from demos.common.kept import Setting
 from demos.common.latents import encode, traverse
 from demos.common.run import CommandError
+from demos.common.seeds import mean_and_spread
 from demos.experiments import panels
-from demos.experiments.finding import Finding, Setting
-from demos.experiments.runs import mean_and_spread
+from demos.experiments.finding import Finding
 from demos.experiments.vaes import trained
 from models.measures.factors import explained_variance, linear_r2, mutual_information_gap
 from models.measures.linear import pca

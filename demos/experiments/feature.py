@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 import minigrad as mg
+from demos.common.kept import Setting
 from demos.common.latents import encode
-from demos.experiments.finding import Finding, Setting
-from demos.experiments.runs import mean_and_spread
+from demos.common.seeds import mean_and_spread
+from demos.experiments.finding import Finding
 from demos.experiments.vaes import trained
 from models.measures.linear import linear_probe_error, nearest_neighbour_error, pca
 from models.vae import mlp_vae

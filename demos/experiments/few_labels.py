@@ -18,9 +18,11 @@ from numpy.typing import NDArray
 import minigrad as mg
 import minigrad.nn.functional as F
 from demos.common.evaluation import EVALUATED_AT_ONCE, codes, flat
+from demos.common.kept import Setting
+from demos.common.seeds import mean_and_spread
+from demos.common.store import measured
 from demos.experiments.autoencoders import Recipe, trained
-from demos.experiments.finding import Finding, Setting
-from demos.experiments.runs import mean_and_spread, measured
+from demos.experiments.finding import Finding
 from minigrad import nn, optim
 from minigrad.data import DataLoader, ImageDataset, TensorDataset
 from models.autoencoder import classifier, deep_autoencoder

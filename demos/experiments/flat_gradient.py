@@ -8,7 +8,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import minigrad as mg
-from demos.experiments.finding import Finding, Setting
+from demos.common.figures import curves, sheet
+from demos.common.kept import Setting
+from demos.experiments.finding import Finding
 from demos.experiments.toys import Toy, toy
 from models.objectives import OBJECTIVES
 
@@ -45,13 +47,12 @@ def run(setting: Setting, *, levels: tuple[float, ...] = LEVELS) -> Finding:
         "slope of log(1 - D) at D = 0.0025": slope("minimax", 0.0025),
         "slope of -log D at D = 0.0025": slope("non-saturating", 0.0025),
     }
-    control = {"before training D": rows[0]}
     result = (
         f"at D(G(z)) = {strong['D(G(z))']:.4f} the gradient of -log D is {strong['ratio']:.0f} "
         "times that of log(1 - D)"
     )
     beside = f"before training D: {rows[0]['ratio']:.2f} times"
-    return Finding(CLAIM, result, beside, numbers, control, draw(rows))
+    return Finding(CLAIM, result, beside, numbers, {"before training D": rows[0]}, draw(rows))
 
 
 def gradients(game: Toy, noise: mg.Tensor) -> Row:
@@ -74,30 +75,19 @@ def slope(name: str, d: float) -> float:
 
 
 def draw(rows: list[Row]) -> Figure:
-    figure = Figure((12, 3.8), dpi=100, layout="constrained")
-    losses, slopes, norms = figure.subplots(1, 3)
+    figure, (losses, slopes, norms) = sheet("abc", (12, 3.8))
     d = np.linspace(0.002, 0.998, 499)
-    losses.plot(d, np.log(1 - d), "C0", label="log(1 - D)")
-    losses.plot(d, -np.log(d), "C1", label="-log D")
-    losses.set_xlabel("D(G(z))")
-    losses.set_ylabel("the generator's loss (nats)")
-    losses.set_title("what G minimises", fontsize=10)
+    lines = {"log(1 - D)": (d, np.log(1 - d)), "-log D": (d, -np.log(d))}
+    curves(losses, lines, "what G minimises", "D(G(z))", "the generator's loss (nats)")
     losses.annotate("samples known as fake:\nflat", (0.02, -0.1), (0.08, -3.6), color="C0",
                     arrowprops={"arrowstyle": "->", "color": "C0"}, fontsize=9)  # fmt: skip
-    for name, colour in (("minimax", "C0"), ("non-saturating", "C1")):
-        label = {"minimax": "log(1 - D): size D", "non-saturating": "-log D: size 1 - D"}[name]
-        slopes.plot(d, [abs(slope(name, x)) for x in d], colour, label=label)
-        x = [row["D(G(z))"] for row in rows]
-        norms.loglog(x, [row[name] for row in rows], colour)
-    slopes.set_xlabel("D(G(z))")
-    slopes.set_title("the size of their slope in the score a, D = sigmoid(a)", fontsize=10)
-    norms.set_xlabel("mean D(G(z)) as D is trained")
-    norms.set_title("norm of the generator's gradient, 8-mode ring", fontsize=10)
+    names = {"minimax": "log(1 - D): size D", "non-saturating": "-log D: size 1 - D"}
+    lines = {label: (d, [abs(slope(name, x)) for x in d]) for name, label in names.items()}
+    curves(slopes, lines, "the size of their slope in the score a, D = sigmoid(a)", "D(G(z))")
+    at = [row["D(G(z))"] for row in rows]
+    lines = {f"_{name}": (at, [row[name] for row in rows]) for name in names}
+    title, label = "norm of the generator's gradient, 8-mode ring", "mean D(G(z)) as D is trained"
+    curves(norms, lines, title, label, log="xy")
     norms.invert_xaxis()
     norms.axvline(0.01, color="0.6", linewidth=0.8, linestyle=":")
-    for axes in (losses, slopes, norms):
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(alpha=0.25, linewidth=0.6)
-    losses.legend(frameon=False, fontsize=9)
-    slopes.legend(frameon=False, fontsize=9)
     return figure

@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 
 import minigrad as mg
 from demos.common import datasets
+from demos.common.kept import Setting
 from demos.common.pictures import tiles
+from demos.common.seeds import mean_and_spread
+from demos.common.store import measured
 from demos.common.training import random_numbers
 from demos.experiments import dcgans
 from demos.experiments.dcgans import Recipe
-from demos.experiments.finding import Finding, Setting
+from demos.experiments.finding import Finding
 from demos.experiments.judge import judge_of
-from demos.experiments.runs import mean_and_spread, measured
 from minigrad.data import DataLoader
 
 CLAIM = "strides, batch norm, no hidden dense layers, LeakyReLU make deep GANs train stably"

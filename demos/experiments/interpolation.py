@@ -11,8 +11,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from demos.common.kept import Setting
 from demos.experiments import dcgans
-from demos.experiments.finding import Finding, Setting
+from demos.experiments.finding import Finding
 from demos.experiments.judge import Judge, judge_of
 from demos.experiments.panels import show
 from models.gan import GAN

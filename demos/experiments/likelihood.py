@@ -16,10 +16,11 @@ from tqdm import tqdm
 import minigrad as mg
 from demos.common import datasets, pictures
 from demos.common.evaluation import mean_terms
+from demos.common.kept import Setting
 from demos.common.run import Run
+from demos.common.store import measured
 from demos.common.training import Trainer, random_numbers
-from demos.experiments.finding import Finding, Setting
-from demos.experiments.runs import measured
+from demos.experiments.finding import Finding
 from minigrad import Tensor, nn, optim
 from minigrad.data import DataLoader, TensorDataset
 from minigrad.optim.lr_scheduler import CosineAnnealingLR

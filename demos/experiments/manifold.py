@@ -9,9 +9,10 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from demos.common.kept import Setting
 from demos.common.latents import decode, encode, quantile_grid
 from demos.experiments import panels
-from demos.experiments.finding import Finding, Setting
+from demos.experiments.finding import Finding
 from demos.experiments.judge import Judge, judge_of
 from demos.experiments.vaes import trained
 from models.measures.linear import nearest_neighbour_error, pca

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from demos.experiments.finding import Finding, Setting
-from demos.experiments.runs import mean_and_spread, measured
+from demos.common.figures import points, sheet
+from demos.common.kept import Setting
+from demos.common.seeds import over_seeds, seconds, table_row
+from demos.experiments.finding import Finding
 from demos.experiments.toys import OBJECTIVES, toy
 from models.measures.modes import MIXTURES, SAMPLES, coverage
 
@@ -23,7 +25,8 @@ USUAL = "non-saturating, Adam (0.5, 0.999)"
 USUAL_RECIPE = {"lr": 2e-4, "betas": [0.5, 0.999], "last_lr": 1.0, "ema": 0.0}
 # What the target is: modes with 20 samples each, and the share of samples of high quality.
 TARGETS = {"ring": (8, 0.92), "grid": (25, 0.78)}
-Runs = Mapping[str, dict[str, Any]]
+MEASURES = ("modes", "modes_20", "high_quality", "kl", "core seconds")
+Runs = list[dict[str, Any]]
 
 
 def run(
@@ -32,47 +35,38 @@ def run(
 ) -> Finding:  # fmt: skip
     """Trains every objective on both mixtures with `seeds` seeds, from `seed` on; as a control, one
     of them without the recipe's additions."""
-    seed = setting.seed
-    rows: dict[str, dict[str, Any]] = {n: {"rules": dict(r)} for n, r in objectives.items()}
-    rows[USUAL] = {"rules": OBJECTIVES["non-saturating"], "recipe": USUAL_RECIPE}
-    arguments = {
-        key(data, name, s): {"data": data, "seed": s, "steps": steps[data], **row}
+    games: dict[str, dict[str, Any]] = {n: {"rules": dict(r)} for n, r in objectives.items()}
+    games[USUAL] = {"rules": OBJECTIVES["non-saturating"], "recipe": USUAL_RECIPE}
+    rows = {
+        f"{data}, {name}": {"data": data, "steps": steps[data], **how}
         for data in MIXTURES
-        for name, row in rows.items()
-        for s in range(seed, seed + seeds)
+        for name, how in games.items()
     }
-    runs = measured(setting.folder / "modes-runs.json", play, arguments, jobs)
-    table = {
-        data: {name: [runs[key(data, name, s)] for s in range(seed, seed + seeds)] for name in rows}
-        for data in MIXTURES
+    runs = over_seeds(setting, "modes", play, rows, seeds, jobs)
+    table = {data: {name: runs[f"{data}, {name}"] for name in games} for data in MIXTURES}
+    met = {data: sum(meets(data, table[data][name]) for name in objectives) for data in table}
+    summary = {
+        data: {name: table_row(some, MEASURES) for name, some in of.items()}
+        for data, of in table.items()
     }
-    numbers: dict[str, Any] = {
-        f"objectives that meet the target with every seed, {data}": sum(
-            meets(data, table[data][name]) for name in objectives
-        )
-        for data in MIXTURES
+    control = controls(setting.seed)
+    control |= {f"{data}, {USUAL}": summary[data].pop(USUAL) for data in summary}
+    numbers = {
+        **{f"objectives that meet the target with every seed, {d}": n for d, n in met.items()},
+        "core seconds of all trainings": seconds(runs),
+        "targets": TARGETS,
+        "tables": summary,
     }
-    numbers["core seconds of all trainings"] = sum(r["core seconds"] for r in runs.values())
-    numbers["targets"] = TARGETS
-    numbers["tables"] = {
-        data: {name: summary(table[data][name]) for name in objectives} for data in table
-    }
-    usual = {f"{data}, {USUAL}": summary(table[data][USUAL]) for data in table}
-    met = {data: [name for name in objectives if meets(data, table[data][name])] for data in table}
     result = "; ".join(
         f"{data}: all modes, {TARGETS[data][1]:.0%} of high quality, with every seed: "
-        f"{len(names)} of {len(objectives)} objectives"
-        for data, names in met.items()
+        f"{n} of {len(objectives)} objectives"
+        for data, n in met.items()
     )
+    found = {data: np.mean([run["modes_20"] for run in of[USUAL]]) for data, of in table.items()}
     beside = f"{USUAL}: " + "; ".join(
-        f"{data} {np.mean([r['modes_20'] for r in rows[USUAL]]):.1f} of {TARGETS[data][0]} modes"
-        for data, rows in table.items()
+        f"{data} {modes:.1f} of {TARGETS[data][0]} modes" for data, modes in found.items()
     )
-    return Finding(CLAIM, result, beside, numbers, {**control(seed), **usual}, draw(table))
-
-
-def key(data: str, name: str, seed: int) -> str:
-    return f"{data}, {name}, seed {seed}"
+    return Finding(CLAIM, result, beside, numbers, control, draw(table, seeds))
 
 
 def play(
@@ -82,29 +76,21 @@ def play(
     game = toy(data, seed, steps=steps, rules=rules, **(recipe or {}))
     game.train()
     samples = game.samples()
-    averaged = vars(coverage(samples, game.mixture))
     game.gan.average = None
     last = vars(coverage(game.samples(), game.mixture))
-    points = samples[:SHOWN].round(3).tolist()
-    return {**averaged, "last weights": last, "points": points}
+    return {
+        **vars(coverage(samples, game.mixture)),
+        "last weights": last,
+        "points": samples[:SHOWN].astype(np.float32),
+    }
 
 
-def meets(data: str, runs: list[dict[str, Any]]) -> bool:
+def meets(data: str, runs: Runs) -> bool:
     modes, share = TARGETS[data]
     return all(r["modes_20"] >= modes and r["high_quality"] >= share for r in runs)
 
 
-def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    """A row of the table: mean and spread over seeds, and every seed's own numbers."""
-    measures = ("modes", "modes_20", "high_quality", "kl", "core seconds")
-    finite = {m: [r[m] for r in runs if r[m] is not None] for m in measures}
-    found: dict[str, Any] = {m: mean_and_spread(values) for m, values in finite.items() if values}
-    found["each seed"] = [{m: r[m] for m in measures} for r in runs]
-    found["last weights, each seed"] = [r["last weights"] for r in runs]
-    return found
-
-
-def control(seed: int) -> dict[str, Any]:
+def controls(seed: int) -> dict[str, Any]:
     """What real data get, and what points spread evenly over the square do."""
     rng = np.random.default_rng(seed)
     found: dict[str, Any] = {}
@@ -117,38 +103,27 @@ def control(seed: int) -> dict[str, Any]:
     return found
 
 
-def draw(table: Mapping[str, Mapping[str, list[dict[str, Any]]]]) -> Figure:
+def draw(table: Mapping[str, Mapping[str, Runs]], seeds: int) -> Figure:
     """For each mixture and objective the run with the fewest samples of high quality."""
-    columns = len(next(iter(table.values())))
-    figure = Figure((2.05 * columns, 2.45 * len(table) + 0.4), dpi=100, layout="constrained")
-    grid = figure.subplots(len(table), columns, squeeze=False)
-    for line, (data, rows) in zip(grid, table.items(), strict=True):
-        mixture = MIXTURES[data]()
-        reach = 1.25 * np.abs(mixture.modes).max()
-        for axes, (name, runs) in zip(line, rows.items(), strict=True):
-            worst = min(runs, key=lambda r: (r["modes_20"], r["high_quality"]))
-            points = np.array(worst["points"])
-            axes.scatter(*mixture.modes.T, s=90, facecolors="none", edgecolors="0.75", linewidths=1)
-            axes.scatter(*points.T, s=2, color="C0", alpha=0.5, linewidths=0)
-            modes = [r["modes_20"] for r in runs]
-            share = np.mean([r["high_quality"] for r in runs])
-            span = f"{min(modes)}" if min(modes) == max(modes) else f"{min(modes)}-{max(modes)}"
-            heading = name.replace(", ", ",\n", 1)
-            axes.set_title(
-                f"{heading}\n{span} of {len(mixture.modes)} modes, {share:.0%}",
-                fontsize=9,
-                color="C2" if meets(data, runs) else "k",
-            )
-            axes.set_xlim(-reach, reach)
-            axes.set_ylim(-reach, reach)
-            axes.set_aspect("equal")
-            axes.set_xticks([])
-            axes.set_yticks([])
-            axes.spines[:].set_color("0.85")
-    seeds = len(next(iter(next(iter(table.values())).values())))
-    figure.suptitle(
+    title = (
         f"the worst of {seeds} seeds; modes with at least 20 of {SAMPLES:,} samples, mean share of "
-        "high quality; green: meets the target with every seed",
-        fontsize=10,
+        "high quality; green: meets the target with every seed"
     )
+    columns = len(next(iter(table.values())))
+    figure, panels = sheet((len(table), columns), (2.05 * columns, 5.3), title)
+    each = [(data, name, runs) for data, rows in table.items() for name, runs in rows.items()]
+    for axes, (data, name, runs) in zip(panels, each, strict=True):
+        centres = MIXTURES[data]().modes
+        worst = min(runs, key=lambda r: (r["modes_20"], r["high_quality"]))
+        least, most = (of(r["modes_20"] for r in runs) for of in (min, max))
+        span = f"{least}" if least == most else f"{least}-{most}"
+        share = np.mean([r["high_quality"] for r in runs])
+        heading = name.replace(", ", ",\n", 1)
+        axes.scatter(*centres.T, s=90, facecolors="none", edgecolors="0.75", linewidths=1)
+        points(axes, {name: np.array(worst["points"])}, reach=1.25 * np.abs(centres).max())
+        axes.set_title(
+            f"{heading}\n{span} of {len(centres)} modes, {share:.0%}",
+            fontsize=9,
+            color="C2" if meets(data, runs) else "k",
+        )
     return figure

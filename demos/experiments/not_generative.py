@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 import minigrad as mg
 from demos.common.evaluation import codes, flat
+from demos.common.kept import Setting
 from demos.experiments import vaes
 from demos.experiments.autoencoders import Recipe, trained
-from demos.experiments.finding import Finding, Setting
+from demos.experiments.finding import Finding
 from demos.experiments.judge import Judge
 from demos.experiments.panels import show
 from models.autoencoder import Autoencoder

@@ -10,27 +10,17 @@ from numpy.typing import NDArray
 from tqdm import trange
 
 import minigrad as mg
-from demos.experiments.finding import Finding, Setting
+from demos.common.figures import EXACT, curves, sheet
+from demos.common.kept import Setting
+from demos.experiments.finding import Finding
 from minigrad import nn, optim
 from minigrad.optim.lr_scheduler import CosineAnnealingLR
 from models.gan import GAN, MLPDiscriminator
-from models.measures.distances import jensen_shannon
+from models.measures.distances import Normal, jensen_shannon
 
 CLAIM = "a trained D is p / (p + q); the value of the game is -log 4 + 2 JSD, and -1.386 at p = q"
 PLACES = np.linspace(-8, 10, 3601)  # where densities are integrated
-
-
-class Normal(NamedTuple):
-    mean: float
-    std: float
-
-    def density(self, x: NDArray[Any]) -> NDArray[Any]:
-        at: NDArray[Any] = (x - self.mean) / self.std
-        return np.exp(-0.5 * at**2) / (self.std * math.sqrt(2 * math.pi))
-
-
-DATA = Normal(-1.0, 1.0)
-SAMPLES = Normal(1.5, 1.5)
+DATA, SAMPLES = Normal(-1.0, 1.0), Normal(1.5, 1.5)
 
 
 class Fit(NamedTuple):
@@ -82,7 +72,11 @@ def fit(data: Normal, samples: Normal, seed: int, steps: int, batch: int) -> Fit
         schedule.step()
     with mg.no_grad():
         scores = discriminator(mg.tensor(PLACES[:, None], dtype=mg.float32)).double().numpy()
-    p, q = data.density(PLACES), samples.density(PLACES)
+    return compared(scores, data.density(PLACES), samples.density(PLACES))
+
+
+def compared(scores: NDArray[Any], p: NDArray[Any], q: NDArray[Any]) -> Fit:
+    """A discriminator's scores beside the best ones, of densities p and q."""
     shares = np.cumsum((p + q) / 2) * (PLACES[1] - PLACES[0])
     common = (shares > 0.0005) & (shares < 0.9995)
     d, best = 1 / (1 + np.exp(-scores)), p / (p + q)
@@ -97,24 +91,20 @@ def fit(data: Normal, samples: Normal, seed: int, steps: int, batch: int) -> Fit
 
 
 def draw(apart: Fit, equal: Fit) -> Figure:
-    figure = Figure((9.6, 3.8), dpi=100, layout="constrained")
-    for axes, found, samples in zip(
-        figure.subplots(1, 2, sharey=True), (apart, equal), (SAMPLES, DATA), strict=True
-    ):
-        p, q = DATA.density(PLACES), samples.density(PLACES)
-        axes.fill_between(PLACES, p, color="C0", alpha=0.25, linewidth=0, label="p, data")
-        axes.fill_between(PLACES, q, color="C1", alpha=0.25, linewidth=0, label="q, samples")
-        axes.plot(PLACES, found.best, "k", linewidth=3, alpha=0.3, label="p / (p + q)")
-        axes.plot(PLACES, found.d, "C3--", linewidth=1.4, label="trained D")
-        axes.set_xlim(-5, 7)
-        axes.set_ylim(0, 1.02)
-        axes.set_xlabel("x")
-        axes.set_title(
+    title = "the discriminator that is best against two fixed Gaussians"
+    figure, panels = sheet("ab", (9.6, 3.8), title)
+    for axes, found, samples in zip(panels, (apart, equal), (SAMPLES, DATA), strict=True):
+        for density, colour, name in ((DATA, "C0", "p, data"), (samples, "C1", "q, samples")):
+            p = density.density(PLACES)
+            axes.fill_between(PLACES, p, color=colour, alpha=0.25, linewidth=0, label=name)
+        title = (
             f"largest error {found.error:.3f}; value {found.value:.3f}, "
-            f"$-\\log 4 + 2\\,$JSD = {found.best_value:.3f}",
-            fontsize=10,
+            f"$-\\log 4 + 2\\,$JSD = {found.best_value:.3f}"
         )
-        axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=9, loc="upper right")
-    figure.suptitle("the discriminator that is best against two fixed Gaussians", fontsize=11)
+        lines = {
+            "p / (p + q)": (PLACES, found.best, EXACT),
+            "trained D": (PLACES, found.d, "C3--"),
+        }
+        curves(axes, lines, title, "x", legend="upper right")
+        axes.set(xlim=(-5, 7), ylim=(0, 1.02))
     return figure

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 import minigrad as mg
 from demos.common.autoencoder_pictures import signed
 from demos.common.evaluation import columns, flat
+from demos.common.kept import Setting
 from demos.experiments.autoencoders import Recipe, Trained, trained
-from demos.experiments.finding import Finding, Setting
+from demos.experiments.finding import Finding
 from demos.experiments.panels import show
 from minigrad.data import ImageDataset
 from models.autoencoder import ARCHITECTURES

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 import minigrad as mg
-from demos.experiments.finding import Finding, Setting
+from demos.common.kept import Setting
+from demos.experiments.finding import Finding
 from minigrad import Tensor
 from models.vae import kl_per_latent, reparameterize
 

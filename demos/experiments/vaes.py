@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 import minigrad as mg
 from demos.common import datasets
+from demos.common.kept import Setting
 from demos.common.run import Run
 from demos.common.training import Trainer
-from demos.experiments.finding import Setting
 from minigrad import Tensor, nn, optim
 from minigrad.data import DataLoader
 from models.likelihoods import binarize

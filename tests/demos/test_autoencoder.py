@@ -13,9 +13,10 @@ import minigrad as mg
 from demos import autoencoder
 from demos.common.autoencoder_pictures import signed
 from demos.common.evaluation import codes, columns, flat, mean_loss
+from demos.common.kept import Setting
 from demos.experiments import depth, few_labels, not_generative, pca
 from demos.experiments.autoencoders import Recipe, trained
-from demos.experiments.finding import Finding, Setting
+from demos.experiments.finding import Finding
 from minigrad import data
 from models.autoencoder import ARCHITECTURES, linear_autoencoder
 from models.measures import linear

@@ -12,10 +12,11 @@ import minigrad as mg
 from demos import dcgan
 from demos.common import datasets
 from demos.common.adversarial import enlarged
+from demos.common.kept import Setting
 from demos.common.run import CommandError
 from demos.common.training import Stopped
 from demos.experiments import dcgan_samples, dcgans, guidelines
-from demos.experiments.finding import Setting, perform
+from demos.experiments.finding import perform
 from demos.experiments.judge import Judge
 from minigrad.data import load
 from models.gan import GAN

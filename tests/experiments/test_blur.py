@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from demos.common.kept import Setting
 from demos.experiments import blur
-from demos.experiments.finding import Setting
 from minigrad import data
 from models.measures.spectrum import radial
 

@@ -4,13 +4,16 @@ import json
 import math
 import os
 
+import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
 from demos.common.run import CommandError, Run
+from demos.common.seeds import mean_and_spread
+from demos.common.store import measured, write_json
 from demos.experiments import __main__ as everything
-from demos.experiments import k_steps, runs, tables
-from demos.experiments.finding import Finding, write_json
+from demos.experiments import k_steps, tables
+from demos.experiments.finding import Finding
 
 pytestmark = pytest.mark.slow
 
@@ -27,20 +30,35 @@ def test_results_are_kept_and_not_made_again(tmp_path):
         return {"square": x * x}
 
     with pytest.raises(KeyboardInterrupt):
-        runs.measured(file, square, arguments, jobs=1)
-    found = runs.measured(file, square, arguments, jobs=1)
+        measured(file, square, arguments, jobs=1)
+    found = measured(file, square, arguments, jobs=1)
     assert {name: numbers["square"] for name, numbers in found.items()} == {"a": 4, "b": 9}
     assert all(numbers["core seconds"] >= 0 for numbers in found.values())
     assert made == [2, 3, 3]
-    changed = runs.measured(file, square, {**arguments, "a": {"x": 5}}, jobs=1)
+    changed = measured(file, square, {**arguments, "a": {"x": 5}}, jobs=1)
     assert changed["a"]["square"] == 25
+
+
+def test_arrays_are_kept_beside_the_numbers(tmp_path):
+    file, arguments = tmp_path / "runs.json", {"a": {"n": 2}, "b": {"n": 3}}
+    play = lambda n: {"n": n, "squares": np.arange(n, dtype=np.float32) ** 2}
+    first = measured(file, play, arguments, jobs=1)
+    again = measured(file, None, arguments, jobs=1)
+    for name, found in first.items():
+        np.testing.assert_array_equal(again[name]["squares"], found["squares"])
+        assert again[name]["n"] == found["n"]
+    assert json.loads(file.read_text())["b"]["numbers"].keys() == {"n", "core seconds"}
+    # A table whose arrays are gone is made anew.
+    file.with_suffix(".safetensors").unlink()
+    with pytest.raises(TypeError):
+        measured(file, None, arguments, jobs=1)
 
 
 def test_processes_compute_with_one_thread_and_give_the_same(tmp_path):
     arguments = {str(seed): {"k": 1, "seed": seed, "updates": 2, "rules": {}} for seed in (0, 1)}
     before = dict(os.environ)
-    together = runs.measured(tmp_path / "two.json", k_steps.play, arguments, jobs=2)
-    alone = runs.measured(tmp_path / "one.json", k_steps.play, arguments, jobs=1)
+    together = measured(tmp_path / "two.json", k_steps.play, arguments, jobs=2)
+    alone = measured(tmp_path / "one.json", k_steps.play, arguments, jobs=1)
     for numbers in (*together.values(), *alone.values()):
         del numbers["core seconds"]
     assert together == alone
@@ -48,9 +66,9 @@ def test_processes_compute_with_one_thread_and_give_the_same(tmp_path):
 
 
 def test_mean_and_spread():
-    found = runs.mean_and_spread([1.0, 2.0, 6.0])
+    found = mean_and_spread([1.0, 2.0, 6.0])
     assert found == {"mean": 3.0, "std": pytest.approx(math.sqrt(7))}
-    assert runs.mean_and_spread([2.0])["std"] == 0
+    assert mean_and_spread([2.0])["std"] == 0
 
 
 # ---- the command line ----------------------------------------------------------------------------

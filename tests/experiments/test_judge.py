@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+from demos.common.kept import Setting
 from demos.common.run import CommandError
 from demos.experiments import judge as module
-from demos.experiments.finding import Setting
 from demos.experiments.judge import Judge, judge_of
 from minigrad import data
 from minigrad.data import ImageDataset

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from demos.common.kept import Setting
 from demos.common.run import CommandError
 from demos.experiments import arithmetic, attributes, conditional, interpolation
 from demos.experiments.attributes import Person
-from demos.experiments.finding import Setting
 from demos.experiments.judge import Judge
 from minigrad import data
 

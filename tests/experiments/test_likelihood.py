@@ -8,9 +8,10 @@ import pytest
 from matplotlib.figure import Figure
 
 import minigrad as mg
+from demos.common.kept import Setting
 from demos.common.run import CommandError
 from demos.experiments import colour, likelihood
-from demos.experiments.finding import Setting, perform
+from demos.experiments.finding import perform
 from minigrad.data import ImageDataset
 from models.likelihoods import binarize
 from models.vae import VAE
@@ -126,7 +127,7 @@ def test_the_colour_experiment(tmp_path, monkeypatch):
 
 def test_missing_data_are_an_error_in_one_line(tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "demos.experiments.finding.datasets.load", partial(fail, CommandError("not found"))
+        "demos.common.datasets.load", partial(fail, CommandError("not found"))
     )
     for experiment in (likelihood.run, colour.run):
         with pytest.raises(CommandError, match="not found"):

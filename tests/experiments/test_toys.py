@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+from demos.common.kept import Setting
 from demos.experiments import (
     critic_distance,
     flat_gradient,
@@ -14,7 +15,7 @@ from demos.experiments import (
     modes,
     optimal_discriminator,
 )
-from demos.experiments.finding import Setting, perform
+from demos.experiments.finding import perform
 from demos.experiments.toys import toy
 from models.measures.modes import ring
 

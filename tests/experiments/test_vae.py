@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+from demos.common.kept import Setting
 from demos.common.run import CommandError
 from demos.experiments import (
     bound,
@@ -18,7 +19,6 @@ from demos.experiments import (
     vaes,
 )
 from demos.experiments.factors import Case
-from demos.experiments.finding import Setting
 from demos.experiments.reparameterization import Quadratic
 from minigrad import nn
 from models.likelihoods import Gaussian, binarize

@@ -1,0 +1,39 @@
+"""What trainings with several seeds give: every one, and their mean and spread."""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from demos.common.kept import Setting
+from demos.common.store import Arguments, Numbers, measured, split
+
+
+def over_seeds(
+    setting: Setting, name: str, play: Callable[..., Numbers], rows: Arguments, seeds: int,
+    jobs: int | None = None,
+) -> dict[str, list[Numbers]]:  # fmt: skip
+    """What `play(seed=..., **arguments)` gives for the arguments of each row, with `seeds` seeds
+    from the setting's on. All is kept in NAME-runs.json (`measured`)."""
+    each = range(setting.seed, setting.seed + seeds)
+    arguments = {f"{row}, seed {s}": {**rows[row], "seed": s} for row in rows for s in each}
+    runs = measured(setting.folder / f"{name}-runs.json", play, arguments, jobs)
+    return {row: [runs[f"{row}, seed {s}"] for s in each] for row in rows}
+
+
+def table_row(runs: list[Numbers], measures: Iterable[str]) -> Numbers:
+    """A row of a table: mean and spread of each measure where it is a number; all that was found
+    with each seed, but for arrays."""
+    finite = {m: [run[m] for run in runs if run[m] is not None] for m in measures}
+    found: Numbers = {m: mean_and_spread(values) for m, values in finite.items() if values}
+    return {**found, "each seed": [split(run)[0] for run in runs]}
+
+
+def mean_and_spread(values: Iterable[float]) -> dict[str, float]:
+    """The mean and the sample standard deviation."""
+    listed = list(values)
+    mean = sum(listed) / len(listed)
+    squares = sum((v - mean) ** 2 for v in listed)
+    return {"mean": mean, "std": (squares / max(1, len(listed) - 1)) ** 0.5}
+
+
+def seconds(runs: Mapping[str, list[Numbers]]) -> float:
+    """Of one core, that all runs took."""
+    return sum(run["core seconds"] for some in runs.values() for run in some)
