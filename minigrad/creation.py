@@ -2,7 +2,7 @@
 dtype."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, SupportsIndex, TypeAlias, overload
 
 import numpy as np
 
@@ -13,10 +13,12 @@ from .ops.shape import shape_of
 from .tensor import Tensor
 
 float32, float64, int64, bool_ = (np.dtype(t) for t in (np.float32, np.float64, np.int64, np.bool_))
-_Place = str | Device | None
+Place: TypeAlias = str | Device | None  # None is the CPU, or where the data are
+DTypeLike: TypeAlias = DType | type | str | None  # None is the function's own choice
+Size: TypeAlias = SupportsIndex | Sequence[SupportsIndex]  # zeros(2, 3) or zeros((2, 3))
 
 
-def _place(device: _Place) -> Device:
+def _place(device: Place) -> Device:
     return cpu if device is None else find_device(device)
 
 
@@ -35,7 +37,7 @@ def _checked(name: str, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def tensor(
-    data: Any, *, dtype: Any = None, device: _Place = None, requires_grad: bool = False
+    data: Any, *, dtype: DTypeLike = None, device: Place = None, requires_grad: bool = False
 ) -> Tensor:
     """A tensor with a copy of `data`: a number, nested lists, an array, or a tensor."""
     if isinstance(data, Tensor):
@@ -48,7 +50,7 @@ def tensor(
     return _finished(_as_array(_checked("tensor", host), kind, device), requires_grad)
 
 
-def _as_array(data: Any, dtype: DType | None, device: _Place) -> Any:
+def _as_array(data: Any, dtype: DType | None, device: Place) -> Any:
     return _place(device).asarray(data, dtype)
 
 
@@ -74,7 +76,7 @@ def _from_python(data: Any, dtype: DType | None = None) -> np.ndarray[Any, Any]:
     return array.astype(np.result_type(*dtypes) if dtypes else np.float32)
 
 
-def as_tensor(data: Any, *, dtype: Any = None, device: _Place = None) -> Tensor:
+def as_tensor(data: Any, *, dtype: DTypeLike = None, device: Place = None) -> Tensor:
     """As `tensor`, without a copy where none is needed."""
     if isinstance(data, Tensor):
         moved: Tensor = data.to(device=device, dtype=dtype)
@@ -105,11 +107,11 @@ def from_dlpack(source: Any) -> Tensor:
 
 
 def full(
-    size: Any,
-    fill_value: Any,
+    size: Size,
+    fill_value: float | np.generic,
     *,
-    dtype: Any = None,
-    device: _Place = None,
+    dtype: DTypeLike = None,
+    device: Place = None,
     requires_grad: bool = False,
 ) -> Tensor:
     """A tensor of one value; its dtype is that of the value unless given."""
@@ -128,7 +130,7 @@ def _size_and(args: tuple[Any, ...]) -> Shape:
 
 
 def zeros(
-    *size: Any, dtype: Any = float32, device: _Place = None, requires_grad: bool = False
+    *size: Size, dtype: DTypeLike = float32, device: Place = None, requires_grad: bool = False
 ) -> Tensor:
     """A tensor of zeros."""
     return _finished(
@@ -138,7 +140,7 @@ def zeros(
 
 
 def ones(
-    *size: Any, dtype: Any = float32, device: _Place = None, requires_grad: bool = False
+    *size: Size, dtype: DTypeLike = float32, device: Place = None, requires_grad: bool = False
 ) -> Tensor:
     """A tensor of ones."""
     return _finished(
@@ -147,7 +149,7 @@ def ones(
 
 
 def empty(
-    *size: Any, dtype: Any = float32, device: _Place = None, requires_grad: bool = False
+    *size: Size, dtype: DTypeLike = float32, device: Place = None, requires_grad: bool = False
 ) -> Tensor:
     """A tensor whose elements are not set."""
     return _finished(
@@ -156,22 +158,22 @@ def empty(
     )
 
 
-def zeros_like(x: Any, *, dtype: Any = None) -> Tensor:
+def zeros_like(x: Tensor, *, dtype: DTypeLike = None) -> Tensor:
     """Zeros of the shape, dtype and device of x."""
     return zeros(x.shape, dtype=dtype or x.dtype, device=x.device)
 
 
-def ones_like(x: Any, *, dtype: Any = None) -> Tensor:
+def ones_like(x: Tensor, *, dtype: DTypeLike = None) -> Tensor:
     """Ones of the shape, dtype and device of x."""
     return ones(x.shape, dtype=dtype or x.dtype, device=x.device)
 
 
-def full_like(x: Any, fill_value: Any, *, dtype: Any = None) -> Tensor:
+def full_like(x: Tensor, fill_value: float | np.generic, *, dtype: DTypeLike = None) -> Tensor:
     """One value in the shape, dtype and device of x."""
     return full(x.shape, fill_value, dtype=dtype or x.dtype, device=x.device)
 
 
-def arange(*limits: Any, dtype: Any = None, device: _Place = None) -> Tensor:
+def arange(*limits: float, dtype: DTypeLike = None, device: Place = None) -> Tensor:
     """start, start + step, ... below end: `arange(end)`, `arange(start, end)` or `arange(start,
     end, step)`."""
     if len(limits) == 3 and limits[2] == 0:
@@ -181,7 +183,7 @@ def arange(*limits: Any, dtype: Any = None, device: _Place = None) -> Tensor:
 
 
 def linspace(
-    start: float, end: float, steps: int, *, dtype: Any = float32, device: _Place = None
+    start: float, end: float, steps: int, *, dtype: DTypeLike = float32, device: Place = None
 ) -> Tensor:
     """`steps` numbers from start to end, both included."""
     if steps < 0:
@@ -189,12 +191,14 @@ def linspace(
     return Tensor(_place(device).xp.linspace(start, end, steps, dtype=dtype))
 
 
-def eye(n: int, m: int | None = None, *, dtype: Any = float32, device: _Place = None) -> Tensor:
+def eye(
+    n: int, m: int | None = None, *, dtype: DTypeLike = float32, device: Place = None
+) -> Tensor:
     """Ones on the diagonal, zeros elsewhere."""
     return Tensor(_place(device).xp.eye(n, m, dtype=dtype))
 
 
-def _floating(name: str, dtype: Any) -> DType:
+def _floating(name: str, dtype: DTypeLike) -> DType:
     found = find_dtype(name, dtype or float32)
     if found.kind != "f":
         raise TypeError(f"{name}: draws floating numbers, not {found}; use randint for integers")
@@ -202,7 +206,7 @@ def _floating(name: str, dtype: Any) -> DType:
 
 
 def rand(
-    *size: Any, dtype: Any = float32, device: _Place = None, requires_grad: bool = False
+    *size: Size, dtype: DTypeLike = float32, device: Place = None, requires_grad: bool = False
 ) -> Tensor:
     """Uniform random numbers from [0, 1)."""
     return _finished(
@@ -211,7 +215,7 @@ def rand(
 
 
 def randn(
-    *size: Any, dtype: Any = float32, device: _Place = None, requires_grad: bool = False
+    *size: Size, dtype: DTypeLike = float32, device: Place = None, requires_grad: bool = False
 ) -> Tensor:
     """Random numbers from the standard normal distribution."""
     return _finished(
@@ -219,17 +223,25 @@ def randn(
     )
 
 
-def rand_like(x: Any) -> Tensor:
+def rand_like(x: Tensor) -> Tensor:
     """Uniform random numbers from [0, 1), in the shape, dtype and device of x."""
     return rand(x.shape, dtype=x.dtype, device=x.device)
 
 
-def randn_like(x: Any) -> Tensor:
+def randn_like(x: Tensor) -> Tensor:
     """Standard normal random numbers in the shape, dtype and device of x."""
     return randn(x.shape, dtype=x.dtype, device=x.device)
 
 
-def randint(*limits_and_size: Any, device: _Place = None) -> Tensor:
+@overload
+def randint(high: int, size: Size, /, *, device: Place = None) -> Tensor: ...
+
+
+@overload
+def randint(low: int, high: int, size: Size, /, *, device: Place = None) -> Tensor: ...
+
+
+def randint(*limits_and_size: Any, device: Place = None) -> Tensor:
     """Random integers from low to high - 1: `randint(high, size)` or `randint(low, high, size)`."""
     if len(limits_and_size) not in (2, 3):
         raise TypeError("randint: takes (high, size) or (low, high, size)")
@@ -240,7 +252,7 @@ def randint(*limits_and_size: Any, device: _Place = None) -> Tensor:
     return Tensor(random.stream(_place(device)).integers(low, high, shape_of((size,))))
 
 
-def randperm(n: int, *, device: _Place = None) -> Tensor:
+def randperm(n: int, *, device: Place = None) -> Tensor:
     """The integers from 0 to n - 1 in random order."""
     if n < 0:
         raise ValueError(f"randperm: needs a number that is not negative, got {n}")

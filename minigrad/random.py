@@ -1,13 +1,25 @@
 """One stream of random numbers for each device, started by `manual_seed`."""
 
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from .backend import Array, Device, DType, Shape, device
 
+
+class Generator(Protocol):
+    """What a device's random numbers come from: arrays on the device, the state on the host."""
+
+    def uniform(self, shape: Shape, dtype: DType) -> Array: ...
+    def normal(self, shape: Shape, dtype: DType) -> Array: ...
+    def integers(self, low: int, high: int, shape: Shape) -> Array: ...
+    def permutation(self, n: int) -> Array: ...
+    def get_state(self) -> "np.ndarray[Any, Any]": ...
+    def set_state(self, words: "np.ndarray[Any, Any]") -> None: ...
+
+
 _seed = 0
-_streams: dict[Device, Any] = {}
+_streams: dict[Device, Generator] = {}
 
 
 def manual_seed(seed: int) -> None:
@@ -19,7 +31,7 @@ def manual_seed(seed: int) -> None:
     _streams.clear()
 
 
-def stream(place: Device) -> Any:
+def stream(place: Device) -> Generator:
     """The generator of a device."""
     if place not in _streams:
         _streams[place] = place.generator(_seed)
@@ -37,8 +49,7 @@ def uniform(shape: Shape, dtype: DType, place: Device) -> Array:
 def get_rng_state(place: str | Device = "cpu") -> np.ndarray[Any, Any]:
     """The state of a device's random numbers, as an array of 64-bit words that set_rng_state
     takes."""
-    state: np.ndarray[Any, Any] = stream(device(place)).get_state()
-    return state
+    return stream(device(place)).get_state()
 
 
 def set_rng_state(state: np.ndarray[Any, Any], place: str | Device = "cpu") -> None:

@@ -1,21 +1,32 @@
 """Modules made of modules. Children are named "0", "1", ... unless given names."""
 
+from abc import abstractmethod
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, overload
 
+from ..tensor import Tensor
 from .module import Module, indented
 
 if TYPE_CHECKING:
     from typing import Self
 
+    from typing_extensions import TypeVar
 
-class _Listed(Module):
+    M = TypeVar("M", bound=Module, default=Module)  # so that ModuleList alone is a type, too
+else:
+    from typing import TypeVar
+
+    M = TypeVar("M", bound=Module)
+
+
+class _Listed(Module, Generic[M]):
     """A module whose children are a list."""
 
-    def _items(self) -> list[Module]:
-        return [m for m in vars(self).values() if isinstance(m, Module)]
+    def _items(self) -> list[M]:
+        items: list[Any] = [m for m in vars(self).values() if isinstance(m, Module)]
+        return items
 
     def _names(self) -> list[str]:
         return [name for name, m in vars(self).items() if isinstance(m, Module)]
@@ -23,10 +34,16 @@ class _Listed(Module):
     def __len__(self) -> int:
         return len(self._items())
 
-    def __iter__(self) -> Iterator[Module]:
+    def __iter__(self) -> Iterator[M]:
         return iter(self._items())
 
-    def __getitem__(self, index: Any) -> Any:
+    @overload
+    def __getitem__(self, index: int) -> M: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> "Self": ...
+
+    def __getitem__(self, index: int | slice) -> "M | Self":
         """The child at a place, or for a slice a container of this type."""
         items = self._items()
         if isinstance(index, slice):
@@ -38,13 +55,14 @@ class _Listed(Module):
                 f"{type(self).__name__}: index {index} is out of range for {len(items)} modules"
             ) from None
 
-    def _sliced(self, index: slice) -> Any:
-        raise NotImplementedError
+    @abstractmethod
+    def _sliced(self, index: slice) -> "Self":
+        """A container of this type with the children of a slice."""
 
-    def __setitem__(self, index: int, module: Module) -> None:
+    def __setitem__(self, index: int, module: M) -> None:
         self.add_module(self._names()[index], module)
 
-    def append(self, module: Module) -> "Self":
+    def append(self, module: M) -> "Self":
         """Add a child at the end."""
         place = len(self)
         while str(place) in vars(self):  # a slice has kept the names of its modules
@@ -52,41 +70,47 @@ class _Listed(Module):
         self.add_module(str(place), module)
         return self
 
-    def extend(self, modules: Iterable[Module]) -> "Self":
+    def extend(self, modules: Iterable[M]) -> "Self":
         """Add children at the end."""
         for module in modules:
             self.append(module)
         return self
 
 
-class Sequential(_Listed):
+class Sequential(_Listed[Any]):
     """Modules one after the other, each called with the result of the one before.
 
     `Sequential(a, b)`, or `Sequential(OrderedDict(first=a, second=b))` for names.
     """
+
+    @overload
+    def __init__(self, *modules: Module) -> None: ...
+
+    @overload
+    def __init__(self, named: Mapping[str, Module], /) -> None: ...
 
     def __init__(self, *modules: Any) -> None:
         named = modules[0] if len(modules) == 1 and isinstance(modules[0], dict) else None
         for name, module in (named or {str(i): m for i, m in enumerate(modules)}).items():
             self.add_module(name, module)
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         for module in list(vars(self).values()):
             if isinstance(module, Module):
                 input = module(input)
         return input
 
-    def _sliced(self, index: slice) -> "Sequential":
+    def _sliced(self, index: slice) -> "Self":
         return type(self)(OrderedDict(list(zip(self._names(), self._items(), strict=True))[index]))
 
 
-class ModuleList(_Listed):
+class ModuleList(_Listed[M]):
     """A list of modules, whose parameters are found; it has no forward."""
 
-    def __init__(self, modules: Iterable[Module] = ()) -> None:
+    def __init__(self, modules: Iterable[M] = ()) -> None:
         self.extend(modules)
 
-    def _sliced(self, index: slice) -> "ModuleList":
+    def _sliced(self, index: slice) -> "Self":
         return type(self)(self._items()[index])
 
     def _child_lines(self) -> list[str]:

@@ -40,8 +40,8 @@ class _Conv(Module):
         geometry: tuple[Size, Size, Size, Size],
         groups: int,
         bias: bool,
-        device: Any,
-        dtype: Any,
+        device: creation.Place,
+        dtype: creation.DTypeLike,
     ) -> None:
         self.in_channels, self.out_channels = sizes
         self.groups = groups
@@ -97,8 +97,8 @@ class Conv2d(_Conv):
         groups: int = 1,
         bias: bool = True,
         *,
-        device: Any = None,
-        dtype: Any = creation.float32,
+        device: creation.Place = None,
+        dtype: creation.DTypeLike = creation.float32,
     ) -> None:
         super().__init__(
             (in_channels, out_channels),
@@ -134,8 +134,8 @@ class ConvTranspose2d(_Conv):
         bias: bool = True,
         dilation: Size = 1,
         *,
-        device: Any = None,
-        dtype: Any = creation.float32,
+        device: creation.Place = None,
+        dtype: creation.DTypeLike = creation.float32,
     ) -> None:
         super().__init__(
             (in_channels, out_channels),

@@ -1,7 +1,5 @@
 """Lookup tables."""
 
-from typing import Any
-
 from .. import creation
 from ..tensor import Tensor
 from . import functional as F
@@ -22,8 +20,8 @@ class Embedding(Module):
         embedding_dim: int,
         padding_idx: int | None = None,
         *,
-        device: Any = None,
-        dtype: Any = creation.float32,
+        device: creation.Place = None,
+        dtype: creation.DTypeLike = creation.float32,
     ) -> None:
         if padding_idx is not None and not -num_embeddings <= padding_idx < num_embeddings:
             raise ValueError(

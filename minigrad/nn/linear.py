@@ -1,7 +1,5 @@
 """Fully connected layers."""
 
-from typing import Any
-
 from .. import creation
 from ..tensor import Tensor
 from . import functional as F
@@ -13,7 +11,7 @@ from .parameter import Parameter
 class Identity(Module):
     """Its input; arguments are accepted and not used, so that it can take any layer's place."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__()
 
     def forward(self, input: Tensor) -> Tensor:
@@ -29,8 +27,8 @@ class Linear(Module):
         out_features: int,
         bias: bool = True,
         *,
-        device: Any = None,
-        dtype: Any = creation.float32,
+        device: creation.Place = None,
+        dtype: creation.DTypeLike = creation.float32,
     ) -> None:
         self.in_features = in_features
         self.out_features = out_features

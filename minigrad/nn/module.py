@@ -12,6 +12,7 @@ import numpy as np
 
 from ..backend import Device
 from ..backend import device as find_device
+from ..creation import DTypeLike, Place
 from ..modes import mode
 from ..tensor import Tensor
 from .parameter import Parameter
@@ -88,7 +89,7 @@ class Module:
         self._check_name("add_module", name, module, Module)
         setattr(self, name, module)
 
-    def _check_name(self, caller: str, name: str, value: Any, kind: type) -> None:
+    def _check_name(self, caller: str, name: str, value: object, kind: type) -> None:
         if not isinstance(name, str) or not name or "." in name:
             raise KeyError(f"{caller}: a name must be a str, not empty and without '.': {name!r}")
         have = getattr(self, name, None)
@@ -222,7 +223,9 @@ class Module:
         fn(self)
         return self
 
-    def to(self, *args: Any, device: Any = None, dtype: Any = None) -> "Self":
+    def to(
+        self, *args: Device | DTypeLike, device: Place = None, dtype: DTypeLike = None
+    ) -> "Self":
         """Move all parameters and buffers to a device, or the floating ones into a dtype, in place.
 
         The Parameters stay the same objects and keep their gradients, so that what is shared stays

@@ -1,6 +1,7 @@
 """Batch normalization (Ioffe and Szegedy, 2015)."""
 
-from typing import Any, ClassVar
+from functools import partial
+from typing import ClassVar
 
 from .. import creation
 from ..tensor import Tensor
@@ -23,29 +24,24 @@ class _BatchNorm(Module):
         affine: bool = True,
         track_running_stats: bool = True,
         *,
-        device: Any = None,
-        dtype: Any = creation.float32,
+        device: creation.Place = None,
+        dtype: creation.DTypeLike = creation.float32,
     ) -> None:
         self.num_features = num_features
         self.eps = eps
         self.momentum = momentum
         self.affine = affine
         self.track_running_stats = track_running_stats
-        kind = {"dtype": dtype, "device": device}
-        self.weight = Parameter(creation.ones(num_features, **kind)) if affine else None
-        self.bias = Parameter(creation.zeros(num_features, **kind)) if affine else None
+        filled = partial(creation.full, num_features, dtype=dtype, device=device)
+        self.weight = Parameter(filled(1.0)) if affine else None
+        self.bias = Parameter(filled(0.0)) if affine else None
         self.running_mean: Tensor | None = None
         self.running_var: Tensor | None = None
         self.num_batches_tracked: Tensor | None = None
-        mean = variance = batches = None
-        if track_running_stats:
-            mean, variance = (
-                creation.zeros(num_features, **kind),
-                creation.ones(num_features, **kind),
-            )
-            batches = creation.zeros((), dtype=creation.int64, device=device)
-        self.register_buffer("running_mean", mean)
-        self.register_buffer("running_var", variance)
+        tracked = track_running_stats
+        batches = creation.zeros((), dtype=creation.int64, device=device) if tracked else None
+        self.register_buffer("running_mean", filled(0.0) if tracked else None)
+        self.register_buffer("running_var", filled(1.0) if tracked else None)
         self.register_buffer("num_batches_tracked", batches)
 
     def forward(self, input: Tensor) -> Tensor:
