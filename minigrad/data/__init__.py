@@ -29,12 +29,15 @@ def load(
     limit: int | None = None,
     seed: int = 0,
     download: bool = True,
+    verify: bool = True,
 ) -> ImageDataset:
     """Loads a split of a data set, or its first `limit` images.
 
     `glyphs` (digits, 28x28, grey) and `faces` (cartoons, 32x32, colour) are drawn from `seed` and
     need no files. The others are read from `data_dir`, else $MINIGRAD_DATA, else the user's cache
-    folder, to which they are downloaded where all three lack them, unless `download` is False.
+    folder, to which they are downloaded where all three lack them, unless `download` is False. Each
+    must be the published file, byte for byte once unpacked, unless `verify` is False: then files of
+    your own in these formats, with as many images as they have, are read too.
 
     Raises ValueError for an unknown name or split, or a negative limit or seed; FileNotFoundError
     where files are missing, which says which and why; and CorruptFileError, a ValueError, for a
@@ -52,4 +55,4 @@ def load(
         return load_drawn(name, split, limit, seed)
     from minigrad.data.real import load_real
 
-    return load_real(name, split, data_dir, limit, download)
+    return load_real(name, split, data_dir, limit, download, verify)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import http.client
-import os
 import queue
 import sys
 import tarfile
-import tempfile
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +16,12 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Final
 
+from minigrad.files import replacing
+
 TIMEOUT: Final = 5.0  # seconds without a byte after which a mirror is given up
+SLOWEST: Final = 1 << 15  # bytes a second, on average since PATIENCE seconds after the first byte
+PATIENCE: Final = 30.0
+MOST: Final = 1 << 28  # bytes; the largest download has 170 million, the slowest takes 2.3 hours
 BLOCK: Final = 1 << 16
 
 
@@ -37,7 +41,7 @@ def fetch(urls: Sequence[str], target: Path, sha256: str) -> None:
     failures = []
     for url in urls:
         try:
-            with _open(url) as response, atomic(target) as file:
+            with _open(url) as response, replacing(target) as file:
                 _copy(response, file, target.name, sha256)
             return
         except (OSError, ValueError, http.client.HTTPException) as error:
@@ -55,24 +59,10 @@ def unpack(archive: Path, members: set[str]) -> None:
             name = PurePosixPath(member.name).name
             source = tar.extractfile(member) if member.isfile() and name in members else None
             if source is not None:
-                with atomic(archive.with_name(name)) as file:
+                with replacing(archive.with_name(name)) as file:
                     while block := source.read(BLOCK):
                         file.write(block)
-    archive.unlink()
-
-
-@contextmanager
-def atomic(target: Path) -> Iterator[IO[bytes]]:
-    """A temporary file beside `target` that takes its place if, and only if, the block succeeds."""
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, target)
-    finally:
-        Path(name).unlink(missing_ok=True)
+    archive.unlink(missing_ok=True)
 
 
 def _open(url: str) -> Any:
@@ -106,15 +96,20 @@ def _open(url: str) -> Any:
 
 
 def _copy(response: Any, file: IO[bytes], name: str, sha256: str) -> None:
-    """Copies a response to a file; raises ValueError if what came has another SHA-256."""
+    """Copies a response to a file; ValueError if it is too large, too slow, or another file."""
     total = int(response.headers.get("Content-Length") or 0)
-    digest, size = hashlib.sha256(), 0
+    digest, size, start = hashlib.sha256(), 0, time.monotonic()
     with _progress(name, total) as advance:
-        while block := response.read(BLOCK):
+        while block := response.read1(BLOCK):  # what has come, however little
             file.write(block)
             digest.update(block)
             size += len(block)
             advance(len(block))
+            seconds = time.monotonic() - start
+            if size > MOST:
+                raise ValueError(f"too large: more than {MOST:,} bytes")
+            if seconds > PATIENCE + size / SLOWEST:
+                raise ValueError(f"too slow: {size:,} bytes in {seconds:.0f} seconds")
     if digest.hexdigest() != sha256:
         length = f"{size:,} bytes" + (f" of {total:,}" if size != total else "")
         raise ValueError(f"wrong SHA-256: got {digest.hexdigest()} ({length}), expected {sha256}")

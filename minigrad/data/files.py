@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from minigrad.data.sources import Source
+from minigrad.files import locked
 
 Names = tuple[str, ...]
 
@@ -62,20 +63,24 @@ def _present(folder: Path, wanted: Sequence[Names]) -> dict[Names, Path]:
 
 
 def _download_missing(source: Source, wanted: Sequence[Names], cache: Path) -> list[str]:
-    """Downloads what the cache lacks; returns why it failed, empty if it did not."""
+    """Downloads what the cache lacks; returns why it failed, empty if it did not.
+
+    One program at a time: those that waited find that nothing is missing any more.
+    """
     from minigrad.data.download import DownloadError, fetch, unpack
 
-    present = _present(cache, wanted)
-    missing = [names for names in wanted if names not in present]
-    archives = [name for name in source.sha256 if name.endswith(".tar.gz")]
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        for remote in archives or [names[0] for names in missing]:
-            urls = [mirror + remote for mirror in source.mirrors]
-            fetch(urls, cache / remote, source.sha256[remote])
-            if archives:
-                members = {names[0] for split in source.files.values() for names in split}
-                unpack(cache / remote, members)
+        with locked(cache, wait=True):
+            present = _present(cache, wanted)
+            remotes = [names[0] for names in wanted if names not in present]
+            archives = [name for name in source.sha256 if name.endswith(".tar.gz")]
+            for remote in archives if remotes and archives else remotes:
+                urls = [mirror + remote for mirror in source.mirrors]
+                fetch(urls, cache / remote, source.sha256[remote])
+                if archives:
+                    members = {names[0] for split in source.files.values() for names in split}
+                    unpack(cache / remote, members)
     except DownloadError as error:
         return error.failures
     except OSError as error:

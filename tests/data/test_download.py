@@ -3,10 +3,12 @@
 import hashlib
 import http.server
 import io
+import json
 import sys
 import tarfile
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,8 +17,10 @@ import numpy as np
 import pytest
 
 from minigrad.data import download, load
-from minigrad.data.download import DownloadError, atomic, fetch, unpack
-from minigrad.data.sources import SOURCES
+from minigrad.data.download import DownloadError, fetch, unpack
+from minigrad.data.files import _download_missing
+from minigrad.data.sources import SOURCES, Source
+from tests.data.test_files import line, start
 
 pytestmark = pytest.mark.slow
 
@@ -29,9 +33,10 @@ def sha256(body: bytes) -> str:
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
-    """`files` are served, from `url`; those in `stalled` stop half-way; `asked` logs requests."""
+    """`files` are served, from `url`; those in `stalled` stop half-way, those in
+    `dripping` after a byte; `asked` logs requests."""
     release = threading.Event()
-    state = SimpleNamespace(files={}, stalled=set(), length={}, asked=[])
+    state = SimpleNamespace(files={}, stalled=set(), dripping=set(), length={}, asked=[])
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -43,8 +48,8 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
             self.send_response(200)
             self.send_header("Content-Length", str(state.length.get(self.path, len(body))))
             self.end_headers()
-            if self.path in state.stalled:
-                self.wfile.write(body[: len(body) // 2])
+            if self.path in state.stalled | state.dripping:
+                self.wfile.write(body[: len(body) // 2 if self.path in state.stalled else 1])
                 self.wfile.flush()
                 release.wait(20)
                 return
@@ -129,20 +134,22 @@ def test_without_tqdm_a_line_is_printed(server, tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().err == "downloading x (256,000 bytes)\n"
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
-def test_an_interrupted_write_leaves_the_old_file(tmp_path, error):
-    target = tmp_path / "x"
-    target.write_bytes(b"old")
+def test_a_mirror_that_sends_a_byte_now_and_then_is_given_up(server, tmp_path, monkeypatch):
+    hours = iter(range(0, 10**9, 3600))
+    monkeypatch.setattr(download, "time", SimpleNamespace(monotonic=lambda: next(hours)))
+    server.files = {"/x": BODY}
+    server.dripping = {"/x"}
+    with pytest.raises(DownloadError, match=r"/x: too slow: 1 bytes in 3600 seconds$"):
+        fetch([server.url + "/x"], tmp_path / "x", sha256(BODY))
+    assert names(tmp_path) == []
 
-    def write() -> None:
-        with atomic(target) as file:
-            file.write(b"new")
-            raise error
 
-    with pytest.raises(error):
-        write()
-    assert target.read_bytes() == b"old"
-    assert names(tmp_path) == ["x"]
+def test_a_mirror_that_sends_too_much_is_given_up(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(download, "MOST", 100_000)
+    server.files = {"/x": BODY}
+    with pytest.raises(DownloadError, match=r"/x: too large: more than 100,000 bytes$"):
+        fetch([server.url + "/x"], tmp_path / "x", sha256(BODY))
+    assert names(tmp_path) == []
 
 
 def tar_gz(members: dict[str, bytes], links: dict[str, str]) -> bytes:
@@ -182,7 +189,8 @@ def serve_amat(server: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None
         SOURCES["binarized-mnist"],
         mirrors=(f"{server.url}/none/", f"{server.url}/"),
         sha256={name: sha256(body)},
-        counts={"valid": (2,)},
+        unpacked={name: sha256(body)},
+        sizes={"valid": 2},
     )
     monkeypatch.setitem(SOURCES, "binarized-mnist", source)
 
@@ -198,24 +206,79 @@ def test_load_downloads_to_the_cache_once(server, cache, tmp_path, monkeypatch):
     assert len(server.asked) == 2
 
 
-def test_load_unpacks_an_archive(server, cache, monkeypatch):
-    record = bytes([3]) + bytes(3072)
-    members = {f"cifar-10-batches-bin/data_batch_{i}.bin": record for i in range(1, 6)}
-    members["cifar-10-batches-bin/test_batch.bin"] = record
-    archive = tar_gz(members, {})
+RECORDS = {
+    f"{name}.bin": bytes([3]) + bytes(3072)
+    for name in (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch")
+}
+
+
+def serve_cifar(server: SimpleNamespace) -> Source:
+    """CIFAR-10 with an image in each file."""
+    archive = tar_gz({f"cifar-10-batches-bin/{name}": raw for name, raw in RECORDS.items()}, {})
     server.files = {"/cifar-10-binary.tar.gz": archive}
-    counts = np.eye(10, dtype=int)[3]
-    source = replace(
+    return replace(
         SOURCES["cifar-10"],
         mirrors=(f"{server.url}/",),
         sha256={"cifar-10-binary.tar.gz": sha256(archive)},
-        counts={"train": tuple(5 * counts), "test": tuple(counts)},
+        unpacked={name: sha256(raw) for name, raw in RECORDS.items()},
+        sizes={"train": 5, "test": 1},
     )
-    monkeypatch.setitem(SOURCES, "cifar-10", source)
+
+
+def test_load_unpacks_an_archive(server, cache, monkeypatch):
+    monkeypatch.setitem(SOURCES, "cifar-10", serve_cifar(server))
     assert load("cifar-10").labels.tolist() == [3] * 5
     assert len(load("cifar-10", "test")) == 1
     assert server.asked == ["/cifar-10-binary.tar.gz"]
-    assert names(cache / "cifar-10") == sorted(name.split("/")[1] for name in members)
+    assert names(cache / "cifar-10") == sorted(RECORDS)
+
+
+_LOADER = """
+import json, sys
+from dataclasses import replace
+from minigrad.data import load
+from minigrad.data.files import _download_missing
+from minigrad.data.sources import SOURCES, Source
+from tests.data.test_files import line, start
+print("ready", flush=True)
+sys.stdin.readline()
+SOURCES["cifar-10"] = replace(SOURCES["cifar-10"], **json.loads(sys.argv[1]))
+print(len(load("cifar-10")), len(load("cifar-10", "test")))
+"""
+
+
+@pytest.mark.slow
+def test_four_processes_with_one_cache_download_once(server, cache):
+    source = serve_cifar(server)
+    fields = ("mirrors", "sha256", "unpacked", "sizes")
+    argument = json.dumps({name: getattr(source, name) for name in fields})
+    with ExitStack() as stack:
+        processes = [stack.enter_context(start(_LOADER, argument)) for _ in range(4)]
+        assert [line(process) for process in processes] == ["ready"] * 4
+        for process in processes:
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        ended = [process.communicate() for process in processes]
+    assert [out for out, _ in ended] == ["5 1\n"] * 4, ended
+    assert server.asked == ["/cifar-10-binary.tar.gz"]
+    assert names(cache / "cifar-10") == sorted(RECORDS)
+
+
+def test_what_a_killed_download_left_is_gone_after_the_next(server, cache):
+    source = serve_cifar(server)
+    server.stalled = set(server.files)
+    argument = json.dumps({"mirrors": source.mirrors, "sha256": source.sha256})
+    with start(_LOADER, argument) as process:
+        assert line(process) == "ready"
+        process.stdin.write("go\n")
+        process.stdin.flush()
+        while not any(path.suffix == ".part" for path in cache.glob("cifar-10/*")):
+            assert process.poll() is None
+        process.kill()
+    assert len(names(cache / "cifar-10")) == 2  # the part and the lock
+    server.stalled.clear()
+    assert not _download_missing(source, source.files["train"], cache / "cifar-10")
+    assert names(cache / "cifar-10") == sorted(RECORDS)
 
 
 @pytest.mark.parametrize("split", ["train", "test"])

@@ -1,8 +1,11 @@
 """The readers of minigrad.data: what they read, and what they say about files that are wrong."""
 
 import gzip
+import hashlib
+import io
 import lzma
 import struct
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from minigrad.data import formats
 from minigrad.data.formats import (
     CIFAR_RECORD,
     CorruptFileError,
@@ -83,7 +87,15 @@ def test_idx_bad_magic(file, head):
 def test_idx_labels_where_images_belong(file):
     file.write_bytes(idx(np.arange(4, dtype=np.uint8)))
     with pytest.raises(CorruptFileError, match="bad magic number: 2049, expected 2051"):
-        read_idx(file, ndim=3)
+        read_idx(file, (None, None, None))
+
+
+def test_idx_of_another_shape(file):
+    file.write_bytes(idx(np.zeros((2, 3), np.uint8)))
+    assert read_idx(file, (None, 3)).shape == read_idx(file, (2, None)).shape == (2, 3)
+    message = r"wrong count or size: \(2, 3\), expected \(2, 4\)"
+    with pytest.raises(CorruptFileError, match=message):
+        read_idx(file, (None, 4))
 
 
 @pytest.mark.parametrize(("pack", "kind"), [(gzip.compress, "gzip"), (lzma.compress, "xz")])
@@ -140,6 +152,81 @@ def test_amat_round_trip(file, rows):
     images = read_amat(file, len(rows))
     assert images.shape == (len(rows), 1, 28, 28)
     np.testing.assert_array_equal(images.reshape(len(rows), 784), rows * 255)
+
+
+def test_without_a_number_of_records_there_are_as_many_as_the_file_has(file):
+    file.write_bytes(bytes(3 * CIFAR_RECORD))
+    assert read_cifar(file)[0].shape == (3, 3, 32, 32)
+    file.write_bytes(bytes(3 * CIFAR_RECORD - 1))
+    with pytest.raises(CorruptFileError, match="short by 1 bytes of 9,219 for 3 CIFAR-10 records"):
+        read_cifar(file)
+    file.write_bytes(amat(np.ones((2, 784), int)))
+    assert read_amat(file).shape == (2, 1, 28, 28)
+
+
+def test_the_sum_of_the_unpacked_bytes_is_checked(file):
+    array = np.arange(6, dtype=np.uint8).reshape(2, 3)
+    right = hashlib.sha256(idx(array)).hexdigest()
+    for pack in (bytes, gzip.compress, lzma.compress):
+        file.write_bytes(pack(idx(array)))
+        np.testing.assert_array_equal(read_idx(file, sha256=right), array)
+        file.write_bytes(pack(idx(array + 1)))
+        message = f"file: not the published file: it has SHA-256 [0-9a-f]{{64}}.*, expected {right}"
+        with pytest.raises(CorruptFileError, match=message):
+            read_idx(file, sha256=right)
+    rows = np.zeros((2, 784), int)
+    for reader, whole in ((read_cifar, bytes(CIFAR_RECORD)), (read_amat, amat(rows))):
+        file.write_bytes(whole)
+        reader(file, sha256=hashlib.sha256(whole).hexdigest())
+        with pytest.raises(CorruptFileError, match="not the published file"):
+            reader(file, sha256=right)
+
+
+# ---- files that unpack to more than they should --------------------------------------------------
+
+
+def bomb(head: bytes, megabytes: int) -> bytes:
+    """A small gzip file of `head` and that many million zeros."""
+    packed = io.BytesIO()
+    with gzip.GzipFile(fileobj=packed, mode="wb", mtime=0) as file:
+        file.write(head)
+        for _ in range(megabytes):
+            file.write(bytes(10**6))
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("head", "read", "what"),
+    [
+        (b"\0\0\x08\3" + struct.pack(">3I", 10, 28, 28), read_idx, r"shape \(10, 28, 28\)"),
+        (b"", lambda path: read_cifar(path, 3), "3 CIFAR-10 records"),
+        (b"", lambda path: read_amat(path, 3), "3 rows of 784 digits"),
+    ],
+    ids=["idx", "cifar", "amat"],
+)
+def test_what_unpacks_to_too_much_is_not_unpacked(file, head, read, what):
+    file.write_bytes(bomb(head, 100))
+    tracemalloc.start()
+    with pytest.raises(CorruptFileError, match=f"65,536 or more trailing bytes after .*{what}"):
+        read(file)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 5e6
+
+
+@pytest.mark.parametrize("shape", [(2**32 - 1, 28, 28), (2**31, 1, 1)])
+def test_a_header_that_claims_too_much_is_refused(file, shape):
+    file.write_bytes(bomb(b"\0\0\x08\3" + struct.pack(">3I", *shape), 1))
+    with pytest.raises(CorruptFileError, match="more than the 1,073,741,824 bytes that are read"):
+        read_idx(file)
+
+
+def test_a_file_without_a_known_size_is_read_up_to_a_limit(file, monkeypatch):
+    monkeypatch.setattr(formats, "MOST", 10**6)
+    file.write_bytes(bomb(b"", 100))
+    for read in (read_cifar, read_amat):
+        with pytest.raises(CorruptFileError, match="more than the 1,000,000 bytes that are read"):
+            read(file)
 
 
 def test_amat_wrong_files(file):

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minigrad.data import NAMES, load, splits
+from minigrad.data import NAMES, ImageDataset, load, splits
 from minigrad.data.files import find_files
 from minigrad.data.formats import CorruptFileError
 from minigrad.data.sources import SOURCES
@@ -39,32 +39,22 @@ def _small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MINIGRAD_DATA", raising=False)
 
 
-@pytest.fixture
-def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The IDX sets have one test image of each class."""
-    for name in ("mnist", "fashion-mnist"):
-        source = replace(SOURCES[name], counts={"test": (1,) * 10})
-        monkeypatch.setitem(SOURCES, name, source)
-
-
-@pytest.mark.usefixtures("tiny")
 @pytest.mark.parametrize("folder", ["", "mnist", "MNIST/raw"])
 @pytest.mark.parametrize("names", [(IMAGES, LABELS), ("t10k-images.idx3-ubyte", LABELS[:-3])])
 def test_the_folder_itself_or_a_subfolder(tmp_path, folder, names):
     write_mnist(tmp_path / folder, 7, images=names[0], labels=names[1])
-    data = load("mnist", "test", data_dir=str(tmp_path), download=False)
+    data = load("mnist", "test", data_dir=str(tmp_path), download=False, verify=False)
     assert repr(data) == "ImageDataset(mnist/test: 10 images of 1x28x28)"
     assert data.labels.tolist() == list(range(10)) and data.classes == tuple("0123456789")
     assert (data.images == 7).all() and data.factors == {}
-    part = load("mnist", "test", data_dir=tmp_path, limit=3, download=False)
+    part = load("mnist", "test", data_dir=tmp_path, limit=3, download=False, verify=False)
     assert part.name == "mnist/test (first 3 of 10)"
     assert part.labels.tolist() == [0, 1, 2]
 
 
-@pytest.mark.usefixtures("tiny")
 def test_data_dir_before_the_environment_before_the_cache(tmp_path, monkeypatch):
     def first_pixel() -> int:
-        data = load("mnist", "test", data_dir=tmp_path / "arg", download=False)
+        data = load("mnist", "test", data_dir=tmp_path / "arg", download=False, verify=False)
         return int(data.images[0, 0, 0, 0])
 
     monkeypatch.setenv("MINIGRAD_DATA", str(tmp_path / "env"))
@@ -78,43 +68,72 @@ def test_data_dir_before_the_environment_before_the_cache(tmp_path, monkeypatch)
     assert first_pixel() == 2
 
 
-@pytest.mark.usefixtures("tiny")
-def test_files_that_do_not_belong(tmp_path):
-    write_mnist(tmp_path)
+def test_files_that_do_not_belong(tmp_path, monkeypatch):
     images, labels = tmp_path / IMAGES, tmp_path / LABELS
+    write_mnist(tmp_path)
+    sums = {
+        path.name.removesuffix(".gz"): hashlib.sha256(gzip.decompress(path.read_bytes()))
+        for path in (images, labels)
+    }
+    unpacked = {name: digest.hexdigest() for name, digest in sums.items()}
+    source = replace(SOURCES["mnist"], sizes={"test": 10}, unpacked=unpacked)
+    monkeypatch.setitem(SOURCES, "mnist", source)
 
-    def refused(match: str) -> None:
+    def loaded(verify: bool = True) -> ImageDataset:
+        return load("mnist", "test", data_dir=tmp_path, limit=1, download=False, verify=verify)
+
+    def refused(match: str, verify: bool = True) -> None:
         with pytest.raises(CorruptFileError, match=match):
-            load("mnist", "test", data_dir=tmp_path, limit=1, download=False)
+            loaded(verify)
 
+    assert len(loaded()) == 1
     write_idx(images, np.zeros((9, 28, 28), np.uint8))
     refused(rf"{IMAGES}: wrong count or size: \(9, 28, 28\), expected \(10, 28, 28\)")
     write_idx(images, np.zeros((10, 32, 32), np.uint8))
     refused(rf"{IMAGES}: wrong count or size: \(10, 32, 32\)")
+    refused(rf"{IMAGES}: wrong count or size: \(10, 32, 32\)", verify=False)
     write_idx(images, np.zeros(10, np.uint8))
     refused(f"{IMAGES}: bad magic number: 2049, expected 2051")
+    write_mnist(tmp_path, 1)
+    refused(rf"{IMAGES}: not the published file: it has SHA-256 .*\(for files of your own: verify")
+    assert len(loaded(verify=False)) == 1
     write_mnist(tmp_path)
     write_idx(labels, np.arange(9, dtype=np.uint8))
-    refused(f"{LABELS}: wrong count: 9 labels, not 10")
+    refused(rf"{LABELS}: wrong count or size: \(9,\), expected \(10,\)")
+    refused(rf"{LABELS}: wrong count or size: \(9,\), expected \(10,\)", verify=False)
     write_idx(labels, np.array([0, 0, *range(2, 10)], np.uint8))
-    refused(
-        rf"{LABELS}: the labels of another set or split: \(2, 0, 1, 1, 1, 1, 1, 1, 1, 1\) images"
-    )
+    refused(f"{LABELS}: not the published file")
     write_idx(labels, np.array([*range(9), 200], np.uint8))
-    refused(f"{LABELS}: the labels of another set or split")
+    refused(f"{LABELS}: the label 200 of 10 classes", verify=False)
     labels.write_bytes(labels.read_bytes()[:-4])
     refused(f"{LABELS}: bad gzip data")
 
 
+def test_files_of_ones_own_have_as_many_images_as_they_have(tmp_path):
+    write_mnist(tmp_path, n=7)
+    own = load("mnist", "test", data_dir=tmp_path, download=False, verify=False)
+    assert repr(own) == "ImageDataset(mnist/test: 7 images of 1x28x28)"
+    for i in range(5):
+        write_cifar(tmp_path, f"data_batch_{i + 1}.bin", i, label=i)
+    own = load("cifar-10", data_dir=tmp_path, limit=9, download=False, verify=False)
+    assert own.labels.tolist() == [1, 2, 2, 3, 3, 3, 4, 4, 4]
+    assert own.name == "cifar-10/train (first 9 of 10)"
+
+
+def cifar_raw(records: int, label: int = 0) -> bytes:
+    return (bytes([label]) + bytes([label + 100]) * 3072) * records
+
+
 def write_cifar(folder: Path, name: str, records: int, label: int = 0) -> None:
-    raw = (bytes([label]) + bytes([label + 100]) * 3072) * records
-    packed = lzma.compress(raw) if name.endswith(".xz") else raw
-    (folder / name).write_bytes(packed)
+    raw = cifar_raw(records, label)
+    (folder / name).write_bytes(lzma.compress(raw) if name.endswith(".xz") else raw)
 
 
 def test_cifar_reads_the_batches_in_order_and_only_those_it_needs(tmp_path, monkeypatch):
-    counts = (4, 4, 4, 4, 4, 0, 0, 0, 0, 0)
-    source = replace(SOURCES["cifar-10"], counts={"train": counts, "test": counts})
+    unpacked = {
+        f"data_batch_{i + 1}.bin": hashlib.sha256(cifar_raw(4, i)).hexdigest() for i in range(5)
+    }
+    source = replace(SOURCES["cifar-10"], sizes={"train": 20}, unpacked=unpacked)
     monkeypatch.setitem(SOURCES, "cifar-10", source)
     for i in range(5):
         write_cifar(tmp_path, f"data_batch_{i + 1}.bin" + ".xz" * (i % 2), 4, label=i)
@@ -129,16 +148,20 @@ def test_cifar_reads_the_batches_in_order_and_only_those_it_needs(tmp_path, monk
     with pytest.raises(CorruptFileError, match=r"data_batch_3.bin: short by 3,073 bytes of 12,292"):
         loaded(9)
     write_cifar(tmp_path, "data_batch_3.bin", 4, label=1)
-    with pytest.raises(CorruptFileError, match=r"the labels of another set or split: \(4, 8, 0,"):
+    match = r"data_batch_3.bin: not the published file: it is data_batch_2.bin of cifar-10 \("
+    with pytest.raises(CorruptFileError, match=match):
         loaded()
 
 
-def test_the_first_1000_of_cifars_test_batch_say_that_they_are_not_all(tmp_path):
-    write_cifar(tmp_path, "test_batch_first1000.bin.xz", 1000)
+def test_the_first_1000_of_cifars_test_batch_say_that_they_are_not_all(tmp_path, monkeypatch):
+    name = "test_batch_first1000.bin"
+    unpacked = SOURCES["cifar-10"].unpacked | {name: hashlib.sha256(cifar_raw(1000)).hexdigest()}
+    monkeypatch.setitem(SOURCES, "cifar-10", replace(SOURCES["cifar-10"], unpacked=unpacked))
+    write_cifar(tmp_path, f"{name}.xz", 1000)
     data = load("cifar-10", "test", data_dir=tmp_path, download=False)
     expected = "ImageDataset(cifar-10/test (first 1,000 of 10,000): 1,000 images of 3x32x32)"
     assert repr(data) == expected
-    write_cifar(tmp_path, "test_batch_first1000.bin.xz", 999)
+    write_cifar(tmp_path, f"{name}.xz", 999)
     with pytest.raises(CorruptFileError, match=r"first1000\.bin\.xz: short by 3,073 bytes"):
         load("cifar-10", "test", data_dir=tmp_path, download=False)
     # The whole batch, where it is present, is preferred: here it is found to be short.
@@ -167,7 +190,7 @@ def test_real_mnists(data_dir, name, split):
     data = load(name, split, data_dir=data_dir(name).parent, download=False)
     total = {"train": 60_000, "test": 10_000}[split]
     assert data.images.shape == (total, 1, 28, 28)
-    assert tuple(np.bincount(data.labels)) == SOURCES[name].counts[split]
+    assert len(np.bincount(data.labels)) == 10
     assert data.images.max() == 255 and data.images.min() == 0
 
 
@@ -182,9 +205,33 @@ def test_real_mnist_known_values(data_dir):
     assert round(np.sqrt(share @ (grey - mean) ** 2), 4) == 0.3081
 
 
-def test_one_mnist_is_not_taken_for_the_other(data_dir):
-    with pytest.raises(CorruptFileError, match="the labels of another set or split"):
-        load("fashion-mnist", "test", data_dir=data_dir("mnist"), download=False)
+@pytest.mark.parametrize(
+    ("name", "other"), [("mnist", "fashion-mnist"), ("fashion-mnist", "mnist")]
+)
+def test_one_mnist_is_not_taken_for_the_other(data_dir, name, other):
+    match = f"not the published file: it is t10k-images-idx3-ubyte of {other}"
+    with pytest.raises(CorruptFileError, match=match):
+        load(name, "test", data_dir=data_dir(other), download=False)
+
+
+def test_one_split_or_batch_is_not_taken_for_another(data_dir, tmp_path):
+    amats, batches = data_dir("binarized-mnist"), data_dir("cifar-10")
+    (tmp_path / "binarized_mnist_test.amat.gz").symlink_to(amats / "binarized_mnist_valid.amat.gz")
+    with pytest.raises(CorruptFileError, match=r"it is binarized_mnist_valid\.amat of binariz"):
+        load("binarized-mnist", "test", data_dir=tmp_path, download=False)
+    for i in range(1, 6):
+        (tmp_path / f"data_batch_{i}.bin.xz").symlink_to(batches / "data_batch_2.bin.xz")
+    with pytest.raises(CorruptFileError, match=r"data_batch_1\..* it is data_batch_2.bin of cifar"):
+        load("cifar-10", data_dir=tmp_path, limit=1, download=False)
+
+
+def test_a_wrong_pixel_is_found(data_dir, tmp_path):
+    raw = bytearray(gzip.decompress((data_dir("mnist") / IMAGES).read_bytes()))
+    raw[5000] ^= 1
+    (tmp_path / IMAGES).write_bytes(gzip.compress(raw, 1))
+    (tmp_path / LABELS).symlink_to(data_dir("mnist") / LABELS)
+    with pytest.raises(CorruptFileError, match=f"{IMAGES}: not the published file: it has SHA-256"):
+        load("mnist", "test", data_dir=tmp_path, download=False)
 
 
 def test_real_cifar(data_dir):
