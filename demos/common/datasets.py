@@ -6,12 +6,16 @@ from minigrad.data import ImageDataset
 
 
 def load(
-    name: str, data_dir: str | None = None, limit: int | None = None
+    name: str, data_dir: str | None = None, limit: int | None = None, verify: bool = True
 ) -> tuple[ImageDataset, ImageDataset]:
-    """The train and test splits of a data set, or the first `limit` images of each."""
+    """The train and test splits of a data set, or the first `limit` images of each.
+
+    Their files must be the published ones unless `verify` is False.
+    """
     try:
         train, test = (
-            data.load(name, split, data_dir=data_dir, limit=limit) for split in ("train", "test")
+            data.load(name, split, data_dir=data_dir, limit=limit, verify=verify)
+            for split in ("train", "test")
         )
     except (OSError, ValueError) as error:
         raise CommandError(str(error)) from error

@@ -37,7 +37,10 @@ def read(args: Namespace, data_dir: str | None) -> ImageDataset:
     Raises OSError or ValueError where they cannot be read; nothing is downloaded.
     """
     where = data_dir or args.data_dir
-    return data.load(args.dataset, "test", data_dir=where, limit=COUNT, download=False)
+    own = args.no_verify
+    return data.load(
+        args.dataset, "test", data_dir=where, limit=COUNT, download=False, verify=not own
+    )
 
 
 def encoded(generator: VAEGenerator, images: ImageDataset) -> Examples:

@@ -15,6 +15,7 @@ from demos.common.run import CommandError, Run
 from demos.common.training import Means, Stopped, Trainer, random_numbers
 from minigrad import nn, optim
 from minigrad.data import DataLoader, TensorDataset
+from tests.data.test_real import write_mnist
 
 
 class Killed(BaseException):
@@ -405,6 +406,16 @@ def test_the_default_folder_is_the_next_free_one(tmp_path, monkeypatch):
     args, run = cli.arguments(demo_parser(), ["--resume"], cli.FREE)
     assert args.out == "runs/game-3"
     assert run.checkpoint is not None
+
+
+def test_files_of_ones_own_are_read_where_one_says_so(tmp_path):
+    write_mnist(tmp_path, n=3)
+    write_mnist(tmp_path, n=2, images="train-images-idx3-ubyte", labels="train-labels-idx1-ubyte")
+    argv = ("--dataset", "mnist", "--data-dir", str(tmp_path))
+    with pytest.raises(CommandError, match="wrong count or size"):
+        cli.load_data(begin(tmp_path / "checked", *argv))
+    train, test = cli.load_data(begin(tmp_path / "own", *argv, "--no-verify"))
+    assert (len(train), len(test)) == (2, 3)
 
 
 @pytest.mark.parametrize(

@@ -348,7 +348,7 @@ def test_help_names_every_option(capsys):
     said = capsys.readouterr().out
     names = (
         "dataset data-dir model latent beta likelihood epochs batch-size lr device seed out "
-        "resume limit iwae-k hidden activation binarize k"
+        "resume limit no-verify iwae-k hidden activation binarize k"
     )
     for name in names.split():
         assert f"--{name}" in said
