@@ -1,5 +1,7 @@
-"""Making tensors. Python's floats become float32, its ints int64, its bools bool; arrays keep their
-dtype."""
+"""Making tensors.
+
+Python's floats become float32, its ints int64, its bools bool; arrays keep their dtype.
+"""
 
 from collections.abc import Sequence
 from typing import Any, SupportsIndex, TypeAlias, overload
@@ -174,8 +176,10 @@ def full_like(x: Tensor, fill_value: float | np.generic, *, dtype: DTypeLike = N
 
 
 def arange(*limits: float, dtype: DTypeLike = None, device: Place = None) -> Tensor:
-    """start, start + step, ... below end: `arange(end)`, `arange(start, end)` or `arange(start,
-    end, step)`."""
+    """start, start + step, ... below end.
+
+    `arange(end)`, `arange(start, end)` or `arange(start, end, step)`; ValueError for a step of 0.
+    """
     if len(limits) == 3 and limits[2] == 0:
         raise ValueError("arange: the step must not be 0")
     kind = dtype or (float32 if any(isinstance(n, float | np.floating) for n in limits) else int64)

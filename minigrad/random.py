@@ -23,7 +23,7 @@ _streams: dict[Device, Generator] = {}
 
 
 def manual_seed(seed: int) -> None:
-    """Start the random numbers of every device anew."""
+    """Start the random numbers of every device anew; ValueError for a negative seed."""
     global _seed
     if not isinstance(seed, int | np.integer) or seed < 0:
         raise ValueError(f"manual_seed: needs a non-negative int, got {seed!r}")
@@ -39,21 +39,22 @@ def stream(place: Device) -> Generator:
 
 
 def normal(shape: Shape, dtype: DType, place: Device) -> Array:
+    """Standard normal numbers from the stream of a device."""
     return stream(place).normal(shape, dtype)
 
 
 def uniform(shape: Shape, dtype: DType, place: Device) -> Array:
+    """Numbers from [0, 1) from the stream of a device."""
     return stream(place).uniform(shape, dtype)
 
 
 def get_rng_state(place: str | Device = "cpu") -> np.ndarray[Any, Any]:
-    """The state of a device's random numbers, as an array of 64-bit words that set_rng_state
-    takes."""
+    """The state of a device's random numbers, as the array of words that set_rng_state takes."""
     return stream(device(place)).get_state()
 
 
 def set_rng_state(state: np.ndarray[Any, Any], place: str | Device = "cpu") -> None:
-    """Go on from a state that get_rng_state gave."""
+    """Go on from a state that get_rng_state gave; ValueError for what cannot be one."""
     words = np.asarray(state)
     expected = get_rng_state(place)
     if (words.shape, words.dtype) != (expected.shape, expected.dtype):

@@ -10,7 +10,7 @@ from .module import Module
 
 
 class ReLU(Module):
-    """max(x, 0)."""
+    """max(x, 0), elementwise (Nair and Hinton 2010)."""
 
     def __init__(self, inplace: bool = False) -> None:
         self.inplace = inplace
@@ -23,7 +23,7 @@ class ReLU(Module):
 
 
 class LeakyReLU(Module):
-    """x where x > 0, else negative_slope * x."""
+    """x where x > 0, else negative_slope * x, elementwise (Maas et al. 2013)."""
 
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
         self.negative_slope = negative_slope
@@ -37,22 +37,25 @@ class LeakyReLU(Module):
 
 
 class Tanh(Module):
-    """tanh(x)."""
+    """tanh(x), elementwise."""
 
     def forward(self, input: Tensor) -> Tensor:
         return F.tanh(input)
 
 
 class Sigmoid(Module):
-    """1 / (1 + exp(-x))."""
+    """1 / (1 + exp(-x)), elementwise."""
 
     def forward(self, input: Tensor) -> Tensor:
         return F.sigmoid(input)
 
 
 class Softplus(Module):
-    """log(1 + exp(beta x)) / beta. PyTorch's `threshold`, above which it takes x, is shown and not
-    needed: the function is accurate on both sides."""
+    """log(1 + exp(beta x)) / beta, elementwise.
+
+    PyTorch's `threshold`, above which it takes x, is shown and not needed: the function is accurate
+    on both sides.
+    """
 
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
         self.beta = beta
@@ -66,7 +69,7 @@ class Softplus(Module):
 
 
 class Softmax(Module):
-    """exp(x) over its sum along `dim`."""
+    """exp(x) over its sum along `dim`, in the shape of x."""
 
     def __init__(self, dim: int) -> None:
         self.dim = dim
@@ -79,7 +82,7 @@ class Softmax(Module):
 
 
 class LogSoftmax(Softmax):
-    """The logarithm of Softmax."""
+    """The logarithm of Softmax, in a form that does not overflow."""
 
     def forward(self, input: Tensor) -> Tensor:
         return F.log_softmax(input, self.dim)

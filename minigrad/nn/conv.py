@@ -83,7 +83,8 @@ class _Conv(Module):
 class Conv2d(_Conv):
     """Images (N, in_channels, H, W) -> (N, out_channels, OH, OW): see functional.conv2d.
 
-    `weight` is (out_channels, in_channels / groups, kh, kw).
+    `weight` is (out_channels, in_channels / groups, kh, kw). ValueError for channels that are no
+    multiples of groups, and for geometry that is no int or pair of ints.
     """
 
     def __init__(
@@ -119,7 +120,7 @@ class Conv2d(_Conv):
 class ConvTranspose2d(_Conv):
     """Images (N, in_channels, H, W) -> (N, out_channels, OH, OW): see functional.conv_transpose2d.
 
-    `weight` is (in_channels, out_channels / groups, kh, kw).
+    `weight` is (in_channels, out_channels / groups, kh, kw). ValueError as Conv2d.
     """
 
     def __init__(
@@ -149,7 +150,10 @@ class ConvTranspose2d(_Conv):
         self.output_padding = _pair(self, "output_padding", output_padding)
 
     def forward(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
-        """`output_size` (OH, OW) chooses the output_padding that gives it."""
+        """The images; `output_size` (OH, OW) chooses the output_padding that gives it.
+
+        ValueError for a size that none gives.
+        """
         extra = self.output_padding if output_size is None else self._extra(input, output_size)
         return F.conv_transpose2d(
             input,

@@ -6,7 +6,10 @@ from .module import Module
 
 
 class Dropout(Module):
-    """In training each element is 0 with probability p, and else divided by 1 - p."""
+    """In training each element is 0 with probability p, and else divided by 1 - p.
+
+    In evaluation the input itself. ValueError for a p outside of [0, 1].
+    """
 
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         if not 0 <= p <= 1:

@@ -11,7 +11,7 @@ from .parameter import Parameter
 class Embedding(Module):
     """Integers (...) -> the rows of weight (num_embeddings, embedding_dim) that they name.
 
-    The row `padding_idx` starts as zeros and gets no gradient.
+    The row `padding_idx` starts as zeros and gets no gradient. ValueError if there is no such row.
     """
 
     def __init__(

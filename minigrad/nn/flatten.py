@@ -9,7 +9,7 @@ from .module import Module
 
 
 class Flatten(Module):
-    """The axes from start_dim to end_dim made into one."""
+    """The axes from start_dim to end_dim made into one: (N, C, H, W) -> (N, C H W) by default."""
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         self.start_dim = start_dim

@@ -49,8 +49,10 @@ def ones_(tensor: Tensor) -> Tensor:
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
-    """The factor by which a nonlinearity shrinks a standard deviation, inverted; `param` is
-    leaky_relu's slope (0.01 if None)."""
+    """One over the factor by which a nonlinearity shrinks a standard deviation.
+
+    `param` is leaky_relu's slope (0.01 if None). ValueError for a nonlinearity it does not know.
+    """
     if nonlinearity == "leaky_relu":
         return math.sqrt(2 / (1 + (0.01 if param is None else param) ** 2))
     if nonlinearity not in _GAINS:

@@ -19,7 +19,10 @@ class Identity(Module):
 
 
 class Linear(Module):
-    """x (..., in_features) -> x @ weight.T + bias (..., out_features)."""
+    """x (..., in_features) -> x @ weight.T + bias (..., out_features).
+
+    `weight` is (out_features, in_features), `bias` (out_features) or None.
+    """
 
     def __init__(
         self,

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import numpy as np
 
 from ..backend import Device
-from ..backend import device as find_device
 from ..creation import DTypeLike, Place
 from ..modes import mode
 from ..tensor import Tensor
 from .parameter import Parameter
-from .state import IncompatibleKeys, load, move
+from .state import IncompatibleKeys, destination, load, move
 
 if TYPE_CHECKING:
     from typing import Self
@@ -31,16 +30,18 @@ class _HasForward(Protocol[F]):
 
 
 class _AsForward:
-    """For type checkers: calling a module takes what its own forward takes, and gives what that
-    gives."""
+    """`__call__` to a type checker: it takes and gives what the module's own forward does."""
 
     def __get__(self, module: _HasForward[F], owner: Any = None) -> F:
         return module.forward
 
 
 class Module:
-    """The base of all layers and models: give it parameters and modules as attributes, and a
-    `forward`."""
+    """The base of all layers and models, whose attributes are its parameters and modules.
+
+    What derives from it writes a `forward`. An error that passes through a module on its way out
+    gets a note that says which layer it came from.
+    """
 
     training: bool = True
     _buffers: Mapping[str, bool] = {}  # the names of this module's buffers: whether each is saved
@@ -111,6 +112,7 @@ class Module:
                 yield name, child
 
     def children(self) -> Iterator["Module"]:
+        """Each child, in order of assignment."""
         return (child for _, child in self.named_children())
 
     def named_modules(
@@ -129,6 +131,7 @@ class Module:
             yield from child.named_modules(memo, _join(prefix, name), remove_duplicate)
 
     def modules(self) -> Iterator["Module"]:
+        """This module and all below it, each before its children."""
         return (module for _, module in self.named_modules())
 
     def named_parameters(
@@ -138,6 +141,7 @@ class Module:
         return self._named(_own_parameters, prefix, recurse, remove_duplicate)
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        """The parameters of this module and of all below it: what an optimizer is given."""
         return (param for _, param in self.named_parameters(recurse=recurse))
 
     def named_buffers(
@@ -147,6 +151,7 @@ class Module:
         return self._named(_own_buffers, prefix, recurse, remove_duplicate)
 
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        """The buffers of this module and of all below it."""
         return (buffer for _, buffer in self.named_buffers(recurse=recurse))
 
     def _named(
@@ -231,31 +236,25 @@ class Module:
         The Parameters stay the same objects and keep their gradients, so that what is shared stays
         shared, and an optimizer that holds them goes on.
         """
-        for arg in args:
-            if isinstance(arg, Device) or (
-                isinstance(arg, str) and arg.startswith(("cpu", "cuda"))
-            ):
-                device = arg
-            else:
-                dtype = arg
-        kind = None if dtype is None else np.dtype(dtype)
-        if kind is not None and kind.kind != "f":
-            raise TypeError(f"{type(self).__name__}.to: needs a floating dtype, got {kind}")
-        place = None if device is None else find_device(device)
+        place, kind = destination(type(self).__name__, args, device, dtype)
         for tensor in (*self.parameters(), *self.buffers()):
             move(tensor, place, kind)
         return self
 
     def float(self) -> "Self":
+        """to(float32)."""
         return self.to(dtype=np.float32)
 
     def double(self) -> "Self":
+        """to(float64)."""
         return self.to(dtype=np.float64)
 
     def cpu(self) -> "Self":
+        """to("cpu")."""
         return self.to(device="cpu")
 
     def cuda(self) -> "Self":
+        """to("cuda"); RuntimeError says why where there is none."""
         return self.to(device="cuda")
 
     # ---- text ----------------------------------------------------------------------------------
@@ -294,6 +293,7 @@ def _join(path: str, name: str) -> str:
 
 
 def indented(text: str) -> str:
+    """`text` with all lines but the first moved in."""
     return text.replace("\n", "\n  ")
 
 

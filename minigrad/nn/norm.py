@@ -11,8 +11,12 @@ from .parameter import Parameter
 
 
 class _BatchNorm(Module):
-    """Each channel with mean 0 and variance 1, over the batch in training and over what has been
-    seen in evaluation, times weight plus bias; `momentum` None averages over all batches alike."""
+    """Each channel with mean 0 and variance 1, times weight plus bias: algorithm 1 of the paper.
+
+    Mean and variance are the batch's in training, and in evaluation the running ones, which move by
+    `momentum` to those of each batch; with None they are averages over all batches alike.
+    ValueError for an input of another shape than expected.
+    """
 
     expected: ClassVar[dict[int, str]]  # number of dimensions: the shape in words
 

@@ -1,12 +1,17 @@
-"""What a state dict does to the tensors of a module, and how they move: in place, so that an
-optimizer that holds them goes on."""
+"""What a state dict does to the tensors of a module, and how they move.
+
+All of it happens in place, so that an optimizer that holds the tensors goes on.
+"""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from ..backend import Device, DType
+from ..backend import device as find_device
 from ..clock import mutated
-from ..creation import as_tensor
+from ..creation import DTypeLike, Place, as_tensor
 from ..nodes import Leaf
 from ..tensor import Tensor
 
@@ -54,6 +59,21 @@ def _misfit(name: str, tensor: Tensor, value: Any) -> list[str]:
     return [
         f"{name}: {value.dtype}{list(value.shape)} does not fit {tensor.dtype}{list(tensor.shape)}"
     ]
+
+
+def destination(
+    owner: str, args: tuple[Device | DTypeLike, ...], device: Place, dtype: DTypeLike
+) -> tuple[Device | None, DType | None]:
+    """The device and the dtype that `to` was given; TypeError for a dtype that is not floating."""
+    for arg in args:
+        if isinstance(arg, Device) or (isinstance(arg, str) and arg.startswith(("cpu", "cuda"))):
+            device = arg
+        else:
+            dtype = arg
+    kind = None if dtype is None else np.dtype(dtype)
+    if kind is not None and kind.kind != "f":
+        raise TypeError(f"{owner}.to: needs a floating dtype, got {kind}")
+    return None if device is None else find_device(device), kind
 
 
 def move(tensor: Tensor, device: Device | None, dtype: DType | None) -> None:

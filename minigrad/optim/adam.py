@@ -6,7 +6,7 @@ from .optimizer import Group, Optimizer, Params, State, zeros_like
 
 
 class Adam(Optimizer):
-    """Adaptive moments (Kingma and Ba 2015); weight decay is added to the gradient."""
+    """Adaptive moments (Kingma and Ba 2015, algorithm 1); weight decay is added to the gradient."""
 
     decoupled = False
 
@@ -41,7 +41,7 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam with weight decay taken from the parameter itself (Loshchilov and Hutter 2019)."""
+    """Adam with weight decay taken from the parameter (Loshchilov and Hutter 2019, algorithm 2)."""
 
     decoupled = True
 
@@ -69,9 +69,9 @@ def adam_step(
     weight_decay: float,
     decoupled: bool,
 ) -> None:
-    """m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g²; p -= lr M / (sqrt(V) + eps), where the bias
-    is corrected: M = m / (1 - b1^step), V = v / (1 - b2^step): Kingma and Ba 2015, algorithm 1.
+    """m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g²; p -= lr M / (sqrt(V) + eps).
 
+    M = m / (1 - b1^step) and V = v / (1 - b2^step) have no bias: Kingma and Ba 2015, algorithm 1.
     Weight decay is added to the gradient or, decoupled, taken from p (Loshchilov and Hutter 2019).
     """
     device, (b1, b2) = device_of(param), betas

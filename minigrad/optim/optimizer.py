@@ -81,8 +81,10 @@ class Optimizer(ABC):
 
     @quiet
     def step(self, closure: Callable[[], T] | None = None) -> T | None:
-        """Change every parameter that has a gradient; returns the result of `closure`, which is
-        called first. Warns if none has ever had one."""
+        """Change every parameter that has a gradient, and warn if none has ever had one.
+
+        Returns the result of `closure`, which is called first.
+        """
         loss = None
         if closure is not None:
             with enable_grad():

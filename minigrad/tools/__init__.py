@@ -1,5 +1,7 @@
-"""What is not needed to compute: gradients checked, steps measured, tapes drawn, the machine's
-report. Nothing in the library imports from here."""
+"""What is not needed to compute: checks of gradients, profiles, drawings, the machine's report.
+
+Nothing in the library imports from here.
+"""
 
 from .drawing import draw
 from .gradcheck import GradcheckError, gradcheck, gradgradcheck

@@ -11,14 +11,18 @@ def check_tensor(name: str, what: str, x: object) -> None:
 
 
 def on_cpu(x: Tensor) -> bool:
-    """Whether looking at values is free: on a GPU it would stop every step until the device has
-    caught up, and so is not done."""
+    """Whether looking at values is free.
+
+    On a GPU it would stop every step until the device has caught up, and so is not done.
+    """
     return device_of(x.data) is cpu
 
 
 def check_indices(name: str, index: Tensor, count: int) -> None:
-    """TypeError unless index is a tensor of integers, IndexError (on the CPU) unless all of them
-    are in 0 ... count - 1."""
+    """TypeError unless index is a tensor of integers, IndexError unless all are below `count`.
+
+    The values, which must not be negative either, are looked at on the CPU only.
+    """
     check_tensor(name, "an index", index)
     array = index.data
     if array.dtype.kind not in "iu":

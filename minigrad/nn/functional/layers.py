@@ -9,7 +9,7 @@ from .checks import check_indices, check_tensor
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01) -> Tensor:
-    """x where x > 0, else negative_slope * x, also at 0."""
+    """x where x > 0, else negative_slope * x, also at 0; elementwise."""
     return ops.leaky_relu(input, negative_slope=negative_slope)
 
 
@@ -21,15 +21,21 @@ def softplus(input: Tensor, beta: float = 1.0) -> Tensor:
 def pad(
     input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None
 ) -> Tensor:
-    """x with `value` (0 if None) around it: `pad` is (left, right) of the last axis, then of the
-    one before, and so on."""
+    """x with `value` (0 if None) around it.
+
+    `pad` is (left, right) of the last axis, then of the one before, and so on. ValueError for
+    another mode than "constant".
+    """
     if mode != "constant":
         raise ValueError(f"pad: only mode 'constant' is there, got {mode!r}")
     return ops.pad(input, pad, 0.0 if value is None else value)
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
-    """In training each element is 0 with probability p, and else divided by 1 - p."""
+    """In training each element is 0 with probability p, and else divided by 1 - p.
+
+    ValueError for a p outside of [0, 1].
+    """
     if not 0 <= p <= 1:
         raise ValueError(f"dropout: p must be between 0 and 1, got {p}")
     check_tensor("dropout", "input", input)

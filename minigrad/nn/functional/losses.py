@@ -52,13 +52,13 @@ def _way_out(input: Tensor, target: Tensor) -> str:
 
 
 def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
-    """(input - target)²."""
+    """(input - target)², for tensors of any one shape."""
     _check_target("mse_loss", input, target)
     return _reduced("mse_loss", (input - target) ** 2, reduction)
 
 
 def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
-    """|input - target|."""
+    """|input - target|, for tensors of any one shape."""
     _check_target("l1_loss", input, target)
     return _reduced("l1_loss", ops.abs_(input - target), reduction)
 

@@ -61,6 +61,7 @@ class Layout:
 
 
 def title_of(place: Place) -> str:
+    """What stands above a box."""
     return ": ".join(label(place))
 
 

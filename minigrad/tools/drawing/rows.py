@@ -72,8 +72,10 @@ def choose_rows(items: Iterable[Item], links: Sequence[Link]) -> None:
 
 
 def threaded(links: Sequence[Link]) -> tuple[list[Link], dict[Link, list[Item]]]:
-    """Links between neighbouring rows alone, with dummies where a link passes a row; and for each
-    of the links, the items on its way. Links of one signal from one item share their dummies."""
+    """Links between neighbouring rows alone, and for each of the links, the items on its way.
+
+    Where a link passes a row there is a dummy; links of one signal from one item share theirs.
+    """
     steps: dict[Link, None] = {}
     threads: dict[tuple[str, Item], list[Item]] = {}
     ways = {}
@@ -88,6 +90,7 @@ def threaded(links: Sequence[Link]) -> tuple[list[Link], dict[Link, list[Item]]]
 
 
 def in_rows(items: Iterable[Item]) -> list[list[Item]]:
+    """The items of each row, in the order of their ages."""
     rows: dict[int, list[Item]] = {}
     for item in sorted(items, key=lambda item: item.age):
         rows.setdefault(item.row, []).append(item)
@@ -183,8 +186,10 @@ def _pull(link: Link) -> float:
 
 
 def _place(row: list[Item], wish: Callable[[Item], tuple[float, float]]) -> None:
-    """The x nearest to what is wished, in the sense of weighted least squares, that keep the order:
-    neighbours that would be too close are moved as one block (pool adjacent violators)."""
+    """Choose the x nearest to what is wished, by weighted least squares, that keep the order.
+
+    Neighbours that would be too close are moved as one block (pool adjacent violators).
+    """
     blocks: list[tuple[float, float, list[Item]]] = []  # mean, weight, items
     shifts = {}
     shift = 0.0

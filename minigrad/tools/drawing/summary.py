@@ -1,5 +1,4 @@
-"""From records of the tape to the tiles of a picture: one each, or one for many where there are
-hundreds.
+"""From records of the tape to the tiles of a picture: one each, or where there are many, for many.
 
 What is put into one tile was recorded without a break in between, by one call of a module or within
 one stretch of time. So no path of the tape leaves a tile and comes back to it, and the tiles form a
@@ -35,8 +34,11 @@ class Tile:
 
 
 def tiles_of(vertices: list[Vertex], limit: int) -> list[Tile]:
-    """At most about `limit` tiles: modules are folded, from the innermost out, until they fit, and
-    what then is too much is divided by time."""
+    """At most about `limit` tiles; ValueError for a limit below 1.
+
+    Modules are folded, from the innermost out, until they fit, and what then is too much is divided
+    by time.
+    """
     if limit < 1:
         raise ValueError(f"draw: limit must be at least 1, got {limit}")
     depth = 1 + max(len(place) for vertex in vertices for place in vertex.places)
@@ -72,8 +74,11 @@ def _folded(vertices: list[Vertex], depth: int) -> list[Tile]:
 
 
 def _divided(vertices: list[Vertex], tiles: list[Tile], most: int) -> list[Tile]:
-    """At most so many tiles, for stretches of time: from one call of a module to the next, or for
-    stretches of equal length where there are too many calls. Leaves are where they are used."""
+    """At most so many tiles, for stretches of time.
+
+    A stretch is from one call of a module to the next, or of equal length where there are too many
+    calls. Leaves are where they are used.
+    """
     done = [tile for tile in tiles if tile.kind != "leaf"]
     runs = [list(run) for _, run in groupby(done, lambda tile: tile.kind == "group" and tile.id)]
     spare = most - len(runs)

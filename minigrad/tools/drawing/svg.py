@@ -26,6 +26,7 @@ text {{ font: 11px {FONT}; fill: #222; }}
 
 
 def escaped(text: str) -> str:
+    """`text` as XML has it."""
     for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;")):
         text = text.replace(character, entity)
     return text
@@ -37,12 +38,14 @@ def number(x: float) -> str:
 
 
 def text(x: float, y: float, words: str, kind: str = "", anchor: str = "") -> str:
+    """An element of words, from x to the right, or where `anchor` has it; y is their base line."""
     look = f' class="{kind}"' if kind else ""
     look += f' text-anchor="{anchor}"' if anchor else ""
     return f'<text x="{number(x)}" y="{number(y)}"{look}>{escaped(words)}</text>'
 
 
 def rect(frame: Frame, radius: float = 0.0, kind: str = "") -> str:
+    """A rectangle, with round corners if `radius` is not 0."""
     x, y, width, height = map(number, frame)
     look = f' class="{kind}"' if kind else ""
     look += f' rx="{number(radius)}"' if radius else ""
@@ -50,6 +53,7 @@ def rect(frame: Frame, radius: float = 0.0, kind: str = "") -> str:
 
 
 def document(width: float, height: float, style: str, body: Iterable[str]) -> str:
+    """An SVG file with these elements on white."""
     size = f'width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}"'
     background = f'<rect width="{width:.0f}" height="{height:.0f}" fill="#fff"/>'
     head = f'<svg xmlns="http://www.w3.org/2000/svg" {size}>\n<style>{style}</style>'
