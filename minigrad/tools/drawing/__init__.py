@@ -8,19 +8,21 @@ mg.draw(loss, "step.svg", gradients=True)
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ...nn import Module
+    from ...tensor import Tensor
     from .graph import Vertex
 
 __all__ = ["draw"]
 
 
 def draw(
-    tensor: Any,
+    tensor: "Tensor",
     path: str | os.PathLike[str],
     *,
-    names: Mapping[str, Any] | None = None,
+    names: "Mapping[str, Tensor | Module] | None" = None,
     gradients: bool = False,
     limit: int = 80,
 ) -> None:

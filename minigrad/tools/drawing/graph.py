@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from ...autograd import walk
 from ...backend import Array, device_of, storage
@@ -39,8 +38,8 @@ class Vertex:
 
 
 def graph_of(
-    tensor: Any,
-    names: Mapping[str, Any] | None = None,
+    tensor: object,
+    names: Mapping[str, object] | None = None,
     gradients: bool = False,
 ) -> list[Vertex]:
     """The tape behind `tensor`, from the oldest node to the tensor's own.
@@ -134,7 +133,7 @@ def _recorded_names(nodes: list[Node]) -> dict[Node, str]:
     return found
 
 
-def _given_names(given: Mapping[str, Any]) -> dict[Node, str]:
+def _given_names(given: Mapping[str, object]) -> dict[Node, str]:
     found: dict[Node, str] = {}
     for name, what in given.items():
         named = what.named_parameters(name) if isinstance(what, Module) else [(name, what)]
@@ -170,7 +169,7 @@ def _gradients(tensor: Variable, nodes: list[Node]) -> dict[Node, Array]:
             node.extras = extra
 
 
-def _left_by_backward(node: Node) -> Any:
+def _left_by_backward(node: Node) -> Array | None:
     found = node.grad if isinstance(node, Leaf) else (node.extras or {}).get("grad")
     return None if found is None else found.data
 

@@ -1,5 +1,6 @@
 """PNG: the same by matplotlib, where that is installed."""
 
+import os
 from itertools import pairwise
 from typing import Any
 
@@ -17,7 +18,7 @@ _LOOKS = {  # face and edge
 }
 
 
-def save(tiles: list[Tile], where: Layout, heading: str, path: Any) -> None:
+def save(tiles: list[Tile], where: Layout, heading: str, path: str | os.PathLike[str]) -> None:
     """Write the picture of tiles in their places. ImportError without matplotlib."""
     try:
         from matplotlib.figure import Figure
