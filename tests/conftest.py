@@ -11,7 +11,7 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ["MPLBACKEND"] = "Agg"  # pictures go to files; no test opens a window
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, register_random, settings
 
 import minigrad
 from minigrad.backend import device
+from tests.jitter.sitecustomize import jittered
 
 pytest_plugins = ["tests.devices"]  # the fixture `device`
 
@@ -48,6 +49,26 @@ class _RandomNumbers:
 
 _random_numbers = _RandomNumbers()
 register_random(_random_numbers)
+
+
+# Whose verdicts must not hang on last digits: networks are trained in them.
+JITTERED = [ROOT / "tests" / name for name in ("demos", "experiments", "models")]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--jitter", type=int, metavar="SEED",
+        help="change the last digits of matrix products in tests that train (tests/jitter)",
+    )  # fmt: skip
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    seed = item.config.getoption("jitter")
+    if seed is None or not any(item.path.is_relative_to(folder) for folder in JITTERED):
+        return (yield)
+    with jittered(seed):
+        return (yield)
 
 
 @pytest.fixture(autouse=True)

@@ -51,8 +51,8 @@ def run(
         "pixels": {**moved["pixels"], **middle["middles of pixels"]},
         "test images": middle["test images"],
     }
-    far = {name: m["distance to data"] / middle["samples"]["distance to data"]
-           for name, m in middle.items()}  # fmt: skip
+    distances = {name: m["distance to data"] + TINY for name, m in middle.items()}
+    far = {name: d / distances["samples"] for name, d in distances.items()}
     largest = {name: m["largest of 32 steps over the mean"] for name, m in moved.items()}
     result = (
         f"largest of 32 steps {largest['line']:.1f} times the mean; middles of lines are "
@@ -127,11 +127,12 @@ def movement(features: Array) -> dict[str, float]:
     mean distance of the ends of different paths, which have nothing in common.
     """
     strip = features[:, ::STRIP]
+    largest = float(np.median(steps(strip).max(1)))
     unrelated = np.linalg.norm(features[:, 0] - np.roll(features[:, -1], 1, axis=0), axis=1).mean()
     return {
         "largest of 8 steps over the mean": unevenness(strip),
         "largest of 32 steps over the mean": unevenness(features),
-        "largest of 8 steps over a distance": float(np.median(steps(strip).max(1)) / unrelated),
+        "largest of 8 steps over a distance": largest / (float(unrelated) + TINY),
     }
 
 
