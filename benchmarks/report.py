@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+from minigrad.files import write_json
 
 from .cases import CHANNELS_LAST, FLOOR, MINIGRAD, NUMPY
 from .runner import Result
@@ -76,8 +76,5 @@ def as_dict(result: Result) -> dict[str, Any]:
 
 def write(path: Path, facts: dict[str, Any], results: list[Result]) -> None:
     """Write the JSON file whole or not at all."""
-    content = json.dumps({**facts, "cases": [as_dict(result) for result in results]}, indent=1)
-    part = path.with_name(path.name + ".part")
-    part.parent.mkdir(parents=True, exist_ok=True)
-    part.write_text(content + "\n", encoding="utf-8")
-    os.replace(part, path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, {**facts, "cases": [as_dict(result) for result in results]})

@@ -12,6 +12,7 @@ from PIL import Image
 
 from demos.common import pictures
 from demos.common.run import Row
+from minigrad.files import replacing
 from models.measures.modes import Mixture
 
 SECONDS = 12  # that an animation lasts, if its frames are not held for more than half a second
@@ -29,7 +30,7 @@ def save_points(path: Path, points: NDArray[Any], mixture: Mixture, title: str) 
     axes.set_title(title, fontsize=11)
     axes.tick_params(labelsize=8, colors="0.35")
     axes.spines[:].set_color("0.85")
-    figure.savefig(path)
+    pictures.save(path, figure)
 
 
 def save_curves(
@@ -52,7 +53,7 @@ def save_curves(
         pictures.plain(axes)
         axes.legend(frameon=False, fontsize=9)
     figure.suptitle(title, fontsize=11)
-    figure.savefig(path)
+    pictures.save(path, figure)
 
 
 def save_animation(path: Path, frames: Sequence[Path]) -> None:
@@ -65,6 +66,6 @@ def save_animation(path: Path, frames: Sequence[Path]) -> None:
     # One palette for all frames: they would flicker otherwise.
     palette = still[-1].quantize(256)
     paletted = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in still]
-    paletted[0].save(
-        path, save_all=True, append_images=paletted[1:], duration=durations, loop=0, disposal=1
-    )
+    how = {"append_images": paletted[1:], "duration": durations, "loop": 0, "disposal": 1}
+    with replacing(path) as file:
+        paletted[0].save(file, format="GIF", save_all=True, **how)

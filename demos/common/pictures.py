@@ -11,10 +11,18 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from minigrad.files import File, replacing
+
 DPI = 100
 GREY = "0.35"  # of what is not data
 FONT = 9
 Images = NDArray[Any]
+
+
+def save(path: File, figure: Figure) -> None:
+    """Writes a PNG file, which is whole at all times: a run's animation is made of its pictures."""
+    with replacing(path) as file:
+        figure.savefig(file, format="png")
 
 
 def tiles(images: Images, columns: int, scale: int = 2, gap: int = 2) -> NDArray[np.uint8]:
@@ -72,7 +80,7 @@ def save_grid(
     axes.tick_params(length=0, pad=4, colors=GREY)
     axes.set_xlabel(x_label, fontsize=FONT + 1, color=GREY)
     axes.set_ylabel(y_label, fontsize=FONT + 1, color=GREY)
-    figure.savefig(path, dpi=DPI)
+    save(path, figure)
 
 
 def _centres(labels: Sequence[str], length: int, gap: int) -> NDArray[Any]:
@@ -101,7 +109,7 @@ def save_curves(
     panels[0].set_ylabel(y_label, fontsize=FONT)
     panels[0].legend(frameon=False, fontsize=FONT)
     figure.suptitle(title, fontsize=FONT + 2)
-    figure.savefig(path)
+    save(path, figure)
 
 
 def save_codes(
@@ -120,7 +128,7 @@ def save_codes(
         frameon=False, fontsize=FONT, markerscale=3, loc="center left", bbox_to_anchor=(1, 0.5)
     )
     plain(axes)
-    figure.savefig(path)
+    save(path, figure)
 
 
 def plain(axes: Any) -> None:

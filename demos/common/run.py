@@ -2,13 +2,14 @@
 
 import csv
 import io
-import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import minigrad as mg
+from minigrad.files import write_json, write_text
 
 Row = dict[str, Any]
 
@@ -69,20 +70,16 @@ class Run:
         table = csv.writer(text, lineterminator="\n")
         table.writerow(rows[0] if rows else ())
         table.writerows([_short(value) for value in row.values()] for row in rows)
-        self._replace(name, text.getvalue())
+        write_text(self.folder / name, text.getvalue())
 
     def read_table(self, name: str) -> list[dict[str, str]]:
         """The rows of a CSV file; none if there is no such file."""
         return read_table(self.folder / name)
 
     def write_summary(self, values: Mapping[str, Any]) -> None:
-        """Replaces summary.json."""
-        self._replace("summary.json", json.dumps(values, indent=2) + "\n")
-
-    def _replace(self, name: str, text: str) -> None:
-        part = self.folder / f"{name}.part"
-        part.write_text(text, encoding="utf-8")
-        os.replace(part, self.folder / name)
+        """Replaces summary.json; JSON has no number for a measure that is not finite: null."""
+        known = {name: None if _infinite(value) else value for name, value in values.items()}
+        write_json(self.folder / "summary.json", known)
 
 
 def read_table(path: Path) -> list[dict[str, str]]:
@@ -96,6 +93,10 @@ def read_table(path: Path) -> list[dict[str, str]]:
 def holds_run(folder: Path) -> bool:
     """Whether a folder has something that a run can go on from."""
     return (folder / Run.CHECKPOINT).exists()
+
+
+def _infinite(value: Any) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
 
 
 def _short(value: Any) -> Any:

@@ -15,6 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 import minigrad as mg
+from minigrad import files
 
 Numbers = dict[str, Any]
 Arguments = Mapping[str, Mapping[str, Any]]
@@ -104,10 +105,7 @@ def _one_thread() -> Iterator[None]:
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
     """Replaces a file, which is whole at all times; what is not finite becomes null."""
-    part = path.with_name(f"{path.name}.part")
-    text = json.dumps(plain(values), indent=2, allow_nan=False)
-    part.write_text(text + "\n", encoding="utf-8")
-    os.replace(part, path)
+    files.write_json(path, plain(values))
 
 
 def plain(value: Any) -> Any:

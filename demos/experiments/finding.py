@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from matplotlib.figure import Figure
 
+from demos.common import pictures
 from demos.common.kept import Setting
 from demos.common.run import CommandError
 from demos.common.store import write_json
@@ -42,7 +43,7 @@ def perform(name: str, experiment: Experiment, setting: Setting) -> None:
     found = experiment(setting)
     seconds = time.perf_counter() - start
     path = setting.folder / name
-    found.figure.savefig(f"{path}.png")
+    pictures.save(f"{path}.png", found.figure)
     values = {
         "experiment": name,
         "claim": found.claim,

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 from ..backend import Array, storage
+from ..files import write_text
 from ..modes import Observer
 from ..nn import Module
 from ..nodes import Node, Variable
@@ -79,7 +80,7 @@ class Profile:
             ]
             for title, lines in panels.items()
         }
-        Path(path).write_text(bars(shown), "utf-8")
+        write_text(path, bars(shown))
 
     def _op_lines(self) -> list[tuple[str, Row]]:
         ordered = sorted(self.ops.items(), key=lambda item: -item[1].total)

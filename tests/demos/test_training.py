@@ -1,6 +1,7 @@
 """The training harness: metrics, checkpoints, exact continuation, signals, the run's folder."""
 
 import argparse
+import json
 import os
 import signal
 import threading
@@ -354,6 +355,13 @@ def test_another_programs_checkpoint_is_an_error(tmp_path):
     save({"weight": mg.ones(2)}, tmp_path / "checkpoint.safetensors")
     with pytest.raises(CommandError, match=r"checkpoint\.safetensors is no checkpoint of a run"):
         Run(tmp_path, resume=True)
+
+
+def test_a_summary_is_json_whatever_was_measured(tmp_path):
+    Run(tmp_path).write_summary({"kl": float("inf"), "nelbo": float("nan"), "n": 3, "x": 0.1})
+    text = (tmp_path / "summary.json").read_text()
+    found = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    assert found == {"kl": None, "nelbo": None, "n": 3, "x": 0.1}
 
 
 def test_a_file_where_the_folder_should_be_is_an_error(tmp_path):

@@ -126,9 +126,7 @@ def test_the_colour_experiment(tmp_path, monkeypatch):
 
 
 def test_missing_data_are_an_error_in_one_line(tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        "demos.common.datasets.load", partial(fail, CommandError("not found"))
-    )
+    monkeypatch.setattr("demos.common.datasets.load", partial(fail, CommandError("not found")))
     for experiment in (likelihood.run, colour.run):
         with pytest.raises(CommandError, match="not found"):
             experiment(Setting(0, tmp_path, "mnist"))

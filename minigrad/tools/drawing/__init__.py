@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...files import write_text
+
 if TYPE_CHECKING:
     from ...nn import Module
     from ...tensor import Tensor
@@ -57,7 +59,7 @@ def draw(
         png.save(tiles, layout(tiles), heading, path)
         return
     drawn = picture(tiles, layout(tiles), heading) if suffix == ".svg" else dot(tiles, heading)
-    Path(path).write_text(drawn, "utf-8")
+    write_text(path, drawn)
 
 
 def _heading(vertices: "list[Vertex]") -> str:

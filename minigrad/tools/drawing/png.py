@@ -4,6 +4,7 @@ import os
 from itertools import pairwise
 from typing import Any
 
+from ...files import replacing
 from .layout import LINE, PAD, Frame, Layout, Stroke, title_of
 from .summary import Tile
 from .svg import HEAD
@@ -43,7 +44,8 @@ def save(tiles: list[Tile], where: Layout, heading: str, path: str | os.PathLike
         for i, line in enumerate(tile.lines):
             colour, weight = ("#555555", "normal") if i else ("#222222", "bold")
             _text(axes, frame.x + PAD, frame.y + LINE * (i + 1), line, colour, weight)
-    figure.savefig(path, metadata={"Software": None})
+    with replacing(path) as file:
+        figure.savefig(file, format="png", metadata={"Software": None})
 
 
 def _text(
