@@ -6,22 +6,32 @@ PYTHON ?=
 DEMO_ARGS ?= --dataset glyphs --out runs/demo --resume
 # Test processes; each computes with one thread (tests/conftest.py).
 JOBS ?= auto --maxprocesses 4
-PYTEST_ARGS ?= -n $(JOBS) --dist worksteal --cov
+# Other last digits than this machine's: a verdict must not hang on them (tests/jitter).
+PYTEST_ARGS ?= -n $(JOBS) --dist worksteal --cov --jitter 1
+# Whose order of sums OpenBLAS takes; SkylakeX needs a processor with AVX-512.
+CORES ?= Prescott Sandybridge Haswell $(shell grep -qsw avx512vl /proc/cpuinfo && echo SkylakeX)
 
 export VENV PYTHON
 RUN = "$(VENV)/bin/python" -m
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types bench clean venv-demos venv-test
+.PHONY: help demo test test-blas check lint types bench clean venv-demos venv-test
 
 help:  ## say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
 
 demo: venv-demos  ## train a VAE on drawn digits; pictures and numbers in runs/demo (minutes)
 	$(RUN) demos.vae $(DEMO_ARGS)
 
 test: venv-test  ## run the whole test suite, with coverage
 	$(RUN) pytest $(PYTEST_ARGS)
+
+test-blas: venv-test  ## the whole test suite once for each of OpenBLAS's kernels and for 1 and 2 threads: by hand
+	@set -e; for core in $(CORES); do for threads in 1 2; do \
+		echo "=== OPENBLAS_CORETYPE=$$core OPENBLAS_NUM_THREADS=$$threads"; \
+		OPENBLAS_CORETYPE=$$core OPENBLAS_NUM_THREADS=$$threads OMP_NUM_THREADS=$$threads \
+			$(RUN) pytest -q -n $(JOBS) --dist worksteal $(BLAS_ARGS); \
+	done; done
 
 check: lint types  ## lint, types and the fast tests: seconds, before every commit
 	$(RUN) pytest -q -x -m "not slow" --hypothesis-profile=quick -n $(JOBS) --dist worksteal
