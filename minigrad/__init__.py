@@ -1,5 +1,8 @@
 """minigrad: reverse-mode automatic differentiation from scratch, on NumPy and CuPy."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from . import nn, optim
 from .autograd import backward, grad
 from .backend import Device, device
@@ -107,15 +110,10 @@ from .ops import (
 from .random import get_rng_state, manual_seed, set_rng_state
 from .serialization import load, save
 from .tensor import Tensor
-from .tools import (
-    GradcheckError,
-    Profile,
-    draw,
-    gradcheck,
-    gradgradcheck,
-    profile,
-    record_modules,
-)
+
+if TYPE_CHECKING:
+    from .tools import Profile, draw, profile, record_modules
+    from .tools.gradcheck import GradcheckError, gradcheck, gradgradcheck
 
 # PyTorch's other names for the same functions.
 abs, neg, pow = abs_, negative, power
@@ -255,3 +253,15 @@ __all__ = [
     "zeros",
     "zeros_like",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """The tools are imported when they are first asked for."""
+    tools = import_module("minigrad.tools")
+    if name not in tools.__all__:
+        raise AttributeError(f"module 'minigrad' has no attribute {name!r}")
+    return getattr(tools, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

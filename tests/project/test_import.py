@@ -50,10 +50,22 @@ def test_import_does_not_bring(name: str) -> None:
     assert name not in modules_after("import minigrad")
 
 
-def test_the_models_and_the_readers_are_imported_when_asked_for() -> None:
+def test_the_models_the_readers_and_the_tools_are_imported_when_asked_for() -> None:
     loaded = modules_after("import minigrad")
-    assert not {m for m in loaded if m.startswith(("minigrad.data", "models", "demos"))}
+    late = ("minigrad.data", "minigrad.tools", "models", "demos")
+    assert not {m for m in loaded if m.startswith(late)}
     assert "minigrad.nn" in modules_after("import minigrad.nn")
+    assert "minigrad.tools.profiler" in modules_after("import minigrad\nminigrad.profile")
+
+
+def test_the_tools_are_attributes_of_the_package_as_all_else() -> None:
+    script = (
+        "import minigrad as mg\n"
+        "assert {*mg.__all__} <= {*dir(mg)} and not hasattr(mg, 'gradcheque')\n"
+        "from minigrad import draw, gradcheck, tools\n"
+        "assert (draw, gradcheck) == (tools.draw, tools.gradcheck) == (mg.draw, mg.gradcheck)"
+    )
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True)
 
 
 def test_a_first_step_imports_nothing_heavy_either() -> None:
