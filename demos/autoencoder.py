@@ -23,8 +23,9 @@ from demos.common.run import CommandError, Run
 from demos.common.training import Trainer
 from minigrad import Tensor, optim
 from minigrad.data import DataLoader, ImageDataset
-from models.autoencoder import ARCHITECTURES, Autoencoder, train_step
+from models.autoencoder import ARCHITECTURES, Autoencoder
 from models.measures import linear
+from models.model import Learner, Losses
 
 
 def parser() -> ArgumentParser:
@@ -59,20 +60,14 @@ def train(args: Namespace, run: Run) -> None:
     train_set, test_set = cli.load_data(args)
     mg.manual_seed(args.seed)
     model = build(args, train_set.images.shape[1:])
-    optimizer = optim.Adam(model.parameters(), lr=args.lr)
-    trainer = Trainer(
-        run,
-        DataLoader(train_set, args.batch_size, shuffle=True, seed=args.seed, device=args.device),
-        {"model": model, "optimizer": optimizer},
-        cli.saved_arguments(args),
-        epochs=args.epochs,
-        seed=args.seed,
-        device=args.device,
-        checkpoint_every=args.checkpoint_every,
+    learner = Learner(model, optim.Adam(model.parameters(), lr=args.lr))
+    loader = DataLoader(
+        train_set, args.batch_size, shuffle=True, seed=args.seed, device=args.device
     )
+    trainer = cli.trainer(args, run, loader, learner.parts())
 
-    def step(x: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        return {"loss": train_step(model, optimizer, x)}
+    def step(x: Tensor, labels: Tensor) -> Losses:
+        return learner.train_step(x)
 
     def end_of_epoch(number: int) -> dict[str, float]:
         loss = mean_loss(model, test_set, args.device)
@@ -82,10 +77,7 @@ def train(args: Namespace, run: Run) -> None:
     print("comparing with PCA, and drawing ...", flush=True)
     numbers = summary(model, trainer, train_set, test_set, args.device)
     draw(model, test_set, trainer, args)
-    seconds = round(trainer.clock.seconds(), 1)
-    run.write_summary(
-        {**numbers, "seconds": seconds, "args": vars(args), "version": mg.__version__}
-    )
+    cli.write_summary(args, trainer, numbers)
     said = ", ".join(f"{name} {value:.5f}" for name, value in numbers.items() if "mse" in name)
     print(f"{said} (per pixel)\neverything is in {run.folder}/")
 

@@ -64,8 +64,7 @@ def build(args: Namespace, shape: tuple[int, ...], classes: int) -> GAN:
         discriminator = DCGANDiscriminator(shape, args.width, classes, batch_norm=batch_norm)
     except ValueError as error:
         raise CommandError(f"{error}; --size makes them so") from error
-    networks = (network.to(args.device) for network in (generator, discriminator))
-    return game(args, *networks, beta2=0.999)
+    return game(args, generator.to(args.device), discriminator.to(args.device), beta2=0.999)
 
 
 if __name__ == "__main__":

@@ -95,7 +95,8 @@ def build(args: Namespace, shape: tuple[int, ...], classes: int) -> GAN:
 class Points:
     """What is learned with --toy, as the networks see it: no coordinate of a mode beyond 1."""
 
-    shape, classes = (2,), 0
+    shape: tuple[int, ...] = (2,)
+    classes = 0
     panels: ClassVar = {
         "losses": {"train_d": "discriminator", "train_g": "generator"},
         "modes": {"modes": "with 1 sample", "modes_20": "with 20 samples"},
@@ -109,12 +110,12 @@ class Points:
         points = self.mixture.draw(args.limit or POINTS, np.random.default_rng(args.seed))
         self.data = TensorDataset(points / self.scale)
 
-    def prepared(self, x: Tensor) -> tuple[Tensor, ...]:
-        return (x,)
+    def prepared(self, *batch: Tensor) -> tuple[Tensor, ...]:
+        return batch
 
     def end_of_epoch(self, gan: GAN, path: Path, title: str) -> dict[str, float]:
         """Draws samples of the first noise, and measures them."""
-        points = gan.sample(gan.draw_noise(SAMPLES)).numpy(force=True) * self.scale
+        points = gan.sample(SAMPLES).numpy(force=True) * self.scale
         gan_pictures.save_points(path, points, self.mixture, title)
         return dict(vars(coverage(points, self.mixture)))
 

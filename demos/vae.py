@@ -35,7 +35,8 @@ from models.likelihoods import (
     binarize,
     bits_per_dimension,
 )
-from models.vae import VAE, conv_vae, mlp_vae, train_step
+from models.model import Learner, Losses
+from models.vae import VAE, conv_vae, mlp_vae
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh}
 SAMPLES, COLUMNS = 64, 8  # images in a picture of samples
@@ -120,25 +121,17 @@ def train(args: Namespace, run: Run) -> None:
         test_set = binarized(test_set, args.seed)
     mg.manual_seed(args.seed)
     model = build(args, train_set.images.shape[1:])
-    optimizer = optim.Adam(model.parameters(), lr=args.lr)
+    learner = Learner(model, optim.Adam(model.parameters(), lr=args.lr))
     loader = DataLoader(
         train_set, args.batch_size, shuffle=True, seed=args.seed, device=args.device
     )
     test_loader = DataLoader(test_set, EVALUATED_AT_ONCE, device=args.device)
-    trainer = Trainer(
-        run,
-        loader,
-        {"model": model, "optimizer": optimizer},
-        cli.saved_arguments(args),
-        epochs=args.epochs,
-        seed=args.seed,
-        device=args.device,
-        checkpoint_every=args.checkpoint_every,
-    )
+    trainer = cli.trainer(args, run, loader, learner.parts())
 
-    def step(x: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        terms = train_step(model, optimizer, binarize(x) if args.binarize else x)
-        return {"nelbo": terms.rec.detach() + terms.kl.detach(), "rec": terms.rec, "kl": terms.kl}
+    def step(x: Tensor, labels: Tensor) -> Losses:
+        terms = learner.train_step(binarize(x) if args.binarize else x)
+        rec, kl = terms["rec"], terms["kl"]
+        return {"nelbo": rec + kl, "rec": rec, "kl": kl}
 
     def end_of_epoch(number: int) -> dict[str, float]:
         images = model.sample(SAMPLES).numpy(force=True)
@@ -155,8 +148,7 @@ def train(args: Namespace, run: Run) -> None:
     last = trainer.rows[-1]
     summary = {name: value for name, value in last.items() if name.startswith("test_")}
     summary |= {"test_iwae": bound, "iwae_k": args.iwae_k}
-    summary |= {"seconds": round(trainer.clock.seconds(), 1)}
-    run.write_summary({**summary, "args": vars(args), "version": mg.__version__})
+    cli.write_summary(args, trainer, summary)
     numbers = ", ".join(f"{n} {v:.2f}" for n, v in summary.items() if n.startswith("test_"))
     print(f"{numbers} (nats per image; less is better)\neverything is in {run.folder}/")
 

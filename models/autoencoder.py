@@ -18,7 +18,8 @@ from functools import partial
 from itertools import pairwise
 
 import minigrad as mg
-from minigrad import Tensor, nn, optim
+from minigrad import Tensor, nn
+from models.model import Losses
 
 Shape = tuple[int, ...]
 
@@ -71,6 +72,10 @@ class Autoencoder(nn.Module):
         loss: Tensor = squares.flatten(1).sum(1).mean()
         return loss
 
+    def losses(self, x: Tensor) -> Losses:
+        """The `loss` of images by its name."""
+        return {"loss": self.loss(x)}
+
     def noisy(self, x: Tensor, eps: Tensor | None = None) -> Tensor:
         """What the encoder sees of images in training: x itself without noise."""
         if not self.noise:
@@ -93,16 +98,6 @@ class Autoencoder(nn.Module):
     def reconstruct(self, x: Tensor) -> Tensor:
         """Images to what is left of them after coding and decoding: (N, C, H, W)."""
         return self.decode(self.encode(x))
-
-
-def train_step(model: Autoencoder, optimizer: optim.Optimizer, x: Tensor) -> Tensor:
-    """One step of the optimizer on images (N, C, H, W); returns the loss before it."""
-    loss = model.loss(x)
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-    value: Tensor = loss.detach()
-    return value
 
 
 def classifier(model: Autoencoder, classes: int, on_code: bool = False) -> nn.Sequential:

@@ -6,29 +6,67 @@ Where the discriminator is a classifier, the score a is a logit: D(x) = sigmoid(
     -log D(x) = softplus(-a)        -log(1 - D(x)) = softplus(a)
 
 which stay exact where D(x) is nearly 0 or 1. The losses are elementwise, in nats for the first two
-objectives, and are averaged over the batch.
+objectives, and are averaged over all scores: one of each image, or one of each patch of it.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass, replace
 
+import minigrad as mg
 import minigrad.nn.functional as F
-from minigrad import Tensor
+from minigrad import Tensor, nn
+from models.adversarial import untouched_buffers
+from models.penalties import gradient_penalty, squared_slope
 
 Loss = Callable[[Tensor], Tensor]
 
 
-class Objective(NamedTuple):
+@dataclass(frozen=True)
+class Objective:
     """What the discriminator minimises on scores of data and of samples, and the generator on
-    scores of samples.
+    scores of samples; and what keeps the discriminator's slope from growing.
 
     `smoothed(a, s)` is the loss on data with the label 1 - s instead of 1, where there is a label.
+    Off when 0 are the weights of penalties, `r1` on the slope of D at data, `gp` on its difference
+    from 1 between data and samples (WGAN-GP), and `clip`, the bound of D's weights (WGAN).
     """
 
     real: Loss
     fake: Loss
     generator: Loss
     smoothed: Callable[[Tensor, float], Tensor] | None = None
+    r1: float = 0.0
+    gp: float = 0.0
+    clip: float = 0.0
+
+    def discriminator_loss(
+        self, discriminator: nn.Module, x: Tensor, samples: Tensor, *given: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The discriminator's loss, and its scores of data x and of samples. What both are `given`
+        (labels, or the images to be translated) follows them into the network."""
+        x = x.detach().requires_grad_(self.r1 > 0)
+        # Two passes: a batch of data and one of samples, each with its own batch statistics.
+        real, fake = discriminator(x, *given), discriminator(samples, *given)
+        loss = self.real(real).mean() + self.fake(fake).mean()
+        if self.r1:
+            loss = loss + 0.5 * self.r1 * squared_slope(real, x)
+        if self.gp:
+            with untouched_buffers(discriminator):
+                penalty = gradient_penalty(discriminator, x, samples, *given)
+            loss = loss + self.gp * penalty
+        return loss, real, fake
+
+    def generator_loss(self, discriminator: nn.Module, samples: Tensor, *given: Tensor) -> Tensor:
+        """The generator's loss, by the discriminator's scores of its samples."""
+        loss: Tensor = self.generator(discriminator(samples, *given)).mean()
+        return loss
+
+    def clip_weights(self, discriminator: nn.Module) -> None:
+        """Puts the discriminator's weights back into their bounds, if there are any."""
+        if self.clip:
+            with mg.no_grad():
+                for parameter in discriminator.parameters():
+                    parameter.clamp_(-self.clip, self.clip)
 
 
 def _minus_log_d(a: Tensor) -> Tensor:
@@ -88,3 +126,32 @@ OBJECTIVES = {
         generator=lambda a: -a,
     ),
 }
+
+
+def named(
+    objective: str = "non-saturating",
+    *,
+    r1: float = 0.0,
+    gp: float = 0.0,
+    clip: float = 0.0,
+    label_smoothing: float = 0.0,
+) -> Objective:
+    """One of OBJECTIVES with these penalties. `label_smoothing` takes so much from the label 1 of
+    data (Salimans et al. 2016). ValueError for a name that is none of theirs, and for numbers that
+    are out of range."""
+    if objective not in OBJECTIVES:
+        expected = ", ".join(OBJECTIVES)
+        raise ValueError(f"GAN: unknown objective {objective!r}; expected one of {expected}")
+    weights = {"r1": r1, "gp": gp, "clip": clip}
+    if wrong := [f"{name} {value}" for name, value in weights.items() if not value >= 0]:
+        raise ValueError(f"GAN: must not be negative: {', '.join(wrong)}")
+    found = replace(OBJECTIVES[objective], r1=r1, gp=gp, clip=clip)
+    if not label_smoothing:
+        return found
+    smoothed = found.smoothed
+    if smoothed is None or not 0 < label_smoothing < 1:
+        raise ValueError(
+            f"GAN: label_smoothing {label_smoothing} must be from 0 to below 1, and 0 where "
+            f"there are no labels, as with {objective!r}"
+        )
+    return replace(found, real=lambda scores: smoothed(scores, label_smoothing))

@@ -10,7 +10,8 @@ The likelihood p(x) = ∫ p(z) p(x|z) dz cannot be computed, but a lower bound o
             >= E_q[log p(x|z)] - KL(q(z|x) || p(z)) = ELBO
 
 The first term asks for good reconstructions, the second for latents that look like the prior's.
-All of these are in nats per image: summed over pixels and latents, pixels being in [0, 1].
+All of these are in nats per image: summed over pixels and latents, pixels being in [0, 1]. A step
+of the paper's algorithm 1 is that of models/model.py's Learner.
 """
 
 import math
@@ -19,8 +20,9 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import minigrad as mg
-from minigrad import Tensor, nn, optim
+from minigrad import Tensor, nn
 from models import likelihoods
+from models.model import Losses
 
 Shape = tuple[int, ...]
 
@@ -120,6 +122,10 @@ class VAE(nn.Module):
         kl = kl_per_latent(mu, logvar).sum(1).mean()
         return Terms(rec + self.beta * kl, rec, kl)
 
+    def losses(self, x: Tensor) -> Losses:
+        """The `loss` of images by the names of its terms."""
+        return self.loss(x)._asdict()
+
     def iwae_loss(self, x: Tensor, k: int, eps: Tensor | None = None) -> Terms:
         """The negative IWAE bound, in nats per image (Burda et al. 2016, section 3).
 
@@ -184,15 +190,6 @@ class VAE(nn.Module):
         with mg.no_grad():
             mu, _ = self.encoder(x)
         return self.decode(mu)
-
-
-def train_step(model: VAE, optimizer: optim.Optimizer, x: Tensor) -> Terms:
-    """One step of algorithm 1: a batch's gradient of the objective, and the optimizer's step."""
-    terms = model.loss(x)
-    optimizer.zero_grad()
-    terms.loss.backward()
-    optimizer.step()
-    return terms
 
 
 # ---- three architectures -------------------------------------------------------------------------

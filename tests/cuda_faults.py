@@ -25,9 +25,9 @@ FAULTS = [
     ),
     Fault(
         "a step that waits for its loss",
-        "models/vae.py",
-        "    optimizer.step()\n    return terms",
-        "    optimizer.step()\n    terms.loss.item()\n    return terms",
+        "models/model.py",
+        "    loss.backward()\n    optimizer.step()",
+        "    loss.backward()\n    loss.item()\n    optimizer.step()",
         (STEP, "backend/cuda_steps::training_on_a_loader_uploads_each_batch_once"),
     ),
     Fault(

@@ -5,20 +5,22 @@ pictures; demos/gan.py says what is in them.
 """
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar, Protocol
 
 import numpy as np
 
 import minigrad as mg
 from demos.common import cli, gan_pictures, pictures
 from demos.common.run import CommandError, Run
-from demos.common.training import Means, Trainer, random_numbers
-from minigrad import Tensor, optim
-from minigrad.data import DataLoader, ImageDataset
+from demos.common.training import Means, random_numbers
+from minigrad import Tensor, nn, optim
+from minigrad.data import DataLoader, Dataset, ImageDataset
+from models import objectives
 from models.gan import GAN
+from models.model import Losses
 from models.objectives import OBJECTIVES
 
 SHOWN, COLUMNS = 64, 8  # images in a picture of samples
@@ -59,57 +61,81 @@ def game_arguments(parser: ArgumentParser, *, beta1: float, r1: float | None, r1
         add(f"--{name}", type=cli.not_negative, default=default, metavar="X", help=help)
 
 
-def game(args: Namespace, generator: Any, discriminator: Any, beta2: float = 0.99) -> GAN:
+def game(
+    args: Namespace, generator: nn.Module, discriminator: nn.Module, beta2: float = 0.99
+) -> GAN:
     """Two networks with Adam each, by the rules that the arguments ask for."""
     try:
         g_optimizer, d_optimizer = (
             optim.Adam(network.parameters(), args.lr, (args.beta1, beta2))
             for network in (generator, discriminator)
         )
+        objective = objectives.named(
+            args.objective,
+            r1=args.r1,
+            gp=args.gp,
+            clip=args.clip,
+            label_smoothing=args.label_smoothing,
+        )
         return GAN(
             generator,
             discriminator,
             g_optimizer,
             d_optimizer,
-            args.objective,
+            objective,
             noise=args.noise,
             k=args.k,
-            r1=args.r1,
-            gp=args.gp,
-            clip=args.clip,
-            label_smoothing=args.label_smoothing,
             ema=args.ema,
         )
     except ValueError as error:
         raise CommandError(str(error)) from error
 
 
-def train(args: Namespace, run: Run, play: Any, build: Callable[..., GAN]) -> None:
-    """Trains what `build(args, shape, classes)` makes on Images or their like, and writes the
-    pictures."""
+class Play(Protocol):
+    """What is learned: data as the networks see them, what is drawn of the samples, and measured.
+
+    `shape` and `classes` (0 for none) are of the data, and `panels` the curves of a run: the
+    columns of metrics.csv, and what they are called, under a heading each.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    classes: int
+
+    @property
+    def data(self) -> Dataset: ...
+
+    @property
+    def panels(self) -> Mapping[str, Mapping[str, str]]: ...
+
+    def prepared(self, *batch: Tensor) -> tuple[Tensor, ...]:
+        """What a step of training gets of a batch of the data."""
+        ...
+
+    def end_of_epoch(self, gan: GAN, path: Path, title: str) -> dict[str, float]:
+        """Draws samples of the first noise into a file, and measures."""
+        ...
+
+
+def train(
+    args: Namespace, run: Run, play: Play, build: Callable[[Namespace, tuple[int, ...], int], GAN]
+) -> None:
+    """Trains what `build(args, shape, classes)` makes, and writes the pictures."""
     mg.manual_seed(args.seed)
     gan = build(args, play.shape, play.classes)
+    size = args.batch_size * args.k
     loader = DataLoader(
         play.data,
-        args.batch_size * args.k,
+        size,
         shuffle=True,
-        drop_last=len(play.data) >= args.batch_size * args.k,
+        drop_last=len(play.data) >= size,
         seed=args.seed,
         device=args.device,
     )
-    trainer = Trainer(
-        run,
-        loader,
-        {"gan": gan},
-        cli.saved_arguments(args),
-        epochs=args.epochs,
-        seed=args.seed,
-        device=args.device,
-        checkpoint_every=args.checkpoint_every,
-    )
+    trainer = cli.trainer(args, run, loader, {"gan": gan})
 
-    def step(*batch: Tensor) -> dict[str, Tensor]:
-        return gan.train_step(*play.prepared(*batch))._asdict()
+    def step(*batch: Tensor) -> Losses:
+        return gan.train_step(*play.prepared(*batch))
 
     def end_of_epoch(number: int) -> dict[str, float]:
         path = run.file(f"samples/epoch-{number:03d}.png")
@@ -122,8 +148,7 @@ def train(args: Namespace, run: Run, play: Any, build: Callable[..., GAN]) -> No
     gan_pictures.save_animation(run.file("film.gif"), frames)
     gan_pictures.save_curves(run.file("curves.png"), trainer.rows, play.panels, play.name)
     last = {name: value for name, value in trainer.rows[-1].items() if name != "epoch"}
-    seconds = {"seconds": round(trainer.clock.seconds(), 1)}
-    run.write_summary({**last, **seconds, "args": vars(args), "version": mg.__version__})
+    cli.write_summary(args, trainer, last)
     print(f"everything is in {run.folder}/")
 
 
@@ -147,7 +172,8 @@ class Images:
         self.device = args.device
         self.name = f"{args.dataset}, {args.objective}"
 
-    def prepared(self, x: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
+    def prepared(self, *batch: Tensor) -> tuple[Tensor, ...]:
+        x, labels = batch
         return (2 * x - 1, labels) if self.conditional else (2 * x - 1,)
 
     def end_of_epoch(self, gan: GAN, path: Path, title: str) -> dict[str, float]:
@@ -158,9 +184,9 @@ class Images:
             z = gan.draw_noise(COLUMNS)
             labels = np.arange(len(names)).repeat(COLUMNS)
             z = mg.concat([z] * len(names))
-            samples = gan.sample(z, mg.tensor(labels, device=self.device))
+            samples = gan.generate(z, mg.tensor(labels, device=self.device))
         else:
-            samples = gan.sample(gan.draw_noise(SHOWN))
+            samples = gan.sample(SHOWN)
         images = (samples.numpy(force=True) + 1) / 2
         pictures.save_grid(path, images, COLUMNS, title, row_labels=names)
         return {"test_real": self.mean_score(gan, self.test)}

@@ -5,15 +5,16 @@ import shlex
 import signal
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
 import minigrad as mg
 from demos.common import datasets
 from demos.common.run import CommandError, Run, holds_run
-from demos.common.training import Stopped
+from demos.common.training import Stopped, Trainer
 from minigrad import data
+from models.model import Stateful
 
 Program = Callable[[Namespace, Run], None]
 
@@ -172,6 +173,30 @@ def saved_arguments(args: Namespace) -> dict[str, Any]:
 def load_data(args: Namespace) -> tuple[data.ImageDataset, data.ImageDataset]:
     """The train and test splits of --dataset."""
     return datasets.load(args.dataset, args.data_dir, args.limit, not args.no_verify)
+
+
+def trainer(
+    args: Namespace, run: Run, loader: data.DataLoader, state: Mapping[str, Stateful]
+) -> Trainer:
+    """What trains as the arguments say."""
+    return Trainer(
+        run,
+        loader,
+        state,
+        saved_arguments(args),
+        epochs=args.epochs,
+        seed=args.seed,
+        device=args.device,
+        checkpoint_every=args.checkpoint_every,
+    )
+
+
+def write_summary(args: Namespace, trainer: Trainer, numbers: Mapping[str, Any]) -> None:
+    """Writes summary.json: what was measured, how long it took, and what was asked for."""
+    seconds = round(trainer.clock.seconds(), 1)
+    trainer.run.write_summary(
+        {**numbers, "seconds": seconds, "args": vars(args), "version": mg.__version__}
+    )
 
 
 def check_device(name: str) -> None:

@@ -10,9 +10,10 @@ import minigrad as mg
 from demos.common import datasets
 from demos.common.run import CommandError, Row, Run
 from demos.common.store import plain
-from demos.common.training import Stateful, Trainer, Values
+from demos.common.training import Trainer
 from minigrad import Tensor
 from minigrad.data import DataLoader, Dataset, ImageDataset
+from models.model import Losses, Stateful
 
 State = dict[str, Any]
 
@@ -75,7 +76,7 @@ def kept(
     recipe: Recipe,
     data: Dataset,
     build: Callable[[], Mapping[str, Stateful]],
-    step: Callable[..., Values],
+    step: Callable[..., Losses],
     end_of_epoch: Callable[[State, int], Mapping[str, float]] = lambda state, number: {},
     drop_last: bool = False,
 ) -> Kept:
@@ -95,7 +96,7 @@ def kept(
     )
     trainer = Trainer(run, loader, state, asdict(recipe), epochs=recipe.epochs, seed=setting.seed)
 
-    def stepped(*batch: Tensor) -> Values:
+    def stepped(*batch: Tensor) -> Losses:
         values = step(state, *batch)
         if "schedule" in state:
             state["schedule"].step()

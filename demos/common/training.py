@@ -13,26 +13,17 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
 import minigrad as mg
 from demos.common.run import CommandError, Row, Run
-from minigrad import Tensor
 from minigrad.data import DataLoader
+from models.model import Losses, Stateful
 
-Values = Mapping[str, Tensor]
 FETCH_EVERY = 20  # batches: asking for a number makes a GPU's queue run empty
-
-
-class Stateful(Protocol):
-    """A model, an optimizer, a schedule, averaged weights: what continues by its state_dict."""
-
-    def state_dict(self) -> Any: ...
-
-    def load_state_dict(self, state: Any, /) -> Any: ...
 
 
 class Stopped(Exception):
@@ -75,7 +66,7 @@ class Trainer:
 
     def fit(
         self,
-        step: Callable[..., Values],
+        step: Callable[..., Losses],
         end_of_epoch: Callable[[int], Mapping[str, float]],
     ) -> None:
         """Trains. Raises Stopped after Ctrl-C, when the batch at hand is done and saved.
@@ -102,7 +93,7 @@ class Trainer:
                 self._report()
                 stop.check(f"after epoch {number} of {self.epochs}")
 
-    def _train_epoch(self, step: Callable[..., Values], stop: "StopRequest") -> None:
+    def _train_epoch(self, step: Callable[..., Losses], stop: "StopRequest") -> None:
         number, total = self.epoch + 1, len(self.loader)
         done = self.loader.state_dict()["batches"]
         # disable=None: no bar where stderr is no terminal; a line for each epoch is printed anyway.
@@ -175,9 +166,9 @@ class Means:
     def __init__(self) -> None:
         self.sums: dict[str, float] = {}
         self.count = 0
-        self._waiting: list[tuple[Values, int]] = []  # still on the device
+        self._waiting: list[tuple[Losses, int]] = []  # still on the device
 
-    def add(self, values: Values, n: int) -> None:
+    def add(self, values: Losses, n: int) -> None:
         """Takes the means over n more samples, tensors without axes; does not wait for them."""
         self._waiting.append(({name: value.detach() for name, value in values.items()}, n))
 

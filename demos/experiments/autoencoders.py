@@ -11,7 +11,8 @@ from demos.common.training import Trainer
 from minigrad import Tensor, optim
 from minigrad.data import DataLoader
 from minigrad.optim.lr_scheduler import CosineAnnealingLR
-from models.autoencoder import ARCHITECTURES, Autoencoder, train_step
+from models.autoencoder import ARCHITECTURES, Autoencoder
+from models.model import Learner, Losses
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ def trained(setting: Setting, recipe: Recipe, limit: int | None = None) -> Train
     mg.manual_seed(setting.seed)
     model = ARCHITECTURES[recipe.model](train_set.images.shape[1:], recipe.code)
     optimizer = optim.Adam(model.parameters(), recipe.lr)
+    learner = Learner(model, optimizer)
     loader = DataLoader(train_set, recipe.batch, shuffle=True, seed=setting.seed, device="cpu")
     state: dict[str, Any] = {"model": model, "optimizer": optimizer}
     if recipe.falling:
@@ -66,11 +68,11 @@ def trained(setting: Setting, recipe: Recipe, limit: int | None = None) -> Train
     run = Run(setting.folder / f"{recipe.name}-{data}", resume=True)
     trainer = Trainer(run, loader, state, asdict(recipe), epochs=recipe.epochs, seed=setting.seed)
 
-    def step(x: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        loss = train_step(model, optimizer, x)
+    def step(x: Tensor, labels: Tensor) -> Losses:
+        losses = learner.train_step(x)
         if recipe.falling:
             state["schedule"].step()
-        return {"loss": loss}
+        return losses
 
     def end_of_epoch(number: int) -> dict[str, float]:
         loss = mean_loss(model, test_set)

@@ -22,7 +22,8 @@ from minigrad import Tensor, optim
 from minigrad.data import DataLoader, ImageDataset
 from minigrad.optim.lr_scheduler import CosineAnnealingLR
 from models.likelihoods import bits_per_dimension
-from models.vae import VAE, conv_vae, grid_vae, train_step
+from models.model import Learner, Losses
+from models.vae import VAE, conv_vae, grid_vae
 
 CLAIM = "a VAE of colour images bounds their bits per dimension; even bytes have 8.00"
 LR, LAST_LR, BATCH = 2e-3, 1e-4, 64
@@ -88,13 +89,13 @@ def play(
     train_set, test_set = setting.images(dataset, limit)
     mg.manual_seed(setting.seed)
     vae = MODELS[name](train_set.images.shape[1:])
-    optimizer = optim.Adam(vae.parameters(), LR)
+    learner = Learner(vae, optim.Adam(vae.parameters(), LR))
     loader = DataLoader(train_set, BATCH, shuffle=True, seed=setting.seed, device="cpu")
-    schedule = CosineAnnealingLR(optimizer, epochs * len(loader), LAST_LR)
+    schedule = CosineAnnealingLR(learner.optimizer, epochs * len(loader), LAST_LR)
     trainer = Trainer(
         Run(setting.folder / folder(setting, name, dataset, epochs, limit), resume=True),
         loader,
-        {"model": vae, "optimizer": optimizer, "schedule": schedule},
+        {**learner.parts(), "schedule": schedule},
         {"name": name, "dataset": dataset, "epochs": epochs},
         epochs=epochs,
         seed=setting.seed,
@@ -102,10 +103,10 @@ def play(
     )
     dimensions = train_set.images[0].size
 
-    def step(x: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        terms = train_step(vae, optimizer, x)
+    def step(x: Tensor, labels: Tensor) -> Losses:
+        loss = learner.train_step(x)["loss"]
         schedule.step()
-        return {"bpd": terms.loss.detach() / (dimensions * math.log(2))}
+        return {"bpd": loss / (dimensions * math.log(2))}
 
     def end_of_epoch(number: int) -> dict[str, float]:
         return {f"test_{name}": bits for name, bits in evaluate(vae, test_set).items()}

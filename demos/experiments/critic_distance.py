@@ -17,6 +17,7 @@ from minigrad import Tensor, nn, optim
 from minigrad.optim.lr_scheduler import CosineAnnealingLR
 from models.gan import GAN, MLPDiscriminator
 from models.measures.distances import jensen_shannon, wasserstein_1d
+from models.objectives import named
 
 CLAIM = (
     "a WGAN critic's estimate grows with the distance of two point clouds; the JSD stays at log 2"
@@ -93,7 +94,7 @@ def estimate(x: Any, y: Any, seed: int, steps: int, rules: dict[str, Any]) -> fl
     optimizer = optim.Adam(critic.parameters(), 3e-3, betas=(0.5, 0.9))
     schedule = CosineAnnealingLR(optimizer, steps)
     still = optim.SGD(cloud.parameters())
-    gan = GAN(cloud, critic, still, optimizer, "wgan", noise=1, **rules)
+    gan = GAN(cloud, critic, still, optimizer, named("wgan", **rules), noise=1)
     data = mg.tensor(x)
     for _ in range(steps):
         gan.discriminator_step(data)

@@ -15,10 +15,11 @@ from demos.common import datasets
 from demos.common.kept import Setting
 from demos.common.run import CommandError, Run, read_table
 from demos.common.training import Trainer
-from minigrad import Tensor, nn, optim
+from minigrad import Tensor, optim
 from minigrad.data import DataLoader
 from models.dcgan import DCGANDiscriminator, DCGANGenerator
 from models.gan import GAN, Shape
+from models.model import Losses
 
 SAMPLED_AT_ONCE = 500
 GENERATOR = "generator-{:0>3}.safetensors"  # of the epoch with that number
@@ -106,12 +107,12 @@ def trained(
     )
     start = time.process_time()
 
-    def step(x: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        return gan.train_step(2 * x - 1, *([labels] if conditional else []))._asdict()
+    def step(x: Tensor, labels: Tensor) -> Losses:
+        return gan.train_step(2 * x - 1, *([labels] if conditional else []))
 
     def end_of_epoch(number: int) -> dict[str, float]:
         nonlocal start
-        mg.save(sampler(gan).state_dict(), run.file(GENERATOR.format(number)))
+        mg.save(gan.sampler.state_dict(), run.file(GENERATOR.format(number)))
         if recipe.falling:
             share = min(1.0, 2 * (1 - number / recipe.epochs))
             for optimizer in (gan.g_optimizer, gan.d_optimizer):
@@ -144,16 +145,11 @@ def core_seconds(setting: Setting, dataset: str, **what: Any) -> list[float]:
     return [float(row["core_seconds"]) for row in table]
 
 
-def sampler(gan: GAN) -> nn.Module:
-    """The generator that `gan.sample` uses."""
-    return gan.generator if gan.average is None else gan.average.module
-
-
 def after_each_epoch(gan: GAN, folder: Path) -> Iterator[GAN]:
     """A trained GAN as it was after each epoch of the training in `folder`: for sampling only."""
     earlier = copy.deepcopy(gan)
     for file in sorted(folder.glob("generator-*.safetensors")):
-        sampler(earlier).load_state_dict(mg.load(file))
+        earlier.sampler.load_state_dict(mg.load(file))
         yield earlier
 
 
@@ -168,6 +164,6 @@ def decode(gan: GAN, z: NDArray[Any], labels: NDArray[Any] | None = None) -> NDA
     for i in range(0, len(z), SAMPLED_AT_ONCE):
         rows = slice(i, i + SAMPLED_AT_ONCE)
         given = [] if labels is None else [mg.from_numpy(labels[rows])]
-        parts.append(gan.sample(mg.from_numpy(z[rows]), *given).numpy())
+        parts.append(gan.generate(mg.from_numpy(z[rows]), *given).numpy())
     images: NDArray[Any] = (np.concatenate(parts) + 1) / 2
     return images

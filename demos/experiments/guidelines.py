@@ -100,7 +100,7 @@ def play(
     with random_numbers(seed):
         images = dcgans.samples(gan, n)
     found = judge.measure(images)
-    scores = {k: v.item() for k, v in losses._asdict().items()} if steps else {}
+    scores = {k: v.item() for k, v in losses.items()} if steps else {}
     return {**found, "last step": scores, "pictures": encoded(images[:SHOWN])}
 
 

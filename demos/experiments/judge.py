@@ -21,10 +21,11 @@ import minigrad as mg
 from demos.common.kept import Setting
 from demos.common.run import Run
 from demos.common.training import Trainer, random_numbers
-from minigrad import Tensor, optim
+from minigrad import optim
 from minigrad.data import DataLoader, ImageDataset
 from models.measures import classifier
 from models.measures.frechet import classifier_score, frechet_distance, kernel_distance
+from models.model import Learner
 
 Images = NDArray[Any]
 NOISE = 0.1  # the standard deviation of the control's noise
@@ -60,24 +61,21 @@ class Judge:
         self.reference = self._train_features(folder / "features.safetensors")
 
     def _fit(self, folder: Path, epochs: int) -> float:
-        optimizer = optim.Adam(self.model.parameters(), lr=LR)
+        learner = Learner(self.model, optim.Adam(self.model.parameters(), lr=LR))
         trainer = Trainer(
             Run(folder, resume=True),
             DataLoader(self.train, BATCH, shuffle=True, seed=self.seed, device="cpu"),
-            {"model": self.model, "optimizer": optimizer},
+            learner.parts(),
             {"dataset": self.train.name},
             epochs=epochs,
             seed=self.seed,
         )
 
-        def step(x: Tensor, labels: Tensor) -> dict[str, Tensor]:
-            return classifier.train_step(self.model, optimizer, x, labels)
-
         def end_of_epoch(number: int) -> dict[str, float]:
             images, labels = self.test[:]
             return {"test_accuracy": float((self.predictions(images) == labels).mean())}
 
-        trainer.fit(step, end_of_epoch)
+        trainer.fit(learner.train_step, end_of_epoch)
         return float(trainer.rows[-1]["test_accuracy"])
 
     def _train_features(self, path: Path) -> NDArray[Any]:

@@ -25,7 +25,8 @@ from minigrad import Tensor, nn, optim
 from minigrad.data import DataLoader, TensorDataset
 from minigrad.optim.lr_scheduler import CosineAnnealingLR
 from models.likelihoods import binarize
-from models.vae import VAE, mlp_vae, train_step
+from models.model import Learner, Losses
+from models.vae import VAE, mlp_vae
 
 CLAIM = "the ELBO bounds log p(x) from below; PyTorch in 60 epochs: -ELBO 97.4, -L_5000 92.6 nats"
 LATENT, HIDDEN = 50, (200, 200)
@@ -109,20 +110,20 @@ def play(
     mg.manual_seed(setting.seed)
     x_test = binarize(mg.tensor(test_set[:][0]))
     vae = network(train_set.images.mean(0) / 255, k)
-    optimizer = optim.Adam(vae.parameters(), LR)
-    schedule = CosineAnnealingLR(optimizer, epochs, LAST_LR)
+    learner = Learner(vae, optim.Adam(vae.parameters(), LR))
+    schedule = CosineAnnealingLR(learner.optimizer, epochs, LAST_LR)
     trainer = Trainer(
         Run(setting.folder / folder(dataset, k, epochs, batch, limit, setting.seed), resume=True),
         DataLoader(train_set, batch, shuffle=True, seed=setting.seed, device="cpu"),
-        {"model": vae, "optimizer": optimizer, "schedule": schedule},
+        {**learner.parts(), "schedule": schedule},
         {"dataset": dataset, "k": k, "epochs": epochs, "batch": batch},
         epochs=epochs,
         seed=setting.seed,
     )
 
-    def step(x: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        terms = train_step(vae, optimizer, binarize(x))
-        return {"objective": terms.loss, "rec": terms.rec, "kl": terms.kl}
+    def step(x: Tensor, labels: Tensor) -> Losses:
+        terms = learner.train_step(binarize(x))
+        return {"objective": terms["loss"], "rec": terms["rec"], "kl": terms["kl"]}
 
     def end_of_epoch(number: int) -> dict[str, float]:
         schedule.step()

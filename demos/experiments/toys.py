@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 import minigrad as mg
 from minigrad import optim
 from minigrad.optim.lr_scheduler import CosineAnnealingLR
+from models import objectives
 from models.gan import GAN, MLPDiscriminator, MLPGenerator
 from models.measures.modes import MIXTURES, SAMPLES, Coverage, Mixture, coverage
 
@@ -38,7 +39,7 @@ class Recipe:
     ema: float = 0.999
     last_lr: float = 0.01  # of the first; the rate falls along half a cosine
     reach: float = 1.0
-    rules: dict[str, Any] = field(default_factory=dict)  # those of GAN
+    rules: dict[str, Any] = field(default_factory=dict)  # k, and how the objective is named
 
 
 class Toy:
@@ -55,13 +56,16 @@ class Toy:
             optim.Adam(net.parameters(), recipe.lr, recipe.betas)
             for net in (generator, discriminator)
         ]
+        rules = dict(recipe.rules)
+        k = rules.pop("k", 1)
         self.gan = GAN(
             generator,
             discriminator,
             *optimizers,
+            objectives.named(**rules),
             noise=recipe.noise,
+            k=k,
             ema=recipe.ema,
-            **recipe.rules,
         )
         self.schedules = [
             CosineAnnealingLR(optimizer, max(1, recipe.steps), recipe.lr * recipe.last_lr)
@@ -82,7 +86,7 @@ class Toy:
 
     def samples(self, n: int = SAMPLES) -> NDArray[Any]:
         """Points (n, 2) from the averaged generator, in the mixture's coordinates."""
-        points: NDArray[Any] = self.gan.sample(self.gan.draw_noise(n)).numpy() / self.scale
+        points: NDArray[Any] = self.gan.sample(n).numpy() / self.scale
         return points
 
     def coverage(self) -> Coverage:

@@ -14,7 +14,8 @@ from demos.common.training import Trainer
 from minigrad import Tensor, nn, optim
 from minigrad.data import DataLoader
 from models.likelihoods import binarize
-from models.vae import VAE, conv_vae, mlp_vae, train_step
+from models.model import Learner, Losses
+from models.vae import VAE, conv_vae, mlp_vae
 
 BATCH, LR = 128, 1e-3
 SAMPLED_AT_ONCE = 500
@@ -83,19 +84,19 @@ def trained(
         vae = mlp_vae(shape, latent, activation=ACTIVATIONS[activation], **options)
     else:
         vae = conv_vae(shape, latent, **options)
-    optimizer = optim.Adam(vae.parameters(), LR)
+    learner = Learner(vae, optim.Adam(vae.parameters(), LR))
     trainer = Trainer(
         Run(setting.folder / recipe.name, resume=True),
         DataLoader(images, BATCH, shuffle=True, seed=setting.seed, device="cpu"),
-        {"model": vae, "optimizer": optimizer},
+        learner.parts(),
         asdict(recipe),
         epochs=epochs,
         seed=setting.seed,
     )
 
-    def step(x: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        terms = train_step(vae, optimizer, binarize(x) if dynamic else x)
-        return {"rec": terms.rec, "kl": terms.kl}
+    def step(x: Tensor, labels: Tensor) -> Losses:
+        terms = learner.train_step(binarize(x) if dynamic else x)
+        return {"rec": terms["rec"], "kl": terms["kl"]}
 
     trainer.fit(step, lambda number: {})
     return vae

@@ -86,7 +86,7 @@ class GANGenerator:
 
     def decode(self, z: Floats, label: int | None = None) -> Floats:
         labels = () if label is None else (mg.full((len(z),), label, dtype=mg.int64),)
-        images: mg.Tensor = (self.game.sample(mg.tensor(z), *labels) + 1) / 2
+        images: mg.Tensor = (self.game.generate(mg.tensor(z), *labels) + 1) / 2
         return images.numpy()
 
 

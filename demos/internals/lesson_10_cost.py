@@ -13,7 +13,8 @@ from pathlib import Path
 
 import minigrad as mg
 from minigrad import optim
-from models.vae import mlp_vae, train_step
+from models.model import Learner
+from models.vae import mlp_vae
 
 BATCH, PIXELS, HIDDEN, LATENT = 128, 784, 400, 20
 FLOAT = 4  # bytes of a float32
@@ -22,11 +23,11 @@ FLOAT = 4  # bytes of a float32
 def main(out: Path) -> None:
     mg.manual_seed(0)
     vae = mlp_vae()
-    optimizer = optim.Adam(vae.parameters())
+    learner = Learner(vae, optim.Adam(vae.parameters()))
     images = mg.rand(BATCH, 1, 28, 28)
-    train_step(vae, optimizer, images)  # the first step also makes the optimizer's memory
+    learner.train_step(images)  # the first step also makes the optimizer's memory
     with mg.profile(vae) as p:
-        train_step(vae, optimizer, images)
+        learner.train_step(images)
 
     # Five matrix products forward. Backward has two for each, the operand's gradient and the
     # weight's, but for the first, whose operand is data and needs none.

@@ -1,8 +1,9 @@
 """A small convolutional classifier of images: the eyes of the other measures of images.
 
     model = Classifier(images.shape[1:], classes)
+    learner = Learner(model, optimizer)
     for x, labels in batches:
-        train_step(model, optimizer, x, labels)     # after 3 epochs it reads 98.3 % of MNIST
+        learner.train_step(x, labels)               # after 3 epochs it reads 98.3 % of MNIST
     features(model, images)                         # what frechet_distance compares
     probabilities(model, images)                    # what classifier_score takes
 
@@ -20,7 +21,8 @@ from numpy.typing import NDArray
 
 import minigrad as mg
 import minigrad.nn.functional as F
-from minigrad import Tensor, nn, optim
+from minigrad import Tensor, nn
+from models.model import Losses
 
 Images = NDArray[Any]
 FEATURES = 64
@@ -51,18 +53,12 @@ class Classifier(nn.Module):
         logits: Tensor = self.head(self.body(x))
         return logits
 
-
-def train_step(
-    model: Classifier, optimizer: optim.Optimizer, x: Tensor, labels: Tensor
-) -> dict[str, Tensor]:
-    """One step on a batch: its cross entropy in nats per image, and the share that was right."""
-    logits = model(x)
-    loss: Tensor = F.cross_entropy(logits, labels)
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-    right = (logits.detach().argmax(1) == labels).to(loss.dtype)
-    return {"loss": loss, "accuracy": right.mean()}
+    def losses(self, x: Tensor, labels: Tensor) -> Losses:
+        """The cross entropy of a batch in nats per image, and the share that is right."""
+        logits = self(x)
+        loss: Tensor = F.cross_entropy(logits, labels)
+        right = (logits.detach().argmax(1) == labels).to(loss.dtype)
+        return {"loss": loss, "accuracy": right.mean()}
 
 
 def features(model: Classifier, images: Images) -> NDArray[Any]:

@@ -12,6 +12,7 @@ import minigrad as mg
 from minigrad import optim
 from minigrad.backend import Device, device
 from models import vae
+from models.model import Learner
 from tests.backend.test_cuda_steps import STEPS
 
 pytestmark = [pytest.mark.cuda, pytest.mark.slow]
@@ -75,8 +76,8 @@ def test_the_normal_numbers_reach_into_the_tails(chip: Device) -> None:
 def test_a_vae_learns(chip: Device) -> None:
     x = mg.tensor(np.random.default_rng(0).random((64, 1, 8, 8)).round(), device=chip).float()
     model: Any = vae.mlp_vae((1, 8, 8), latent=8, hidden=(64,)).to(chip)
-    optimizer = optim.Adam(model.parameters(), 3e-3)
-    first = vae.train_step(model, optimizer, x).loss.item()
+    learner = Learner(model, optim.Adam(model.parameters(), 3e-3))
+    first = learner.train_step(x)["loss"].item()
     for _ in range(300):
-        last = vae.train_step(model, optimizer, x).loss
+        last = learner.train_step(x)["loss"]
     assert last.item() < 0.8 * first

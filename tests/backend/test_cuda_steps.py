@@ -17,6 +17,8 @@ from minigrad.backend import Device, cpu
 from minigrad.data import DataLoader, TensorDataset
 from models import vae
 from models.gan import GAN, MLPDiscriminator, MLPGenerator
+from models.model import Learner
+from models.objectives import OBJECTIVES, Objective, named
 from tests import standin
 
 pytestmark = pytest.mark.slow
@@ -137,22 +139,23 @@ def test_an_optimizer_does_on_a_gpu_what_it_does_on_the_cpu(name: str, gpu: Devi
 
 def vae_step(model: Any, place: Device, shape: tuple[int, ...]) -> tuple[Step, list[nn.Module]]:
     model.to(place, np.float64)
-    optimizer = optim.Adam(model.parameters())
+    learner = Learner(model, optim.Adam(model.parameters()))
     x = mg.tensor(np.random.default_rng(0).random(shape), device=place)
-    return lambda: vae.train_step(model, optimizer, x).loss, [model]
+    return lambda: learner.train_step(x)["loss"], [model]
 
 
 def gan_step(
-    g: nn.Module, d: nn.Module, place: Device, shape: tuple[int, ...], labels: int = 0, **how: Any
-) -> tuple[Step, list[nn.Module]]:
+    g: nn.Module, d: nn.Module, place: Device, shape: tuple[int, ...],
+    objective: Objective = OBJECTIVES["non-saturating"], labels: int = 0, **how: Any,
+) -> tuple[Step, list[nn.Module]]:  # fmt: skip
     for network in (g, d):
         network.to(place, np.float64)
     adam_g, adam_d = (optim.Adam(n.parameters(), 1e-3, (0.5, 0.9)) for n in (g, d))
-    gan = GAN(g, d, adam_g, adam_d, noise=4, **how)
+    gan = GAN(g, d, adam_g, adam_d, objective, noise=4, **how)
     batch = [mg.tensor(numbers(*shape), device=place)]
     if labels:
         batch.append(mg.tensor(np.arange(shape[0]) % labels, device=place))
-    return lambda: gan.train_step(*batch).g, [g, d]
+    return lambda: gan.train_step(*batch)["g"], [g, d]
 
 
 def dcgan() -> tuple[nn.Module, nn.Module]:
@@ -185,9 +188,9 @@ STEPS: dict[str, Callable[[Device], tuple[Step, list[nn.Module]]]] = {
     ),
     "GAN": lambda place: gan_step(*mlps(), place, (6, 2), k=2, ema=0.9),
     "conditional GAN": lambda place: gan_step(*mlps(3), place, (6, 2), labels=3),
-    "WGAN": lambda place: gan_step(*mlps(), place, (6, 2), objective="wgan", clip=0.1),
-    "WGAN-GP": lambda place: gan_step(*mlps(), place, (6, 2), objective="wgan", gp=10.0),
-    "R1": lambda place: gan_step(*mlps(), place, (6, 2), r1=1.0),
+    "WGAN": lambda place: gan_step(*mlps(), place, (6, 2), named("wgan", clip=0.1)),
+    "WGAN-GP": lambda place: gan_step(*mlps(), place, (6, 2), named("wgan", gp=10.0)),
+    "R1": lambda place: gan_step(*mlps(), place, (6, 2), named(r1=1.0)),
     "DCGAN": lambda place: gan_step(*dcgan(), place, (4, 3, 8, 8)),
 }
 
@@ -230,11 +233,11 @@ def test_training_on_a_loader_uploads_each_batch_once() -> None:
     place = stand_in()
     data = TensorDataset(np.random.default_rng(0).random((20, 1, 4, 4), np.float32))
     model = vae.mlp_vae((1, 4, 4), latent=3, hidden=(16,)).to(place)
-    optimizer = optim.Adam(model.parameters())
+    learner = Learner(model, optim.Adam(model.parameters()))
     losses = []
     standin.counts.reset()
     for (x,) in DataLoader(data, 5, shuffle=True, device=place):
-        losses.append(vae.train_step(model, optimizer, x).loss.detach())
+        losses.append(learner.train_step(x)["loss"])
     assert standin.counts.uploads == 4
     assert standin.counts.synchronisations == 0
     assert np.isfinite([loss.item() for loss in losses]).all()

@@ -20,6 +20,7 @@ from demos.experiments.finding import Finding
 from minigrad import data
 from models.autoencoder import ARCHITECTURES, linear_autoencoder
 from models.measures import linear
+from models.model import Learner
 from tests.demo_runs import contents, run_and_kill, summary
 
 pytestmark = pytest.mark.slow
@@ -111,21 +112,21 @@ def test_signed_numbers_are_colours():
 def test_a_killed_run_ends_with_the_same_bytes(straight, tmp_path):
     """Killed before the tenth batch, of which nine are saved up to the eighth."""
     argv = [*TINY, "--noise", "0.3", "--out", str(tmp_path)]
-    run_and_kill("demos.autoencoder", "demos.autoencoder.train_step", 10, *argv)
+    run_and_kill("demos.autoencoder", "models.model.Learner.train_step", 10, *argv)
     assert autoencoder.main(["--resume", "--out", str(tmp_path)]) == 0
     assert contents(tmp_path) == contents(straight)
     assert summary(tmp_path)["test_mse"] == summary(straight)["test_mse"]
 
 
 def test_ctrl_c_saves_and_says_how_to_go_on(straight, tmp_path, monkeypatch, capsys):
-    train_step = autoencoder.train_step
+    train_step = Learner.train_step
 
     def interrupted(*args):
         os.kill(os.getpid(), signal.SIGINT)
         return train_step(*args)
 
     with monkeypatch.context() as patched:
-        patched.setattr(autoencoder, "train_step", interrupted)
+        patched.setattr(Learner, "train_step", interrupted)
         assert run(tmp_path, "--noise", "0.3") == 130
     assert f"python -m demos.autoencoder --resume --out {tmp_path}" in capsys.readouterr().err
     assert autoencoder.main(["--resume", "--out", str(tmp_path)]) == 0
@@ -169,7 +170,7 @@ def test_resuming_with_another_model_is_an_error(straight, capsys):
 def test_a_trained_one_is_not_trained_again(tmp_path, monkeypatch):
     setting, recipe = Setting(0, tmp_path), Recipe("linear", 3, 2, 16, falling=True)
     first = trained(setting, recipe, 40)
-    monkeypatch.setattr("demos.experiments.autoencoders.train_step", None)
+    monkeypatch.setattr(Learner, "train_step", None)
     again = trained(setting, recipe, 40)
     assert again.rows == first.rows
     assert again.test_mse == pytest.approx(again.rows[-1]["test_loss"] / 784)

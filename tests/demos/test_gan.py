@@ -86,9 +86,9 @@ def test_samples_and_evaluation_leave_training_as_it_was(straight, tmp_path, mon
 
 def test_every_frame_is_of_the_same_noise(tmp_path, monkeypatch):
     drawn = []
-    sample = gan.GAN.sample
+    generate = gan.GAN.generate
     monkeypatch.setattr(
-        gan.GAN, "sample", lambda self, z, *y: drawn.append(z.numpy()) or sample(self, z, *y)
+        gan.GAN, "generate", lambda self, z, *y: drawn.append(z.numpy()) or generate(self, z, *y)
     )
     assert train(tmp_path, "--epochs", "2") == 0
     assert len(drawn) == 3
@@ -104,8 +104,10 @@ def test_a_toy_has_its_modes_measured(tmp_path):
 
 def test_labels_have_a_row_each(tmp_path, monkeypatch):
     seen = []
-    sample = gan.GAN.sample
-    monkeypatch.setattr(gan.GAN, "sample", lambda s, z, *y: seen.append((z, y)) or sample(s, z, *y))
+    generate = gan.GAN.generate
+    monkeypatch.setattr(
+        gan.GAN, "generate", lambda s, z, *y: seen.append((z, y)) or generate(s, z, *y)
+    )
     assert train(tmp_path, "--conditional", "--epochs", "1") == 0
     z, (labels,) = seen[-1]
     assert labels.numpy().reshape(10, 8).tolist() == [[i] * 8 for i in range(10)]

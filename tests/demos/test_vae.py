@@ -16,6 +16,7 @@ from demos import vae
 from demos.common import pictures
 from minigrad import data
 from minigrad.serialization import load
+from models.model import Learner
 from models.vae import conv_vae
 from tests.demo_runs import ROOT, WRITING, contents, run_and_kill, summary
 
@@ -156,12 +157,12 @@ def test_burdas_network_and_objective(tmp_path):
 def test_pixels_are_drawn_anew_at_every_use(tmp_path, monkeypatch):
     seen = []
 
-    def spy(model, optimizer, x):
+    def spy(learner, x):
         seen.append(x.numpy())
-        return train_step(model, optimizer, x)
+        return train_step(learner, x)
 
-    train_step = vae.train_step
-    monkeypatch.setattr(vae, "train_step", spy)
+    train_step = Learner.train_step
+    monkeypatch.setattr(Learner, "train_step", spy)
     argv = ("--binarize", "--limit", "1", "--epochs", "3", "--hidden", "4")
     assert run(tmp_path, *argv) == 0
     assert all(set(np.unique(x)) == {0.0, 1.0} for x in seen)
@@ -208,9 +209,9 @@ def test_a_killed_run_ends_with_the_same_bytes(straight, tmp_path):
     def kill(function: str, n: int, *argv: str) -> None:
         run_and_kill("demos.vae", function, n, *argv, "--out", str(tmp_path))
 
-    kill("demos.vae.train_step", 3, *TINY)
+    kill("models.model.Learner.train_step", 3, *TINY)
     assert not (tmp_path / "metrics.csv").exists()
-    kill("demos.vae.train_step", 7, "--resume")
+    kill("models.model.Learner.train_step", 7, "--resume")
     kill(WRITING, 3, "--resume")
     # The checkpoint is written, the table not.
     kill("demos.common.run.Run.write_table", 6, "--resume")
@@ -233,9 +234,9 @@ def test_ctrl_c_saves_and_says_how_to_go_on(straight, tmp_path, monkeypatch, cap
             os.kill(os.getpid(), signal.SIGINT)
         return train_step(*args)
 
-    train_step = vae.train_step
+    train_step = Learner.train_step
     with monkeypatch.context() as patched:
-        patched.setattr(vae, "train_step", interrupted)
+        patched.setattr(Learner, "train_step", interrupted)
         assert run(tmp_path) == 130
     said = capsys.readouterr().err
     assert "stopped in epoch 2, after batch 2 of 4; everything is saved" in said

@@ -286,7 +286,7 @@ def test_a_gan_with_labels(tmp_path, program):
     z = mg.tensor([[0.5, -1.0, 2.0]])
     with serving(api) as served:
         for label in (2, 7):
-            image = api.generator.game.sample(z, mg.tensor([label])).numpy()
+            image = api.generator.game.generate(z, mg.tensor([label])).numpy()
             expected = np.rint(np.clip((image + 1) / 2, 0, 1) * 255).astype(np.uint8)
             body = {"z": z.numpy().tolist(), "label": label}
             assert ask(served, "/api/decode", body).content == expected.tobytes()

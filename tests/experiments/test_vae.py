@@ -22,7 +22,8 @@ from demos.experiments.factors import Case
 from demos.experiments.reparameterization import Quadratic
 from minigrad import nn
 from models.likelihoods import Gaussian, binarize
-from models.vae import VAE, Encoder, mlp_vae, train_step
+from models.model import Learner
+from models.vae import VAE, Encoder, mlp_vae
 
 pytestmark = pytest.mark.slow
 
@@ -342,7 +343,7 @@ SMALL = {"latent": 2, "epochs": 2, "limit": 256}
 
 def test_a_trained_vae_is_only_read(tmp_path, monkeypatch):
     first = vaes.trained(Setting(0, tmp_path), "glyphs", **SMALL)
-    monkeypatch.setattr(vaes, "train_step", None)
+    monkeypatch.setattr(Learner, "train_step", None)
     second = vaes.trained(Setting(0, tmp_path), "glyphs", **SMALL)
     for a, b in zip(first.parameters(), second.parameters(), strict=True):
         assert np.array_equal(a.numpy(force=True), b.numpy(force=True))
@@ -358,8 +359,9 @@ def test_a_stopped_training_goes_on(tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return train_step(*args)
 
+    train_step = Learner.train_step
     with monkeypatch.context() as patch:
-        patch.setattr(vaes, "train_step", until_the_third)
+        patch.setattr(Learner, "train_step", until_the_third)
         with pytest.raises(KeyboardInterrupt):
             vaes.trained(Setting(0, tmp_path), "glyphs", **SMALL, dynamic=True)
     rest = vaes.trained(Setting(0, tmp_path), "glyphs", **SMALL, dynamic=True)

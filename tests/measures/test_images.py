@@ -16,6 +16,7 @@ from models.measures.frechet import (
     gaussian_distance,
     kernel_distance,
 )
+from models.model import Learner
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -195,12 +196,12 @@ def bars(n, shape, seed=0):
 def test_classifier_learns(shape):
     mg.manual_seed(0)
     model = classifier.Classifier(shape, 4)
-    optimizer = optim.Adam(model.parameters(), lr=2e-3)
+    learner = Learner(model, optim.Adam(model.parameters(), lr=2e-3))
     images, labels = bars(200, shape)
     for _ in range(4):
         for i in range(0, 200, 40):
             batch = mg.tensor(images[i : i + 40]), mg.tensor(labels[i : i + 40])
-            last = classifier.train_step(model, optimizer, *batch)
+            last = learner.train_step(*batch)
     assert last["accuracy"].item() > 0.95
     images, labels = bars(50, shape, seed=1)
     assert (classifier.predictions(model, images) == labels).mean() > 0.95

@@ -15,9 +15,9 @@ from models.autoencoder import (
     conv_autoencoder,
     deep_autoencoder,
     linear_autoencoder,
-    train_step,
 )
 from models.measures.linear import pca, principal_angles
+from models.model import Learner
 
 SHAPE = (2, 4, 8)
 
@@ -115,13 +115,13 @@ def test_gradients_are_those_of_differences(kind):
 
 def test_a_step_goes_down_the_gradient_of_this_batch():
     model = small("deep")
-    optimizer = optim.SGD(model.parameters(), lr=1e-3)
-    train_step(model, optimizer, images())  # whose gradients must not be left over
+    learner = Learner(model, optim.SGD(model.parameters(), lr=1e-3))
+    learner.train_step(images())  # whose gradients must not be left over
     before = [p.numpy(force=True).copy() for p in model.parameters()]
     x = images()
     expected = model.loss(x)
     gradients = mg.grad(expected, list(model.parameters()))
-    loss = train_step(model, optimizer, x)
+    loss = learner.train_step(x)["loss"]
     assert loss.item() == expected.item() and not loss.requires_grad
     for p, old, g in zip(model.parameters(), before, gradients, strict=True):
         assert np.allclose(p.numpy(force=True), old - 1e-3 * g.numpy(), atol=1e-15)
@@ -143,9 +143,9 @@ def test_the_linear_one_finds_the_plane_of_pca():
     exact = pca(points, 2)
     x = mg.tensor(points.reshape(-1, 1, 2, 4))
     model = linear_autoencoder((1, 2, 4), 2).double()
-    optimizer = optim.Adam(model.parameters(), lr=0.1)
+    learner = Learner(model, optim.Adam(model.parameters(), lr=0.1))
     for _ in range(300):
-        loss = train_step(model, optimizer, x).item()
+        loss = learner.train_step(x)["loss"].item()
     best = exact.variances[2:].sum()
     assert best <= loss <= 1.0001 * best
     drawn = next(model.decoder.parameters()).numpy(force=True)

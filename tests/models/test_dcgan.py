@@ -7,6 +7,7 @@ import minigrad as mg
 from minigrad import nn, optim
 from models.dcgan import SIZES, DCGANDiscriminator, DCGANGenerator, MaxPool, Upsample
 from models.gan import GAN
+from models.objectives import named
 
 NOISE, WIDTH = 5, 4
 
@@ -21,7 +22,7 @@ def networks(size=28, colours=1, classes=0, width=WIDTH, leak=0.2, **options):
 
 def game(*modules, **rules) -> GAN:
     optimizers = [optim.Adam(m.parameters(), 2e-4, (0.5, 0.999)) for m in modules]
-    return GAN(*modules, *optimizers, noise=NOISE, **rules)
+    return GAN(*modules, *optimizers, named(**rules), noise=NOISE)
 
 
 def kinds(network) -> list[str]:
@@ -184,7 +185,7 @@ def test_both_networks_read_the_labels():
     for network in (generator, discriminator):
         assert np.abs(network.embedding.weight.grad.numpy()).sum(1).min() > 0
     z = gan.draw_noise(1).expand(3, NOISE)
-    images = gan.sample(z, mg.tensor([0, 1, 2])).numpy()
+    images = gan.generate(z, mg.tensor([0, 1, 2])).numpy()
     assert len(np.unique(images.reshape(3, -1), axis=0)) == 3
     one = discriminator.eval()(x[:1].expand(3, 1, 28, 28), mg.tensor([0, 1, 2]))
     assert len(set(one.tolist())) == 3

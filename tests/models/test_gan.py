@@ -11,8 +11,9 @@ import minigrad as mg
 from minigrad import nn, optim
 from minigrad.backend.cpu import CPU
 from minigrad.tools.gradcheck import gradcheck, gradgradcheck
-from models.gan import GAN, MLP, Average, MLPDiscriminator, MLPGenerator, frozen, untouched_buffers
-from models.objectives import OBJECTIVES
+from models.adversarial import Average, frozen, untouched_buffers
+from models.gan import GAN, MLP, MLPDiscriminator, MLPGenerator
+from models.objectives import OBJECTIVES, named
 from models.penalties import gradient_penalty, squared_slope
 
 # Every objective as it is used, with its penalty.
@@ -55,15 +56,17 @@ def mlps(hidden=(8, 8), classes=0):
     return MLPGenerator(NOISE, hidden, (2,), classes), MLPDiscriminator((2,), hidden, classes)
 
 
-def game(networks=None, lr=1e-2, **rules) -> GAN:
+def game(networks=None, lr=1e-2, k=1, ema=0.0, **rules) -> GAN:
     generator, discriminator = networks or mlps()
     return GAN(
         generator,
         discriminator,
         optim.Adam(generator.parameters(), lr, betas=(0.5, 0.999)),
         optim.Adam(discriminator.parameters(), lr, betas=(0.5, 0.999)),
+        named(**rules),
         noise=NOISE,
-        **rules,
+        k=k,
+        ema=ema,
     )
 
 
@@ -147,7 +150,7 @@ def test_both_players_move_in_every_parameter(networks, data, rules):
         part, _, rest = name.partition(".")
         after = dict(parts[part].named_parameters())[rest].numpy(force=True)
         assert not np.array_equal(bits, after), name
-    assert all(np.isfinite(value.item()) and not value.requires_grad for value in losses)
+    assert all(np.isfinite(value.item()) and not value.requires_grad for value in losses.values())
 
 
 def test_a_step_is_k_discriminator_steps_and_one_of_the_generator():
@@ -186,7 +189,7 @@ def test_the_mode_of_the_networks_is_not_changed():
     gan.train_step(images())
     assert seen == [True, True, True]  # batch statistics in the generator's step too
     gan.generator.eval()
-    gan.sample(gan.draw_noise(2))
+    gan.sample(2)
     assert not gan.generator.training
 
 
@@ -220,7 +223,7 @@ def test_no_step_waits_for_the_device(monkeypatch):
         with monkeypatch.context() as patch:
             patch.setattr(CPU, "to_numpy", fetch)
             losses = gan.train_step(x)
-        assert np.isfinite(losses.d.item())
+        assert np.isfinite(losses["d"].item())
 
 
 # ---- gradients -----------------------------------------------------------------------------------
@@ -415,12 +418,12 @@ def test_sampling_leaves_every_bit_as_it_is():
     modules = gan.generator, gan.discriminator, gan.average.module
     z = gan.draw_noise(5)
     before, random = [trace(m) for m in modules], mg.get_rng_state().copy()
-    samples = gan.sample(z)
+    samples = gan.generate(z)
     assert [trace(m) for m in modules] == before
     assert np.array_equal(random, mg.get_rng_state())
     assert samples.node is None
     # Each sample on its own, not a function of its batch.
-    assert np.allclose(gan.sample(z[:2]).numpy(), samples.numpy()[:2], atol=1e-6)
+    assert np.allclose(gan.generate(z[:2]).numpy(), samples.numpy()[:2], atol=1e-6)
 
 
 def test_the_average_is_the_one_that_its_definition_gives():
@@ -438,7 +441,7 @@ def test_the_average_is_the_one_that_its_definition_gives():
         assert np.allclose(value.numpy(), expected[name], rtol=1e-4, atol=1e-6), name
     z = gan.draw_noise(3)
     mine = gan.average.module.eval()(z).numpy(force=True)
-    assert np.array_equal(gan.sample(z).numpy(), mine)
+    assert np.array_equal(gan.generate(z).numpy(), mine)
     assert not np.allclose(gan.generator.eval()(z).numpy(force=True), mine)
 
 
@@ -466,7 +469,7 @@ def test_conditional_networks_read_their_labels():
     for part in (gan.generator, gan.discriminator):
         assert part.embedding.weight.grad is not None
     z = gan.draw_noise(1).expand(3, NOISE)
-    samples = gan.sample(z, mg.tensor([0, 1, 2])).numpy()
+    samples = gan.generate(z, mg.tensor([0, 1, 2])).numpy()
     assert len(np.unique(samples.round(6), axis=0)) == 3
 
 

@@ -13,6 +13,7 @@ from minigrad import nn, optim
 from minigrad.backend.cpu import CPU
 from minigrad.tools.gradcheck import gradcheck
 from models.likelihoods import LIKELIHOODS, Gaussian
+from models.model import Learner
 from models.vae import (
     VAE,
     Encoder,
@@ -21,7 +22,6 @@ from models.vae import (
     kl_per_latent,
     mlp_vae,
     reparameterize,
-    train_step,
 )
 
 LOGVARS = (-2.0, 0.0, 1.0)
@@ -377,23 +377,23 @@ def test_evaluation_leaves_the_model_as_it_is():
 
 def test_a_training_step_never_waits_for_the_device(monkeypatch):
     model = mlp_vae((1, 4, 4), 2, (8,), likelihood="gaussian")
-    optimizer = optim.Adam(model.parameters(), lr=1e-3)
+    learner = Learner(model, optim.Adam(model.parameters(), lr=1e-3))
     x = mg.rand(3, 1, 4, 4)
 
     def refuse(*_):
         raise AssertionError("a training step fetched a value")
 
     monkeypatch.setattr(CPU, "to_numpy", refuse)
-    train_step(model, optimizer, x)
+    learner.train_step(x)
 
 
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
 def test_training_lowers_the_loss_and_moves_every_parameter(likelihood):
     model = mlp_vae((1, 4, 4), 2, (16,), likelihood=likelihood)
-    optimizer = optim.Adam(model.parameters(), lr=1e-2)
+    learner = Learner(model, optim.Adam(model.parameters(), lr=1e-2))
     before = [p.numpy(force=True).copy() for p in model.parameters()]
     x = mg.rand(1, 1, 4, 4).expand(16, 1, 4, 4)
-    losses = [train_step(model, optimizer, x).loss.item() for _ in range(60)]
+    losses = [learner.train_step(x)["loss"].item() for _ in range(60)]
     assert losses[-1] < losses[0] - 1
     assert all(
         not np.array_equal(p.numpy(force=True), old)

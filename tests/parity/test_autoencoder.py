@@ -5,7 +5,8 @@ import pytest
 
 import minigrad as mg
 from minigrad import optim
-from models.autoencoder import ARCHITECTURES, train_step
+from models.autoencoder import ARCHITECTURES
+from models.model import Learner
 from tests.parity.parameters import assert_same_parameters
 
 pytestmark = pytest.mark.slow
@@ -73,13 +74,13 @@ def test_training_steps_are_pytorchs(kind, monkeypatch):
     model, other = ARCHITECTURES[kind](noise=0.2).double(), THEIRS[kind]().double()
     weights = {name: torch.tensor(t.numpy()) for name, t in model.state_dict().items()}
     other.load_state_dict(weights)  # strict: the same names
-    optimizer = optim.Adam(model.parameters(), lr=1e-3)
+    learner = Learner(model, optim.Adam(model.parameters(), lr=1e-3))
     other_optimizer = torch.optim.Adam(other.parameters(), lr=1e-3)
     rng = np.random.default_rng(0)
     for step in range(STEPS):
         x, eps = rng.random((3, 1, 28, 28)), rng.standard_normal((3, 1, 28, 28))
         monkeypatch.setattr(mg, "randn_like", lambda _, eps=eps: mg.tensor(eps))
-        loss = train_step(model, optimizer, mg.tensor(x))
+        loss = learner.train_step(mg.tensor(x))["loss"]
 
         recon = other(torch.tensor(x + 0.2 * eps))
         expected = tnn.functional.mse_loss(recon, torch.tensor(x), reduction="sum") / 3

@@ -80,8 +80,8 @@ def test_whole_steps_are_pytorchs(dtype, rtol, monkeypatch):
         d_loss, g_loss, d_gradients = torch_step(
             theirs, optimizers, torch.tensor(x), torch.tensor(noise)
         )
-        assert losses.d.item() == pytest.approx(d_loss, rel=rtol)
-        assert losses.g.item() == pytest.approx(g_loss, rel=rtol)
+        assert losses["d"].item() == pytest.approx(d_loss, rel=rtol)
+        assert losses["g"].item() == pytest.approx(g_loss, rel=rtol)
         g_gradients = [p.grad for p in theirs[0].parameters()]
         for mine, gradients in zip(ours, (g_gradients, d_gradients), strict=True):
             for p, gradient in zip(mine.parameters(), gradients, strict=True):

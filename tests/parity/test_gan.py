@@ -9,6 +9,7 @@ import minigrad as mg
 from minigrad import nn, optim
 from models import penalties
 from models.gan import GAN, MLPDiscriminator, MLPGenerator
+from models.objectives import named
 
 pytestmark = pytest.mark.slow
 torch = pytest.importorskip("torch", reason="the comparison with PyTorch needs PyTorch")
@@ -120,7 +121,8 @@ def test_whole_steps_are_pytorchs(networks, rules, monkeypatch):
     for mine, other in zip(ours, theirs, strict=True):
         other.load_state_dict({n: torch.tensor(t.numpy()) for n, t in mine.state_dict().items()})
     how = {"lr": 1e-2, "betas": (0.5, 0.999)}
-    gan = GAN(*ours, *(optim.Adam(m.parameters(), **how) for m in ours), noise=NOISE, k=K, **rules)
+    adams = [optim.Adam(m.parameters(), **how) for m in ours]
+    gan = GAN(*ours, *adams, named(**rules), noise=NOISE, k=K)
     optimizers = [torch.optim.Adam(m.parameters(), **how) for m in theirs]
     rng = np.random.default_rng(0)
     for _ in range(STEPS):
@@ -135,8 +137,8 @@ def test_whole_steps_are_pytorchs(networks, rules, monkeypatch):
         losses = gan.train_step(mg.tensor(x))
         arrays = [torch.tensor(array) for array in (x, noise, shares)]
         d_loss, g_loss = torch_step(theirs, optimizers, *arrays, rules)
-        assert losses.d.item() == pytest.approx(d_loss, rel=1e-8)
-        assert losses.g.item() == pytest.approx(g_loss, rel=1e-8)
+        assert losses["d"].item() == pytest.approx(d_loss, rel=1e-8)
+        assert losses["g"].item() == pytest.approx(g_loss, rel=1e-8)
         for p, q in zip(generator.parameters(), theirs[0].parameters(), strict=True):
             assert np.allclose(p.grad.numpy(), q.grad.numpy(), rtol=1e-7, atol=1e-12)
         for mine, other in zip(ours, theirs, strict=True):

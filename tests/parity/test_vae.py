@@ -6,7 +6,8 @@ import pytest
 import minigrad as mg
 from minigrad import optim
 from models.likelihoods import discretized_logistic_log_prob
-from models.vae import conv_vae, mlp_vae, train_step
+from models.model import Learner
+from models.vae import conv_vae, mlp_vae
 from tests.parity.parameters import assert_same_parameters
 
 pytestmark = pytest.mark.slow
@@ -96,21 +97,21 @@ def compare(model, other, noise, monkeypatch):
     model, other = model.double(), other.double()
     weights = {name: torch.tensor(t.numpy()) for name, t in model.state_dict().items()}
     other.load_state_dict(weights)  # strict: the same names
-    optimizer = optim.Adam(model.parameters(), lr=1e-3)
+    learner = Learner(model, optim.Adam(model.parameters(), lr=1e-3))
     other_optimizer = torch.optim.Adam(other.parameters(), lr=1e-3)
     rng = np.random.default_rng(0)
     for step in range(STEPS):
         x, eps = rng.random((3, 1, 28, 28)), rng.standard_normal(noise)
         monkeypatch.setattr(mg, "randn_like", lambda _, eps=eps: mg.tensor(eps))
         monkeypatch.setattr(mg, "randn", lambda *_, eps=eps, **__: mg.tensor(eps))
-        terms = train_step(model, optimizer, mg.tensor(x))
+        terms = learner.train_step(mg.tensor(x))
 
         loss = other.loss(torch.tensor(x), torch.tensor(eps))
         other_optimizer.zero_grad()
         loss.backward()
         other_optimizer.step()
 
-        assert terms.loss.item() == pytest.approx(loss.item(), rel=1e-9)
+        assert terms["loss"].item() == pytest.approx(loss.item(), rel=1e-9)
         assert_same_parameters(model, other, gradients=step == 0)
 
 
