@@ -2,8 +2,9 @@
 
 `with mg.profile(model) as p:` measures every operation that runs inside, forward and backward
 apart: time, the memory of what was made, and what the tape keeps until backward. `print(p)` is a
-table, `p.draw(path)` a picture. It replaces methods of the engine while it is on, and is therefore
-free when it is off.
+table, `p.draw(path)` a picture. It is an observer, which the engine calls around each operation,
+each node's rules and each module of its thread while it is on; off, it costs a look at whether there
+is one.
 
 Times differ from machine to machine, so what is printed here are counts: of calls, bytes, and
 multiplications. They say why the times are as they are: open the picture beside them.

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ..backend import Array
 from ..tensor import Tensor
 
 
@@ -13,7 +14,7 @@ class Parameter(Tensor):
 
     __slots__ = ()
 
-    def __init__(self, data: Any, requires_grad: bool = True) -> None:
+    def __init__(self, data: Tensor | Array, requires_grad: bool = True) -> None:
         super().__init__(data.data if isinstance(data, Tensor) else data)
         if requires_grad:
             self.requires_grad_()
