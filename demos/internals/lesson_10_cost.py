@@ -3,7 +3,7 @@
 `with mg.profile(model) as p:` measures every operation that runs inside, forward and backward
 apart: time, the memory of what was made, and what the tape keeps until backward. `print(p)` is a
 table, `p.draw(path)` a picture. It is an observer, which the engine calls around each operation,
-each node's rules and each module of its thread while it is on; off, it costs a look at whether there
+each node's rules and each module of its thread; while it is off, that costs a look at whether there
 is one.
 
 Times differ from machine to machine, so what is printed here are counts: of calls, bytes, and
