@@ -115,7 +115,7 @@ FAULTS = [
         "False",
         (
             "engine/changes::what_was_saved_and_then_changed_is_an_error_that_names_the_op",
-            "optim/optim::a_step_between_forward_and_backward_is_an_error",
+            "optim/optimizers::a_step_between_forward_and_backward_is_an_error",
         ),
     ),
     # ---- sums and shapes ----
@@ -262,28 +262,28 @@ FAULTS = [
         ADAM,
         "rate, floor = lr * root / (1 - b1**step), eps * root",
         "rate, floor = lr * root / (1 - b1), eps * root",
-        ("optim/optim::the_formula", "optim/optim::a_constant_gradient_moves_lr_per_step"),
+        ("optim/updates::the_formula", "optim/updates::a_constant_gradient_moves_lr_per_step"),
     ),
     Fault(
         "Adam's eps within the root",
         ADAM,
         "        t += floor\n",
         "        t += floor**0.5\n",
-        ("optim/optim::the_formula",),
+        ("optim/updates::the_formula",),
     ),
     Fault(
         "momentum that damps the gradient, as of a running mean",
         SGD,
         "b += g * (1 - dampening) if dampening else g",
         "b += g * (1 - momentum)",
-        ("optim/optim::the_formula",),
+        ("optim/updates::the_formula",),
     ),
     Fault(
         "AdamW's decay in the gradient",
         ADAM,
         "if weight_decay and decoupled:",
         "if False:",
-        ("optim/optim::the_formula",),
+        ("optim/updates::the_formula",),
     ),
     # ---- models ----
     Fault(

@@ -1,6 +1,5 @@
-"""The training harness: metrics, checkpoints, exact continuation, signals, the run's folder."""
+"""The training harness: metrics, checkpoints, exact continuation, signals."""
 
-import argparse
 import json
 import os
 import signal
@@ -11,12 +10,10 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from demos.common import cli
 from demos.common.run import CommandError, Run
 from demos.common.training import Means, Stopped, Trainer, random_numbers
 from minigrad import nn, optim
 from minigrad.data import DataLoader, TensorDataset
-from tests.data.test_real import write_mnist
 
 
 class Killed(BaseException):
@@ -368,79 +365,3 @@ def test_a_file_where_the_folder_should_be_is_an_error(tmp_path):
     (tmp_path / "taken").write_text("")
     with pytest.raises(CommandError, match=r"cannot write to .*taken"):
         Run(tmp_path / "taken")
-
-
-# ---- arguments -----------------------------------------------------------------------------------
-
-
-def demo_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m demos.game")
-    cli.common_arguments(parser, epochs=3, batch_size=4, lr=0.01)
-    return parser
-
-
-def begin(tmp_path, *argv: str) -> argparse.Namespace:
-    args, run = cli.arguments(demo_parser(), ["--out", str(tmp_path), *argv], cli.FREE)
-    if run.checkpoint is None:
-        run.save({"args": cli.saved_arguments(args)})
-    return args
-
-
-def test_a_continued_run_keeps_its_arguments(tmp_path):
-    begin(tmp_path, "--lr", "0.5", "--epochs", "7", "--limit", "9", "--data-dir", "there")
-    args = begin(tmp_path, "--resume", "--epochs", "8", "--lr", "0.5")
-    assert (args.lr, args.epochs, args.limit, args.data_dir) == (0.5, 8, 9, "there")
-    assert (args.batch_size, args.resume, args.out) == (4, True, str(tmp_path))
-
-
-def test_resuming_with_other_arguments_is_an_error_that_names_them(tmp_path):
-    begin(tmp_path, "--lr", "0.5")
-    with pytest.raises(CommandError) as error:
-        begin(tmp_path, "--resume", "--lr", "0.25", "--batch-size", "4", "--seed", "3")
-    assert "--lr is 0.25, was 0.5; --seed is 3, was 0. Leave them out" in str(error.value)
-    assert "batch" not in str(error.value)
-
-
-def test_resume_where_there_is_nothing_begins(tmp_path):
-    assert begin(tmp_path / "new", "--resume").epochs == 3
-
-
-def test_the_default_folder_is_the_next_free_one(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for expected in ("runs/game", "runs/game-2", "runs/game-3"):
-        args, run = cli.arguments(demo_parser(), [], cli.FREE)
-        assert args.out == expected
-        run.save({"args": {}})
-    args, run = cli.arguments(demo_parser(), ["--resume"], cli.FREE)
-    assert args.out == "runs/game-3"
-    assert run.checkpoint is not None
-
-
-def test_files_of_ones_own_are_read_where_one_says_so(tmp_path):
-    write_mnist(tmp_path, n=3)
-    write_mnist(tmp_path, n=2, images="train-images-idx3-ubyte", labels="train-labels-idx1-ubyte")
-    argv = ("--dataset", "mnist", "--data-dir", str(tmp_path))
-    with pytest.raises(CommandError, match="wrong count or size"):
-        cli.load_data(begin(tmp_path / "checked", *argv))
-    train, test = cli.load_data(begin(tmp_path / "own", *argv, "--no-verify"))
-    assert (len(train), len(test)) == (2, 3)
-
-
-@pytest.mark.parametrize(
-    ("argv", "message"),
-    [
-        (["--epochs", "0"], "--epochs: must be at least 1, got 0"),
-        (["--batch-size", "x"], "--batch-size: 'x' is not a whole number"),
-        (["--lr", "-1"], "--lr: must be positive and finite, got -1"),
-        (["--lr", "nan"], "--lr: must be positive and finite, got nan"),
-        (["--lr", "fast"], "--lr: 'fast' is not a number"),
-        (["--seed", "-1"], "--seed: must be at least 0, got -1"),
-        (["--dataset", "cats"], "invalid choice: 'cats'"),
-        (["--device", "tpu"], "invalid choice: 'tpu'"),
-    ],
-)
-def test_wrong_arguments_are_named(argv, message, capsys):
-    with pytest.raises(SystemExit) as stopped:
-        cli.arguments(demo_parser(), argv, cli.FREE)
-    assert stopped.value.code == 2
-    assert message in capsys.readouterr().err

@@ -13,7 +13,7 @@ from minigrad.serialization import load, save
 from tests.devices import check_as_on_the_cpu
 from tests.nn.test_functional import LOSSES
 from tests.nn.test_layers import LAYERS
-from tests.optim.test_optim import CONFIGURATIONS
+from tests.optim.configurations import CONFIGURATIONS
 
 
 def host(x):

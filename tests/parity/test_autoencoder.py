@@ -7,7 +7,7 @@ import minigrad as mg
 from minigrad import optim
 from models.autoencoder import ARCHITECTURES
 from models.model import Learner
-from tests.parity.parameters import assert_same_parameters
+from tests.parity.beside import assert_same_parameters
 
 pytestmark = pytest.mark.slow
 torch = pytest.importorskip("torch", reason="the comparison with PyTorch needs PyTorch")

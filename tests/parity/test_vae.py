@@ -8,7 +8,7 @@ from minigrad import optim
 from models.likelihoods import discretized_logistic_log_prob
 from models.model import Learner
 from models.vae import conv_vae, mlp_vae
-from tests.parity.parameters import assert_same_parameters
+from tests.parity.beside import assert_same_parameters
 
 pytestmark = pytest.mark.slow
 torch = pytest.importorskip("torch", reason="the comparison with PyTorch needs PyTorch")

@@ -1,0 +1,47 @@
+"""What the comparisons share: tensors and networks in either library."""
+
+from typing import Any
+
+import numpy as np
+
+import minigrad as mg
+from minigrad import nn
+
+
+def to_torch(x):
+    """A tensor of PyTorch with the same elements; a leaf that requires a gradient if x does."""
+    import torch
+
+    return torch.tensor(x.numpy(force=True)).requires_grad_(x.requires_grad)
+
+
+def close(mine, theirs, tolerance=1e-10):
+    theirs = theirs.detach().numpy()
+    assert (mine.dtype, mine.shape) == (theirs.dtype, theirs.shape)
+    np.testing.assert_allclose(mine.numpy(force=True), theirs, tolerance, tolerance)
+
+
+def double(*shape):
+    return mg.randn(*shape, dtype=mg.float64, requires_grad=True)
+
+
+def generator(n):
+    """Like DCGAN's."""
+    return n.Sequential(
+        n.ConvTranspose2d(5, 6, 3, bias=False), n.BatchNorm2d(6), n.ReLU(True),
+        n.ConvTranspose2d(6, 4, 4, 2, 1, bias=False), n.BatchNorm2d(4), n.ReLU(True),
+        n.ConvTranspose2d(4, 1, 4, 2, 1), n.Tanh(),
+    )  # fmt: skip
+
+
+def assert_same_parameters(mine: nn.Module, theirs: Any, *, gradients: bool) -> None:
+    """All parameters are those of PyTorch's module, in float64; and all gradients if asked for."""
+    named = dict(theirs.named_parameters())
+    for name, parameter in mine.named_parameters():
+        if gradients:
+            grad = named[name].grad.numpy()
+            scale = np.abs(grad).max()
+            assert np.allclose(parameter.grad.numpy(), grad, rtol=1e-9, atol=1e-12 * scale)
+        # Where a gradient is 0 but for rounding, Adam's step is its sign: hence atol.
+        got, expected = parameter.numpy(force=True), named[name].detach().numpy()
+        assert np.allclose(got, expected, rtol=1e-7, atol=1e-8), name
