@@ -1,102 +1,28 @@
-"""The GAN's loop: who moves and who does not, gradients, penalties, objectives, averages, state."""
+"""A GAN's loop: who moves and who does not, samples, averages, conditions, state."""
 
 import math
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import minigrad as mg
-from minigrad import nn, optim
+from minigrad import nn
 from minigrad.backend.cpu import CPU
-from minigrad.tools.gradcheck import gradcheck, gradgradcheck
 from models.adversarial import Average, frozen, untouched_buffers
-from models.gan import GAN, MLP, MLPDiscriminator, MLPGenerator
-from models.objectives import OBJECTIVES, named
-from models.penalties import gradient_penalty, squared_slope
-
-# Every objective as it is used, with its penalty.
-RULES = {
-    "minimax": {"objective": "minimax"},
-    "non-saturating": {"objective": "non-saturating"},
-    "smoothed": {"objective": "non-saturating", "label_smoothing": 0.1},
-    "lsgan": {"objective": "lsgan"},
-    "wgan": {"objective": "wgan", "clip": 0.05},
-    "wgan-gp": {"objective": "wgan", "gp": 10.0},
-    "r1": {"objective": "non-saturating", "r1": 1.0},
-    "hinge": {"objective": "hinge"},
-}
-NOISE = 3
-
-
-class ConvGenerator(nn.Sequential):
-    """Noise (N, 3) to images (N, 1, 4, 4), with batch normalization."""
-
-    def __init__(self):
-        super().__init__(
-            nn.Linear(NOISE, 16), nn.Unflatten(1, (4, 2, 2)),
-            nn.BatchNorm2d(4), nn.ReLU(),
-            nn.ConvTranspose2d(4, 1, 4, 2, 1), nn.Tanh(),
-        )  # fmt: skip
-
-
-class ConvDiscriminator(nn.Sequential):
-    """Images (N, 1, 4, 4) to scores (N, 1), with batch normalization."""
-
-    def __init__(self):
-        super().__init__(
-            nn.Conv2d(1, 4, 3, 1, 1), nn.LeakyReLU(0.2),
-            nn.Conv2d(4, 4, 4, 2, 1), nn.BatchNorm2d(4), nn.LeakyReLU(0.2),
-            nn.Flatten(), nn.Linear(16, 1),
-        )  # fmt: skip
-
-
-def mlps(hidden=(8, 8), classes=0):
-    return MLPGenerator(NOISE, hidden, (2,), classes), MLPDiscriminator((2,), hidden, classes)
-
-
-def game(networks=None, lr=1e-2, k=1, ema=0.0, **rules) -> GAN:
-    generator, discriminator = networks or mlps()
-    return GAN(
-        generator,
-        discriminator,
-        optim.Adam(generator.parameters(), lr, betas=(0.5, 0.999)),
-        optim.Adam(discriminator.parameters(), lr, betas=(0.5, 0.999)),
-        named(**rules),
-        noise=NOISE,
-        k=k,
-        ema=ema,
-    )
-
-
-def points(n=6) -> mg.Tensor:
-    return mg.randn(n, 2)
-
-
-def images(n=6) -> mg.Tensor:
-    return mg.rand(n, 1, 4, 4) * 2 - 1
-
-
-BOTH = pytest.mark.parametrize(
-    ("networks", "data"),
-    [(mlps, points), (lambda: (ConvGenerator(), ConvDiscriminator()), images)],
-    ids=["mlp", "conv"],
+from models.gan import MLP, MLPDiscriminator, MLPGenerator
+from tests.models.games import (
+    BOTH,
+    NOISE,
+    RULES,
+    ConvDiscriminator,
+    ConvGenerator,
+    game,
+    images,
+    mlps,
+    points,
+    steps_of,
+    trace,
 )
-
-
-def trace(module: nn.Module) -> dict[str, bytes | None]:
-    """Every bit of a module's parameters, their gradients, and its buffers."""
-    bits = {name: p.numpy(force=True).tobytes() for name, p in module.named_parameters()}
-    bits |= {name: b.numpy().tobytes() for name, b in module.named_buffers()}
-    for name, p in module.named_parameters():
-        bits[f"{name}.grad"] = None if p.grad is None else p.grad.numpy().tobytes()
-    return bits
-
-
-def steps_of(optimizer: optim.Adam) -> int:
-    return optimizer.state_dict()["state"][0]["step"]
-
 
 # ---- who moves, and who does not -----------------------------------------------------------------
 
@@ -226,188 +152,6 @@ def test_no_step_waits_for_the_device(monkeypatch):
         assert np.isfinite(losses["d"].item())
 
 
-# ---- gradients -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", OBJECTIVES)
-def test_the_generators_gradient_is_the_slope_of_its_objective_through_d(name):
-    generator, discriminator = (m.double() for m in mlps((5,)))
-    gan = game((generator, discriminator), objective=name)
-    z = mg.randn(4, NOISE, dtype=mg.float64)
-    gan.draw_noise = lambda n: z
-    gan.g_optimizer.step = lambda: None
-    gan.generator_step(4)
-
-    def objective() -> float:
-        a = discriminator(generator(z)).numpy(force=True)
-        log_d, log_not_d = -np.logaddexp(0, -a), -np.logaddexp(0, a)
-        values = {
-            "minimax": log_not_d,
-            "non-saturating": -log_d,
-            "lsgan": (a - 1) ** 2 / 2,
-            "wgan": -a,
-            "hinge": -a,
-        }
-        return float(values[name].mean())
-
-    for parameter in generator.parameters():
-        slope = numeric_gradient(objective, parameter)
-        assert np.allclose(parameter.grad.numpy(), slope, rtol=1e-5, atol=1e-8)
-
-
-def numeric_gradient(f, parameter, eps=1e-6) -> np.ndarray:
-    """Central differences of f() in a parameter's elements."""
-    array = parameter.data.reshape(-1)
-    slopes = np.empty_like(array)
-    for i, value in enumerate(array.copy()):
-        array[i] = value + eps
-        above = f()
-        array[i] = value - eps
-        slopes[i] = (above - f()) / (2 * eps)
-        array[i] = value
-    return slopes.reshape(parameter.shape)
-
-
-class SmoothCritic(nn.Sequential):
-    """A critic without kinks, on which finite differences can be trusted."""
-
-    def __init__(self):
-        super().__init__(
-            nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 4), nn.Softplus(), nn.Linear(4, 1)
-        )
-        self.double()
-
-
-@pytest.mark.parametrize("kind", ["r1", "gp"])
-def test_gradients_of_penalties_are_those_of_finite_differences(kind):
-    critic = SmoothCritic()
-    x, y = (mg.randn(5, 2, dtype=mg.float64) for _ in range(2))
-
-    def penalty() -> mg.Tensor:
-        mg.manual_seed(3)  # the same points between
-        if kind == "gp":
-            return gradient_penalty(critic, x, y)
-        at = x.detach().requires_grad_()
-        return squared_slope(critic(at), at)
-
-    penalty().backward()
-    for parameter in list(critic.parameters())[:-1]:
-        slope = numeric_gradient(lambda: penalty().item(), parameter)
-        assert np.allclose(parameter.grad.numpy(), slope, rtol=1e-5, atol=1e-8)
-        assert np.abs(slope).max() > 1e-4
-    assert list(critic.parameters())[-1].grad is None  # a slope does not depend on the last bias
-
-
-def test_penalties_have_the_closed_forms_of_a_linear_critic():
-    critic = nn.Linear(2, 1)
-    with mg.no_grad():
-        critic.weight.copy_([[3.0, 4.0]])
-    x = mg.randn(5, 2).requires_grad_()
-    assert squared_slope(critic(x), x).item() == pytest.approx(25, rel=1e-6)
-    assert gradient_penalty(critic, x, mg.randn(5, 2)).item() == pytest.approx(16, rel=1e-6)
-
-
-def test_the_gradient_penalty_of_a_flat_critic_is_one_and_has_a_gradient():
-    critic = nn.Linear(2, 1)
-    with mg.no_grad():
-        critic.weight.zero_()
-    penalty = gradient_penalty(critic, points(), points())
-    penalty.backward()
-    assert penalty.item() == pytest.approx(1, abs=1e-5)
-    assert np.isfinite(critic.weight.grad.numpy()).all()
-
-
-def test_the_gradient_penalty_looks_between_data_and_samples():
-    seen = []
-
-    def critic(x):
-        seen.append(x.numpy(force=True))
-        return x.square().sum(1)
-
-    real, fake = mg.zeros(1000, 2), mg.ones(1000, 2)
-    gradient_penalty(critic, real, fake)
-    (between,) = seen
-    assert np.array_equal(between[:, 0], between[:, 1])  # one number per sample
-    assert between.min() >= 0 and between.max() <= 1
-    assert between.mean() == pytest.approx(0.5, abs=0.05)
-
-
-def test_backward_through_a_changed_discriminator_is_an_error():
-    """Samples made once, and their scores used for both players: the second backward would go
-    through weights that the discriminator's step has changed."""
-    gan = game()
-    samples = gan.generator(gan.draw_noise(4))
-    scores = gan.discriminator(samples)
-    loss = OBJECTIVES["non-saturating"].fake(gan.discriminator(samples.detach())).mean()
-    loss.backward()
-    gan.d_optimizer.step()
-    with pytest.raises(RuntimeError, match="linear"):
-        OBJECTIVES["non-saturating"].generator(scores).mean().backward()
-
-
-# ---- objectives ----------------------------------------------------------------------------------
-
-
-@given(a=st.floats(-100, 100))
-@pytest.mark.parametrize("name", ["minimax", "non-saturating"])
-def test_slopes_of_the_generators_objectives(name, a):
-    """d log(1 - D) / da = -D is flat where D(G(z)) is small; d -log D / da = -(1 - D) is not."""
-    score = mg.tensor(a, dtype=mg.float64).requires_grad_()
-    (slope,) = mg.grad(OBJECTIVES[name].generator(score), [score])
-    d = 1 / (1 + math.exp(-a))
-    expected = -d if name == "minimax" else -1 / (1 + math.exp(a))
-    assert slope.item() == pytest.approx(expected, rel=1e-12)
-
-
-@pytest.mark.parametrize("name", ["minimax", "non-saturating", "lsgan"])
-def test_label_smoothing_moves_the_best_score_of_data(name):
-    """With label 0.9 the loss on data is least where D(x) = 0.9."""
-    best = 0.9 if name == "lsgan" else math.log(0.9 / 0.1)
-    a = mg.tensor(best, dtype=mg.float64).requires_grad_()
-    smoothed = OBJECTIVES[name].smoothed
-    (slope,) = mg.grad(smoothed(a, 0.1), [a])
-    assert slope.item() == pytest.approx(0, abs=1e-12)
-    plain = OBJECTIVES[name].real(a.detach()).item()
-    assert smoothed(a.detach(), 0.0).item() == pytest.approx(plain)
-
-
-def test_losses_at_a_discriminator_that_knows_nothing():
-    """D = 1/2 everywhere: the value of the game is -log 4."""
-    zero = mg.zeros(5)
-    for name in ("minimax", "non-saturating"):
-        objective = OBJECTIVES[name]
-        d = objective.real(zero).mean() + objective.fake(zero).mean()
-        assert d.item() == pytest.approx(math.log(4), rel=1e-6)
-
-
-def test_hinge_has_no_slope_beyond_its_margins():
-    a = mg.tensor([-3.0, -0.5, 0.5, 3.0]).requires_grad_()
-    (real,) = mg.grad(OBJECTIVES["hinge"].real(a).sum(), [a])
-    (fake,) = mg.grad(OBJECTIVES["hinge"].fake(a).sum(), [a])
-    assert real.tolist() == [-1, -1, -1, 0]
-    assert fake.tolist() == [0, 1, 1, 1]
-
-
-def test_clipping_bounds_every_weight():
-    gan = game(objective="wgan", clip=0.02, lr=1.0)
-    gan.discriminator_step(points())
-    weights = np.concatenate([p.numpy(force=True).ravel() for p in gan.discriminator.parameters()])
-    assert np.abs(weights).max() == np.float32(0.02)
-
-
-def test_label_smoothing_reaches_the_discriminators_loss():
-    plain, smoothed = game(), game(label_smoothing=0.25)
-    for module in (plain, smoothed):
-        for p in module.discriminator.parameters():
-            nn.init.constant_(p, 0.1)
-        for p in module.generator.parameters():
-            nn.init.constant_(p, 0.0)
-    x = points()
-    score = plain.discriminator(x).mean().item()
-    losses = [gan.discriminator_step(x)[0].item() for gan in (plain, smoothed)]
-    assert losses[1] - losses[0] == pytest.approx(0.25 * score, rel=1e-4)
-
-
 # ---- sampling, averages, conditions --------------------------------------------------------------
 
 
@@ -485,25 +229,6 @@ def test_shapes_of_the_networks():
     shapes = [p.shape for p in generator.layers.parameters()]
     assert shapes == [(7, 5), (7,), (6, 7), (6,), (784, 6), (784,)]
     assert [type(m) for m in MLP((2, 3, 1), nn.Tanh).layers] == [nn.Linear, nn.Tanh, nn.Linear]
-
-
-@pytest.mark.parametrize("penalty", ["r1", "gp"])
-def test_penalties_pass_gradgradcheck(penalty):
-    critic = SmoothCritic()
-    x = mg.randn(3, 2, dtype=mg.float64).requires_grad_()
-    y = mg.randn(3, 2, dtype=mg.float64)
-
-    def function(*weights):
-        def score(at):
-            a, b, c, d, e, f = weights
-            return (((at @ a.T + b).tanh() @ c.T + d).sigmoid() @ e.T + f).squeeze(1)
-
-        mg.manual_seed(3)
-        with mg.enable_grad():  # numeric derivatives evaluate it without a tape; it needs one
-            return squared_slope(score(x), x) if penalty == "r1" else gradient_penalty(score, x, y)
-
-    assert gradcheck(function, list(critic.parameters()), fast_mode=True)
-    assert gradgradcheck(function, list(critic.parameters()), fast_mode=True)
 
 
 # ---- state, and bad input ------------------------------------------------------------------------
