@@ -1,5 +1,6 @@
 """Small networks of either kind, and games between them with every objective."""
 
+import numpy as np
 import pytest
 
 import minigrad as mg
@@ -87,3 +88,16 @@ def trace(module: nn.Module) -> dict[str, bytes | None]:
 
 def steps_of(optimizer: optim.Adam) -> int:
     return optimizer.state_dict()["state"][0]["step"]
+
+
+def numeric_gradient(f, parameter, eps=1e-6) -> np.ndarray:
+    """Central differences of f() in a parameter's elements."""
+    array = parameter.data.reshape(-1)
+    slopes = np.empty_like(array)
+    for i, value in enumerate(array.copy()):
+        array[i] = value + eps
+        above = f()
+        array[i] = value - eps
+        slopes[i] = (above - f()) / (2 * eps)
+        array[i] = value
+    return slopes.reshape(parameter.shape)

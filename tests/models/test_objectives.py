@@ -14,6 +14,7 @@ from tests.models.games import (
     NOISE,
     game,
     mlps,
+    numeric_gradient,
     points,
 )
 

@@ -7,20 +7,7 @@ import minigrad as mg
 from minigrad import nn
 from minigrad.tools.gradcheck import gradcheck, gradgradcheck
 from models.penalties import gradient_penalty, squared_slope
-from tests.models.games import points
-
-
-def numeric_gradient(f, parameter, eps=1e-6) -> np.ndarray:
-    """Central differences of f() in a parameter's elements."""
-    array = parameter.data.reshape(-1)
-    slopes = np.empty_like(array)
-    for i, value in enumerate(array.copy()):
-        array[i] = value + eps
-        above = f()
-        array[i] = value - eps
-        slopes[i] = (above - f()) / (2 * eps)
-        array[i] = value
-    return slopes.reshape(parameter.shape)
+from tests.models.games import numeric_gradient, points
 
 
 class SmoothCritic(nn.Sequential):
