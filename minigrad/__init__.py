@@ -1,258 +1,33 @@
-"""minigrad: reverse-mode automatic differentiation from scratch, on NumPy and CuPy."""
+"""minigrad: reverse-mode automatic differentiation from scratch, on NumPy and CuPy.
+
+Each file lists what is public of it; here it is put together.
+"""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from . import nn, optim
-from .autograd import backward, grad
-from .backend import Device, device
-from .backend.cuda import allow_tf32
-from .creation import (
-    arange,
-    as_tensor,
-    bool_,
-    empty,
-    eye,
-    float32,
-    float64,
-    from_dlpack,
-    from_numpy,
-    full,
-    full_like,
-    int64,
-    linspace,
-    ones,
-    ones_like,
-    rand,
-    rand_like,
-    randint,
-    randn,
-    randn_like,
-    randperm,
-    tensor,
-    zeros,
-    zeros_like,
-)
-from .modes import detect_anomaly, enable_grad, is_grad_enabled, no_grad, set_grad_enabled
-from .op import elementwise, op
-from .ops import (
-    abs_,
-    add,
-    all,
-    amax,
-    amin,
-    any,
-    argmax,
-    argmin,
-    batch_norm,
-    bitwise_and,
-    bitwise_not,
-    bitwise_or,
-    chunk,
-    clip,
-    clone,
-    concat,
-    conv2d,
-    conv_transpose2d,
-    cos,
-    divide,
-    eq,
-    exp,
-    expand,
-    expm1,
-    flatten,
-    flip,
-    gather,
-    ge,
-    gt,
-    isfinite,
-    isnan,
-    le,
-    leaky_relu,
-    linear,
-    log,
-    log1p,
-    log_softmax,
-    logsumexp,
-    lt,
-    matmul,
-    max,
-    maximum,
-    mean,
-    min,
-    minimum,
-    multiply,
-    ne,
-    negative,
-    pad,
-    permute,
-    power,
-    relu,
-    reshape,
-    sigmoid,
-    sign,
-    sin,
-    softmax,
-    softplus,
-    split,
-    sqrt,
-    squeeze,
-    stack,
-    std,
-    subtract,
-    sum,
-    tanh,
-    transpose,
-    unsqueeze,
-    var,
-    where,
-)
-from .random import get_rng_state, manual_seed, set_rng_state
-from .serialization import load, save
-from .tensor import Tensor
+from . import nn as nn
+from . import optim as optim
+from .autograd import *
+from .backend import Device as Device
+from .backend import device as device
+from .backend.cuda import allow_tf32 as allow_tf32
+from .broadcasting import elementwise as elementwise
+from .creation import *
+from .op import op as op
+from .ops import *
+from .random import get_rng_state as get_rng_state
+from .random import manual_seed as manual_seed
+from .random import set_rng_state as set_rng_state
+from .serialization import load as load
+from .serialization import save as save
+from .tensor import Tensor as Tensor
 
 if TYPE_CHECKING:
-    from .tools import Profile, draw, profile, record_modules
-    from .tools.gradcheck import GradcheckError, gradcheck, gradgradcheck
-
-# PyTorch's other names for the same functions.
-abs, neg, pow = abs_, negative, power
-sub, mul, div = subtract, multiply, divide
-cat, clamp = concat, clip
+    from .tools import *
+    from .tools.gradcheck import *
 
 __version__ = "0.1.0"
-
-__all__ = [
-    "Device",
-    "GradcheckError",
-    "Profile",
-    "Tensor",
-    "abs",
-    "abs_",
-    "add",
-    "all",
-    "allow_tf32",
-    "amax",
-    "amin",
-    "any",
-    "arange",
-    "argmax",
-    "argmin",
-    "as_tensor",
-    "backward",
-    "batch_norm",
-    "bitwise_and",
-    "bitwise_not",
-    "bitwise_or",
-    "bool_",
-    "cat",
-    "chunk",
-    "clamp",
-    "clip",
-    "clone",
-    "concat",
-    "conv2d",
-    "conv_transpose2d",
-    "cos",
-    "detect_anomaly",
-    "device",
-    "div",
-    "divide",
-    "draw",
-    "elementwise",
-    "empty",
-    "enable_grad",
-    "eq",
-    "exp",
-    "expand",
-    "expm1",
-    "eye",
-    "flatten",
-    "flip",
-    "float32",
-    "float64",
-    "from_dlpack",
-    "from_numpy",
-    "full",
-    "full_like",
-    "gather",
-    "ge",
-    "get_rng_state",
-    "grad",
-    "gradcheck",
-    "gradgradcheck",
-    "gt",
-    "int64",
-    "is_grad_enabled",
-    "isfinite",
-    "isnan",
-    "le",
-    "leaky_relu",
-    "linear",
-    "linspace",
-    "load",
-    "log",
-    "log1p",
-    "log_softmax",
-    "logsumexp",
-    "lt",
-    "manual_seed",
-    "matmul",
-    "max",
-    "maximum",
-    "mean",
-    "min",
-    "minimum",
-    "mul",
-    "multiply",
-    "ne",
-    "neg",
-    "negative",
-    "nn",
-    "no_grad",
-    "ones",
-    "ones_like",
-    "op",
-    "optim",
-    "pad",
-    "permute",
-    "pow",
-    "power",
-    "profile",
-    "rand",
-    "rand_like",
-    "randint",
-    "randn",
-    "randn_like",
-    "randperm",
-    "record_modules",
-    "relu",
-    "reshape",
-    "save",
-    "set_grad_enabled",
-    "set_rng_state",
-    "sigmoid",
-    "sign",
-    "sin",
-    "softmax",
-    "softplus",
-    "split",
-    "sqrt",
-    "squeeze",
-    "stack",
-    "std",
-    "sub",
-    "subtract",
-    "sum",
-    "tanh",
-    "tensor",
-    "transpose",
-    "unsqueeze",
-    "var",
-    "where",
-    "zeros",
-    "zeros_like",
-]
 
 
 def __getattr__(name: str) -> Any:
@@ -264,4 +39,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *import_module("minigrad.tools").__all__})

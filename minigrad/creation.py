@@ -11,8 +11,14 @@ import numpy as np
 from . import random
 from .backend import Device, DType, Shape, cpu, device_of, find_dtype
 from .backend import device as find_device
-from .ops.shape import shape_of
+from .ops.checks import shape_of
 from .tensor import Tensor
+
+__all__ = [
+    "arange", "as_tensor", "bool_", "empty", "eye", "float32", "float64", "from_dlpack",
+    "from_numpy", "full", "full_like", "int64", "linspace", "ones", "ones_like", "rand",
+    "rand_like", "randint", "randn", "randn_like", "randperm", "tensor", "zeros", "zeros_like",
+]  # fmt: skip
 
 float32, float64, int64, bool_ = (np.dtype(t) for t in (np.float32, np.float64, np.int64, np.bool_))
 Place: TypeAlias = str | Device | None  # None is the CPU, or where the data are

@@ -4,11 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 from . import ops, random
 from .backend import device_of
-from .clock import mutated
 from .methods import Methods
-from .modes import mode
-from .nodes import Leaf, Variable
 from .op import Op
+from .ops.indexing import plain_key
+from .tape import Leaf, Variable, mode, mutated
 
 if TYPE_CHECKING:
     from typing import Self
@@ -58,7 +57,7 @@ class InPlace(Methods):
         device, value = device_of(self.data), _data(value)
         if not isinstance(value, int | float | bool):
             value = device.asarray(value, self.data.dtype)
-        self.data[ops.plain_key(key, device)] = value
+        self.data[plain_key(key, device)] = value
         mutated(self.data)
 
     def __iadd__(self, other: Any) -> Any:
@@ -73,7 +72,7 @@ class InPlace(Methods):
     def __itruediv__(self, other: Any) -> Any:
         return self._in_place("__itruediv__", ops.divide, other)
 
-    def _in_place(self, name: str, op: Op, other: Any) -> Any:
+    def _in_place(self, name: str, op: Op[Any], other: Any) -> Any:
         """`x += y` changes x, unless it has to be recorded: then the name x gets a new tensor."""
         recorded = self.node is not None or getattr(other, "node", None) is not None
         if mode.recording and recorded and not isinstance(self.node, Leaf):

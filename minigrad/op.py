@@ -16,83 +16,146 @@ Besides `g`, the gradient of the output, a rule may name operands, `out` (the ou
 gives a plain array; so the first-order backward hands its rules arrays and runs at array speed, and
 with create_graph=True the same rules get tensors, and are recorded themselves: second derivatives
 cost no new code.
+
+Where it pays, an op has a fused rule beside its plain ones: of arrays alone, for the first-order
+backward, and free to read what the forward has kept for it:
+
+    @op(keeps="patches")
+    def convolve(xp, x, weight):
+        ...
+        return out, patches                                     # so does a call: the output first
+
+    convolve.gradient("weight")(lambda g, x: ...)               # the mathematics, of any order
+    convolve.fused("weight")(lambda g, patches: ...)            # the same numbers, sooner
+
+A rule keeps no memory of its own between calls: what it returns is new, or is part of what it was
+given, and the tape asks which before it writes into it.
 """
 
 from collections.abc import Callable
-from typing import Any, ClassVar, TypeVar
+from types import MethodType
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Concatenate,
+    Generic,
+    ParamSpec,
+    TypeVar,
+    overload,
+)
 
 import numpy as np
 
-from .backend import in_memory_order, on_same_device, xp_of
-from .modes import mode
-from .nodes import Variable
-from .recorded import Plan, Recorded
+from .backend import Shape, in_memory_order, on_same_device, xp_of
+from .plan import Plan, Rule
+from .tape import Node, Variable, mode
 
-Rule = TypeVar("Rule", bound=Callable[..., Any])
+if TYPE_CHECKING:  # only types: a tensor's methods are ops
+    from .tensor import Tensor
+
+P = ParamSpec("P")
+Q = ParamSpec("Q")
+F = TypeVar("F", bound=Callable[..., Any])
 _new = object.__new__
 _NUMBERS = {float, int, bool, type(None)}  # operands that need no second look
 
 
-class Op:
-    """A differentiable function: made by the decorator `op`, given its rules by `gradient`."""
+class Op(Generic[P]):
+    """A differentiable function: made by the decorator `op`, given its rules by `gradient` and
+    `fused`. As a class's attribute it is a method."""
 
-    sum_to: "ClassVar[Op]"  # the adjoint of broadcasting; an op itself, defined below
+    broadcasts = False
 
     def __init__(
-        self, forward: Callable[..., Any], *, broadcasts: bool = False, records: bool = True
+        self,
+        forward: Callable[Concatenate[Any, P], Any],
+        *,
+        records: bool = True,
+        keeps: str = "",
     ) -> None:
         positional, self.variadic, self.settings = _parameters(forward)
         self.operands = positional[1:]  # without xp
-        self.defaults = _unwrapped(forward).__defaults__ or ()
+        self.defaults: tuple[Any, ...] = getattr(_unwrapped(forward), "__defaults__", None) or ()
         self._count = -1 if self.variadic else len(self.operands)
-        self.name = name = forward.__name__.strip("_")
+        self.keeps = keeps.split()
         self.records = records
-        self.forward = forward
-        self.broadcasts = broadcasts
-        self.rules: list[tuple[tuple[str, ...], Callable[..., Any], list[str]]] = []
+        self.forward: Callable[..., Any] = forward
+        self.rules: list[Rule] = []
         self._plans: dict[int, Plan] = {}
+        self.name = self.__name__ = forward.__name__.strip("_")
         self.__doc__ = forward.__doc__
-        self.__name__ = name
+        self.__module__ = forward.__module__
+        self.__wrapped__ = forward
 
-    def gradient(self, *operands: str) -> Callable[[Rule], Rule]:
+    @property
+    def __signature__(self) -> Any:
+        """What help() shows: the forward's parameters without xp."""
+        import inspect
+
+        signature = inspect.signature(self.forward)
+        return signature.replace(parameters=list(signature.parameters.values())[1:])
+
+    @overload
+    def __get__(self, instance: None, owner: type | None = None) -> "Op[P]": ...
+
+    @overload
+    def __get__(
+        self: "Op[Concatenate[Any, Q]]", instance: object, owner: type | None = None
+    ) -> "Callable[Q, Tensor]": ...
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return self if instance is None else MethodType(self, instance)
+
+    # ---- its rules -------------------------------------------------------------------------------
+
+    def gradient(self, *operands: str) -> Callable[[F], F]:
         """Give the rule for an operand. With several named, the rule returns a tuple; if each also
         has a rule of its own, the common one runs where all of them need a gradient."""
+        return self._register("gradient", operands)
+
+    def fused(self, *operands: str) -> Callable[[F], F]:
+        """Give a rule that takes the place of the plain ones while gradients are plain arrays."""
+        return self._register("fused", operands)
+
+    def _register(self, kind: str, operands: tuple[str, ...]) -> Callable[[F], F]:
+        where = f"{self.name}.{kind}"
         for name in operands:
             if name not in self.operands:
-                raise ValueError(
-                    f"{self.name}.gradient: no operand {name!r}; it has {self.operands}"
-                )
+                raise ValueError(f"{where}: no operand {name!r}; it has {self.operands}")
+        if any(r.targets == operands and r.fused == (kind == "fused") for r in self.rules):
+            raise ValueError(f"{where}: {', '.join(map(repr, operands))} has a rule already")
 
-        if any(targets == operands for targets, _, _ in self.rules):
-            raise ValueError(
-                f"{self.name}.gradient: {', '.join(map(repr, operands))} has a rule already"
-            )
-
-        def register(rule: Rule) -> Rule:
-            self.rules.append((operands, rule, _parameters(rule)[0][1:]))
+        def register(rule: F) -> F:
+            reads = _parameters(rule)[0][1:]
+            self.rules.append(Rule(operands, rule, reads, kind == "fused"))
             self._plans.clear()
             return rule
 
         return register
 
-    def __call__(self, *operands: Any, **settings: Any) -> Any:
+    # ---- calling it ------------------------------------------------------------------------------
+
+    def __call__(self, *operands: P.args, **settings: P.kwargs) -> "Tensor":
         # This runs for every operation: each operand is looked at once, and what is rare goes by
         # `unusual` to where it is looked at again.
         if mode.observer is not None:
-            return self._observed(operands, settings)
-        if len(operands) != self._count or settings:
-            operands = self._checked(operands, settings)
-        arrays = []
+            return self._observed(operands, settings)  # type: ignore[no-any-return]
+        given: Any = operands
+        if len(given) != self._count or settings:
+            given = self._checked(given, settings)
+        arrays: list[Any] = []
+        parents: list[Node] = []
         needed = 0  # bit i is set if operand i needs a gradient
         bit = 1
         plain = True
         dtype = None
         unusual = False
-        for x in operands:
+        for x in given:
             if isinstance(x, Variable):
                 plain = False
                 if x.node is not None:
                     needed |= bit
+                    parents.append(x.node)
                 x = x.data
             kind = type(x)
             if kind is np.ndarray:
@@ -111,22 +174,25 @@ class Op:
         except (TypeError, ValueError, IndexError) as error:
             raise self._explained(error, arrays) from error
         if plain:
-            return out
+            return out  # type: ignore[no-any-return]
+        kept: Any = ()
+        if self.keeps:
+            out, *kept = out
         if type(out) is not np.ndarray:
             out = self._as_array(out)
         if self.broadcasts and (unusual or out.dtype is not dtype):
-            promoted = self._promoted(operands, arrays, out.dtype)
+            promoted: Any = self.promoted(given, arrays, out.dtype)
             if promoted is not None:
                 return self(*promoted, **settings)
-        if not (needed and mode.recording and self.records) or out.dtype.kind != "f":
-            return Variable.made(out)
-        plan = self._plans.get(needed | bit)  # the highest bit says how many operands there are
-        if plan is None:
-            plan = self._plans[needed | bit] = Plan(self, needed, len(operands))
-        made = _new(Variable.made)  # without the checks of Tensor's own constructor
+        made: Any = _new(Variable.made)  # without the checks of Tensor's own constructor
         made.data = out
-        made.node = Recorded(plan, operands, arrays, out, settings)
-        return made
+        made.node = None
+        if needed and mode.recording and self.records and out.dtype.kind == "f":
+            plan = self._plans.get(needed | bit)  # the highest bit says how many operands there are
+            if plan is None:
+                plan = self._plans[needed | bit] = Plan(self, needed, len(given))
+            made.node = Node(plan, tuple(parents), out, [*arrays, out, *kept], settings)
+        return (made, *kept) if self.keeps else made  # type: ignore[return-value]
 
     def _observed(self, operands: tuple[Any, ...], settings: dict[str, Any]) -> Any:
         """The same, watched, where there are tensors; an op within this one is not seen itself."""
@@ -134,7 +200,16 @@ class Op:
         try:
             if observer is None or not any(isinstance(x, Variable) for x in operands):
                 return self(*operands, **settings)
-            return observer.forward(self, operands, lambda: self(*operands, **settings))
+            kept: list[Any] = []
+
+            def run() -> Any:
+                out: Any = self(*operands, **settings)
+                if self.keeps:
+                    out, *kept[:] = out
+                return out
+
+            out = observer.forward(self, operands, run)
+            return (out, *kept) if self.keeps else out
         finally:
             mode.observer = observer
 
@@ -151,27 +226,18 @@ class Op:
             return in_memory_order(lambda *xs: self.forward(xp, *xs, **settings), arrays)
         return self.forward(xp, *arrays, **settings)
 
-    def _promoted(
+    def promoted(
         self, operands: tuple[Any, ...], arrays: list[Any], found: Any
     ) -> list[Any] | None:
-        """The operands in the dtype that PyTorch would compute in, or None if they are in it.
+        """The operands in the dtype that the op computes in, or None if they are in it."""
+        return None
 
-        Floats outrank integers, tensors with axes those without, and NumPy's scalars count as
-        Python's; where there are only integers, a floating result is float32, the default. An
-        operand that is called `condition` keeps its dtype.
-        """
-        if found.kind != "f":
-            return None
-        floats = [x for x in arrays if hasattr(x, "dtype") and not isinstance(x, np.generic)]
-        floats = [x for x in floats if x.dtype.kind == "f"]
-        ranked = [x.dtype for x in floats if x.ndim] or [x.dtype for x in floats]
-        wanted = np.result_type(*ranked) if ranked else np.dtype(np.float32)
-        promoted = [
-            x if name == "condition" else _in_dtype(x, array, wanted, found)
-            for name, x, array in zip(self.operands, operands, arrays, strict=True)
-        ]
-        changed = any(a is not b for a, b in zip(promoted, operands, strict=True))
-        return promoted if changed else None
+    def fitted(self, part: Any, shape: Shape) -> Any:
+        """A rule's result in the shape of its operand."""
+        raise ValueError(
+            f"{self.name}: a gradient rule gave shape {list(part.shape)} for an operand of shape "
+            f"{list(shape)}"
+        )
 
     def _checked(self, operands: tuple[Any, ...], settings: dict[str, Any]) -> tuple[Any, ...]:
         """The operands, completed by defaults; TypeError for what the forward does not take."""
@@ -240,81 +306,25 @@ def _unwrapped(function: Any) -> Any:
 _VARIADIC = 0x04  # inspect.CO_VARARGS
 
 
-def op(forward: Callable[..., Any]) -> Op:
-    """Make an op of a forward function `(xp, operands..., *, settings...) -> array`."""
-    return Op(forward)
+# ---- making ops ----------------------------------------------------------------------------------
 
 
-def elementwise(forward: Callable[..., Any]) -> Op:
-    """As `op`, for functions of single elements: operands broadcast, and each rule's result is
-    summed over the axes along which its operand was broadcast."""
-    return Op(forward, broadcasts=True)
+@overload
+def op(forward: Callable[Concatenate[Any, P], Any]) -> Op[P]: ...
 
 
-def not_differentiable(forward: Callable[..., Any]) -> Op:
+@overload
+def op(*, keeps: str) -> Callable[[Callable[Concatenate[Any, P], Any]], Op[P]]: ...
+
+
+def op(forward: Any = None, *, keeps: str = "") -> Any:
+    """Make an op of a forward function `(xp, operands..., *, settings...) -> array`.
+
+    With `keeps`, the names of what it keeps for fused rules, it returns these after the array.
+    """
+    return Op(forward) if forward is not None else lambda function: Op(function, keeps=keeps)
+
+
+def not_differentiable(forward: Callable[Concatenate[Any, P], Any]) -> Op[P]:
     """As `op`, for functions whose result is not on the tape: comparisons, places of extremes."""
     return Op(forward, records=False)
-
-
-def need_arrays(name: str, *operands: Any) -> None:
-    """TypeError if an operand has no shape: for ops that look at shapes before they run."""
-    for x in operands:
-        if not hasattr(x, "shape"):
-            raise TypeError(f"{name}: needs tensors, got {type(x).__name__}")
-
-
-def need_one_dtype(name: str, **operands: Any) -> None:
-    """TypeError if operands that a product needs in one dtype are not; None does not count."""
-    dtypes = {key: x.dtype for key, x in operands.items() if x is not None}
-    if len(set(dtypes.values())) > 1:
-        what = " and ".join(f"{key} {dtype}" for key, dtype in dtypes.items())
-        raise TypeError(f"{name}: got {what}; use .to(dtype) to make them one dtype")
-
-
-# ---- dtypes --------------------------------------------------------------------------------------
-
-
-def _in_dtype(x: Any, array: Any, wanted: Any, found: Any) -> Any:
-    """An operand in the dtype that is wanted, where `found` is what the arrays as they are gave."""
-    if isinstance(array, np.generic):
-        return array.item()
-    kind = array.dtype.kind if hasattr(array, "dtype") else ""
-    if kind == "f":
-        return x if array.dtype == wanted else cast(x, dtype=wanted)
-    return cast(x, dtype=wanted) if kind and found != wanted else x
-
-
-@op
-def cast(xp: Any, x: Any, *, dtype: Any) -> Any:
-    """x in another dtype."""
-    return x.astype(dtype)
-
-
-@cast.gradient("x")
-def _(g: Any, x_dtype: Any) -> Any:
-    return cast(g, dtype=x_dtype)
-
-
-# ---- the two ops that broadcasting needs, each the adjoint of the other --------------------------
-
-
-@op
-def expand(xp: Any, x: Any, *, shape: Any) -> Any:
-    """x broadcast to `shape`: a view, which is never written to."""
-    return xp.broadcast_to(x, shape)
-
-
-@op
-def sum_to(xp: Any, x: Any, *, shape: Any) -> Any:
-    """x summed over the axes along which an operand of `shape` was broadcast."""
-    lead = x.ndim - len(shape)
-    axes = (
-        *range(lead),
-        *(lead + i for i, n in enumerate(shape) if n == 1 and x.shape[lead + i] != 1),
-    )
-    return x.sum(axis=axes, keepdims=True).reshape(shape)
-
-
-Op.sum_to = sum_to
-expand.gradient("x")(lambda g, x_shape: sum_to(g, shape=x_shape))
-sum_to.gradient("x")(lambda g, x_shape: expand(g, shape=x_shape))

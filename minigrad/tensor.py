@@ -9,15 +9,15 @@ import numpy as np
 from . import autograd, ops
 from .backend import Array, Device, DType, Shape, device_of, find_dtype
 from .backend import device as find_device
+from .broadcasting import cast
 from .inplace import InPlace
-from .nodes import Leaf, Node, extras_of, makes_results
-from .op import cast
+from .ops.shape import move_to
+from .tape import Leaf, Node, Variable, extras_of
 
 if TYPE_CHECKING:
     from typing import Self
 
 
-@makes_results
 class Tensor(InPlace):
     """An n-dimensional array that remembers how it was made. Make one with `minigrad.tensor`."""
 
@@ -130,7 +130,7 @@ class Tensor(InPlace):
                     "requires_grad_: only floating tensors have gradients, this one is "
                     f"{self.dtype}"
                 )
-            self.node = getattr(self, "_frozen", None) or Leaf(self.shape, self.dtype)
+            self.node = getattr(self, "_frozen", None) or Leaf(self.data)
         return self
 
     @property
@@ -224,9 +224,10 @@ class Tensor(InPlace):
     def __format__(self, spec: str) -> str:
         return format(self.item() if self.numel() == 1 and spec else repr(self), spec)
 
-    def clone(self) -> Any:
-        """A copy that is on the tape."""
-        return ops.clone(self)
+    @property
+    def T(self) -> "Tensor":
+        """The axes in reverse order: a view."""
+        return self.permute(tuple(range(self.ndim))[::-1])
 
     # ---- to and from other places ----------------------------------------------------------------
 
@@ -270,7 +271,7 @@ class Tensor(InPlace):
         kind, number = self.data.__dlpack_device__()
         return kind, number
 
-    def to(self, *args: Any, device: Any = None, dtype: Any = None) -> Any:
+    def to(self, *args: Any, device: Any = None, dtype: Any = None) -> "Tensor":
         """This tensor on another device or in another dtype; itself if nothing changes."""
         for arg in args:
             if isinstance(arg, Tensor):
@@ -279,35 +280,38 @@ class Tensor(InPlace):
                 device = arg
             else:
                 dtype = arg
-        out: Any = self
+        out: Tensor = self
         if dtype is not None and find_dtype("to", dtype) != self.dtype:
             kind = find_dtype("to", dtype)
             out = cast(self if kind.kind == "f" else self.detach(), dtype=kind)
         if device is not None and (target := find_device(device)) is not self.device:
-            out = ops.move_to(out, device=target)
+            out = move_to(out, device=target)
         return out
 
-    def astype(self, dtype: Any) -> Any:
+    def astype(self, dtype: Any) -> "Tensor":
         return self.to(dtype=dtype)
 
-    def float(self) -> Any:
+    def float(self) -> "Tensor":
         return self.to(dtype=np.float32)
 
-    def double(self) -> Any:
+    def double(self) -> "Tensor":
         return self.to(dtype=np.float64)
 
-    def long(self) -> Any:
+    def long(self) -> "Tensor":
         return self.to(dtype=np.int64)
 
-    def bool(self) -> Any:
+    def bool(self) -> "Tensor":
         return self.to(dtype=np.bool_)
 
-    def cpu(self) -> Any:
+    def cpu(self) -> "Tensor":
         return self.to(device="cpu")
 
-    def cuda(self) -> Any:
+    def cuda(self) -> "Tensor":
         return self.to(device="cuda")
 
-    def contiguous(self) -> Any:
+    def contiguous(self) -> "Tensor":
         """This tensor with its elements in C order in memory; itself if they are."""
         return self if self.data.flags.c_contiguous else ops.clone(self, order="C")
+
+
+Variable.made = Tensor

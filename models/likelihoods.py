@@ -5,7 +5,8 @@ from abc import ABC, abstractmethod
 
 import minigrad as mg
 import minigrad.nn.functional as F
-from minigrad import Tensor, nn, ops
+from minigrad import Tensor, nn
+from minigrad.ops.losses import bce_with_logits_sum
 
 
 class Likelihood(nn.Module, ABC):
@@ -51,7 +52,7 @@ class Bernoulli(Likelihood):
     """
 
     def log_prob(self, x: Tensor, h: Tensor) -> Tensor:
-        log_p: Tensor = -ops.bce_with_logits_sum(h, x, tuple(range(1, x.ndim)))
+        log_p: Tensor = -bce_with_logits_sum(h, x, tuple(range(1, x.ndim)))
         return log_p
 
     def mean(self, h: Tensor) -> Tensor:

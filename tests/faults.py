@@ -86,7 +86,7 @@ FAULTS = [
     # ---- the engine ----
     Fault(
         "no sum over the axes that were broadcast",
-        "minigrad/op.py",
+        "minigrad/broadcasting.py",
         "    return x.sum(axis=axes, keepdims=True).reshape(shape)",
         "    return x.max(axis=axes, keepdims=True, initial=0).reshape(shape)",
         ("ops/elementwise::binary", "ops/shape::expand"),
@@ -94,15 +94,18 @@ FAULTS = [
     Fault(
         "gradients that share memory",
         "minigrad/backend/memory.py",
-        "    return sys.getrefcount(base) <= _ONE_OUTSIDE",
-        "    return True",
-        ("engine/ownership::exclusive_is_true_only_where_nothing_else_reaches_the_memory",),
+        "storage(other) is memory for",
+        "False for",
+        (
+            "engine/ownership::memory_is_new_where_none_of_the_others_has_it",
+            "engine/ownership::gradients_of_distinct_leaves_share_no_memory",
+        ),
     ),
     Fault(
         "a gradient that is the cotangent itself",
-        "minigrad/autograd.py",
-        "if not (differentiable or exclusive(g)):",
-        "if False:",
+        "minigrad/tape.py",
+        "g if owned or differentiable else",
+        "g if True else",
         (
             "ops/elementwise::binary",
             "engine/ownership::gradients_of_distinct_leaves_share_no_memory",
@@ -110,7 +113,7 @@ FAULTS = [
     ),
     Fault(
         "changes in place that nobody notices",
-        "minigrad/clock.py",
+        "minigrad/tape.py",
         "entry[1] > stamp",
         "False",
         (
@@ -122,14 +125,14 @@ FAULTS = [
     Fault(
         "mean without 1 / n in its gradient",
         REDUCE,
-        "_spread(g * (1 / (_size(x_shape, dim) or 1)), x_shape, dim)",
-        "_spread(g * 1.0, x_shape, dim)",
+        "spread(g * (1 / (_size(x_shape, dim) or 1)), x_shape, dim)",
+        "spread(g * 1.0, x_shape, dim)",
         ("ops/reduce::reductions",),
     ),
     Fault(
         "softmax without the term of its sum",
         REDUCE,
-        "return out * (g - sum_(g * out, dim=dim, keepdim=True))",
+        "return out * (g - _sum(g * out, dim=dim, keepdim=True))",
         "return out * (g - g * out)",
         ("ops/reduce::softmax_and_log_softmax",),
     ),
@@ -156,7 +159,7 @@ FAULTS = [
     ),
     Fault(
         "of an element that is indexed twice one gradient is lost",
-        SHAPE,
+        "minigrad/ops/indexing.py",
         "device_of(out).add_at(out, key, g)",
         "out[key] = g",
         ("ops/indexing::what_is_named_twice_gets_both", "ops/indexing::index_arrays"),
@@ -178,8 +181,8 @@ FAULTS = [
     Fault(
         "a factor that is not transposed",
         "minigrad/ops/linalg.py",
-        "matmul_(transpose(x, -1, -2), g)",
-        "matmul_(x, g)",
+        "_matmul(transpose(x, -1, -2), g)",
+        "_matmul(x, g)",
         ("ops/linalg::a_matrix_times_itself", "ops/linalg::matmul_of_batches_of_matrices"),
     ),
     # ---- convolution and batch norm ----
@@ -214,7 +217,7 @@ FAULTS = [
     Fault(
         "images that come out channels-first",
         CONV,
-        "    return _first(out.reshape(n, *out_size, out_channels))",
+        "    return _first(out.reshape(n, oh, ow, weight.shape[0])), patches",
         "    return xp.ascontiguousarray(_first(out.reshape(n, *out_size, out_channels)))",
         ("ops/conv::images_are_channels_last_in_memory",),
     ),

@@ -16,7 +16,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import minigrad as mg
-from minigrad.nodes import Leaf, Node
+from minigrad.tape import Leaf, Node
 
 
 def diamonds(x: mg.Tensor, n: int) -> mg.Tensor:

@@ -3,7 +3,7 @@ data."""
 
 from .base import Array, Device, DType, Geometry, Pair, Shape, find_dtype
 from .devices import cpu, device, device_of, on_same_device, xp_of
-from .memory import exclusive, overlaps_itself, storage
+from .memory import is_new, overlaps_itself, storage
 from .numeric import log_of_rounded, quiet
 from .order import in_memory_order
 
@@ -17,9 +17,9 @@ __all__ = [
     "cpu",
     "device",
     "device_of",
-    "exclusive",
     "find_dtype",
     "in_memory_order",
+    "is_new",
     "log_of_rounded",
     "on_same_device",
     "overlaps_itself",

@@ -120,19 +120,19 @@ class Device(ABC):
 
     @quiet
     def bce_terms(self, x: Array, target: Array) -> tuple[Array, Array]:
-        """For logits x: their binary cross-entropy with target, and its slope sigmoid(x) - target.
-
-        With e = exp(-|x|), the one needs log(1 + e), and the other's sigmoid is 1 or e over 1 + e.
-        """
+        """For logits x: their cross-entropy with target in nats, and e = exp(-|x|)."""
         xp = self.xp
         e = xp.exp(-xp.abs(x))
-        u = e + 1
         losses = xp.maximum(x, 0) - x * target
-        losses += log_of_rounded(xp, e, u)
-        slope = xp.maximum(e, x >= 0)
-        slope /= u
+        losses += log_of_rounded(xp, e, e + 1)
+        return losses, e
+
+    def bce_slope(self, x: Array, target: Array, e: Array) -> Array:
+        """The slope sigmoid(x) - target of the cross-entropy: the sigmoid is 1 or e over 1 + e."""
+        slope = self.xp.maximum(e, x >= 0)
+        slope /= e + 1
         slope -= target
-        return losses, slope
+        return slope
 
     def adam(
         self, param: Array, grad: Array, exp_avg: Array, exp_avg_sq: Array, **how: float

@@ -179,20 +179,32 @@ class CUDA(Device):
         )  # fmt: skip
 
     def bce_terms(self, x: Array, target: Array) -> tuple[Array, Array]:
-        if not (
-            x.ndim and has_kernels(x.dtype) and x.dtype == target.dtype and x.shape == target.shape
-        ):
+        if not _alike(x, target):
             return super().bce_terms(x, target)
 
         def launch(x: Array, target: Array) -> tuple[Array, Array]:
-            xp, grid = self.xp, (blocks_of(x.size),)
-            out = xp.empty(x.shape, x.dtype), xp.empty(x.shape, x.dtype)
-            operands = xp.ascontiguousarray(x), xp.ascontiguousarray(target)
-            self.kernels.launch("bce_terms", x.dtype, grid, (256,), *operands, *out, x.size)
+            out = self.xp.empty(x.shape, x.dtype), self.xp.empty(x.shape, x.dtype)
+            self._over_elements("bce_terms", x, target, *out)
             return out
 
         found: tuple[Array, Array] = in_memory_order(launch, (x, target))
         return found
+
+    def bce_slope(self, x: Array, target: Array, e: Array) -> Array:
+        if not _alike(x, target):
+            return super().bce_slope(x, target, e)
+
+        def launch(x: Array, target: Array, e: Array) -> Array:
+            out = self.xp.empty(x.shape, x.dtype)
+            self._over_elements("bce_slope", x, target, e, out)
+            return out
+
+        return in_memory_order(launch, (x, target, e))
+
+    def _over_elements(self, kernel: str, *arrays: Array) -> None:
+        first, *rest = [self.xp.ascontiguousarray(x) for x in arrays]
+        grid = (blocks_of(first.size),)
+        self.kernels.launch(kernel, first.dtype, grid, (256,), first, *rest, first.size)
 
     def adam(
         self, param: Array, grad: Array, exp_avg: Array, exp_avg_sq: Array, **how: float
@@ -204,6 +216,11 @@ class CUDA(Device):
         grid, numbers = (blocks_of(param.size),), [how[name] for name in names]
         self.kernels.launch("adam", param.dtype, grid, (256,), *arrays, *numbers, param.size)
         return True
+
+
+def _alike(x: Array, y: Array) -> bool:
+    """Whether there are kernels for two arrays of one shape and one dtype."""
+    return bool(x.ndim) and has_kernels(x.dtype) and (x.dtype, x.shape) == (y.dtype, y.shape)
 
 
 def _rows_by(rows: int, width: int) -> tuple[tuple[int, int], tuple[int, int]]:

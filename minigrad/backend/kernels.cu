@@ -287,15 +287,25 @@ KERNEL add_runs(const real* __restrict__ values, const int64* __restrict__ order
 
 // ---- binary cross-entropy of logits -------------------------------------------------------------
 
-// losses = -target log(sigmoid(x)) - (1 - target) log(1 - sigmoid(x)), slopes = sigmoid(x) - target,
-// from one exponential: exact also where sigmoid(x) is nearly 0 or 1.
+// losses = -target log(sigmoid(x)) - (1 - target) log(1 - sigmoid(x)), and the exponential
+// e = exp(-|x|) that they and their slopes are made from: exact also where sigmoid(x) is nearly 0
+// or 1.
 KERNEL bce_terms(const real* __restrict__ x, const real* __restrict__ target,
-                 real* __restrict__ losses, real* __restrict__ slopes, int64 n) {
+                 real* __restrict__ losses, real* __restrict__ exponentials, int64 n) {
     for (int64 i = FIRST; i < n; i += STRIDE) {
         real logit = x[i], wanted = target[i];
         real e = exp(-fabs(logit));
         losses[i] = (logit > 0 ? logit : 0) - logit * wanted + log1p(e);
-        slopes[i] = (logit >= 0 ? 1 : e) / (1 + e) - wanted;
+        exponentials[i] = e;
+    }
+}
+
+// slopes = sigmoid(x) - target, for exponentials from bce_terms.
+KERNEL bce_slope(const real* __restrict__ x, const real* __restrict__ target,
+                 const real* __restrict__ exponentials, real* __restrict__ slopes, int64 n) {
+    for (int64 i = FIRST; i < n; i += STRIDE) {
+        real e = exponentials[i];
+        slopes[i] = (x[i] >= 0 ? 1 : e) / (1 + e) - target[i];
     }
 }
 

@@ -22,6 +22,7 @@ KERNELS: Mapping[str, tuple[str, ...]] = {
     "normalize_rows_gradient": ("weight",),
     "add_runs": (),
     "bce_terms": (),
+    "bce_slope": (),
     "adam": (),
     "random_uniform": (),
     "random_normal": (),

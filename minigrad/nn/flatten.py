@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from .. import ops
-from ..ops.shape import axis
+from ..ops.checks import axis
 from ..tensor import Tensor
 from .module import Module
 

@@ -6,7 +6,7 @@ gives the same weights for any layout.
 
 import math
 
-from ..modes import no_grad
+from ..autograd import no_grad
 from ..tensor import Tensor
 
 _GAINS = {

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..backend import Device
 from ..creation import DTypeLike, Place
-from ..modes import mode
+from ..tape import mode
 from ..tensor import Tensor
 from .parameter import Parameter
 from .state import IncompatibleKeys, destination, load, move

@@ -10,9 +10,8 @@ import numpy as np
 
 from ..backend import Device, DType
 from ..backend import device as find_device
-from ..clock import mutated
 from ..creation import DTypeLike, Place, as_tensor
-from ..nodes import Leaf
+from ..tape import Leaf, mutated
 from ..tensor import Tensor
 
 

@@ -1,80 +1,90 @@
 """Comparisons: booleans, never on the tape."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from ..op import not_differentiable
 
+if TYPE_CHECKING:
+    from ..tensor import Tensor
+
+__all__ = [
+    "all", "any", "bitwise_and", "bitwise_not", "bitwise_or", "eq", "ge", "gt", "isfinite",
+    "isnan", "le", "lt", "ne",
+]  # fmt: skip
+
 
 @not_differentiable
-def eq(xp: Any, x: Any, y: Any) -> Any:
+def eq(xp, x, y):
     return xp.equal(x, y)
 
 
 @not_differentiable
-def ne(xp: Any, x: Any, y: Any) -> Any:
+def ne(xp, x, y):
     return xp.not_equal(x, y)
 
 
 @not_differentiable
-def lt(xp: Any, x: Any, y: Any) -> Any:
+def lt(xp, x, y):
     return xp.less(x, y)
 
 
 @not_differentiable
-def le(xp: Any, x: Any, y: Any) -> Any:
+def le(xp, x, y):
     return xp.less_equal(x, y)
 
 
 @not_differentiable
-def gt(xp: Any, x: Any, y: Any) -> Any:
+def gt(xp, x, y):
     return xp.greater(x, y)
 
 
 @not_differentiable
-def ge(xp: Any, x: Any, y: Any) -> Any:
+def ge(xp, x, y):
     return xp.greater_equal(x, y)
 
 
 @not_differentiable
-def bitwise_and(xp: Any, x: Any, y: Any) -> Any:
+def bitwise_and(xp, x, y):
     return xp.bitwise_and(x, y)
 
 
 @not_differentiable
-def bitwise_or(xp: Any, x: Any, y: Any) -> Any:
+def bitwise_or(xp, x, y):
     return xp.bitwise_or(x, y)
 
 
 @not_differentiable
-def bitwise_not(xp: Any, x: Any) -> Any:
+def bitwise_not(xp, x):
     return xp.invert(x)
 
 
 @not_differentiable
-def isfinite(xp: Any, x: Any) -> Any:
+def isfinite(xp, x):
     return xp.isfinite(x)
 
 
 @not_differentiable
-def isnan(xp: Any, x: Any) -> Any:
+def isnan(xp, x):
     return xp.isnan(x)
 
 
 @not_differentiable
-def any_(xp: Any, x: Any, *, dim: Any, keepdim: bool) -> Any:
+def _any(xp, x, *, dim, keepdim):
     return xp.any(x, axis=dim, keepdims=keepdim)
 
 
 @not_differentiable
-def all_(xp: Any, x: Any, *, dim: Any, keepdim: bool) -> Any:
+def _all(xp, x, *, dim, keepdim):
     return xp.all(x, axis=dim, keepdims=keepdim)
 
 
-def any(x: Any, dim: int | tuple[int, ...] | None = None, keepdim: bool = False) -> Any:
+def any(x: Tensor, dim: int | tuple[int, ...] | None = None, keepdim: bool = False) -> Tensor:
     """Whether an element, or one along `dim`, is not zero."""
-    return any_(x, dim=dim, keepdim=keepdim)
+    return _any(x, dim=dim, keepdim=keepdim)
 
 
-def all(x: Any, dim: int | tuple[int, ...] | None = None, keepdim: bool = False) -> Any:
+def all(x: Tensor, dim: int | tuple[int, ...] | None = None, keepdim: bool = False) -> Tensor:
     """Whether every element, or every one along `dim`, is not zero."""
-    return all_(x, dim=dim, keepdim=keepdim)
+    return _all(x, dim=dim, keepdim=keepdim)

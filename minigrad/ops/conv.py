@@ -9,25 +9,31 @@ order.
 
 Images are (N, C, H, W) in the API and channels-last in memory: an output is made as rows of
 channels, and shown as a transposed view. A product's rows are the patches that the kernel meets,
-gathered into (N * OH * OW, KH * KW * C).
+gathered into (N * OH * OW, KH * KW * C). They are gathered once, for the product and for the
+weight's gradient: time for memory, since the patches, of stride s about (kernel / s)^2 times as
+large as x, wait for backward with x.
 """
 
-from typing import Any
+from __future__ import annotations
 
-from ..backend import Geometry, Pair, device_of
-from ..modes import mode
-from ..nodes import Variable
-from ..op import need_arrays, need_one_dtype, op
+from typing import TYPE_CHECKING, Any
+
+from ..backend import Geometry, Pair, device_of, xp_of
+from ..op import op
+from .checks import need_arrays, need_one_dtype
 from .linalg import sum_rows
 from .shape import permute, reshape
 
+if TYPE_CHECKING:
+    from ..tensor import Tensor
 
-@op
-def conv2d_(xp: Any, x: Any, weight: Any, bias: Any, *, how: Geometry, patches: Any = None) -> Any:
-    (n, _, h, w), (out_channels, _, kh, kw) = x.shape, weight.shape
-    out_size = _out_size((h, w), (kh, kw), how)
-    if patches is None:
-        patches = _patches(x, (kh, kw), how)
+__all__ = ["conv2d", "conv_transpose2d"]
+
+
+@op(keeps="patches")
+def _conv2d(xp, x, weight, bias, *, how):
+    patches = _patches(x, weight.shape[2:], how)
+    n, oh, ow = patches.shape[:3]
     parts = [
         xp.matmul(rows, _matrix(w).T)
         for rows, w in zip(
@@ -37,11 +43,11 @@ def conv2d_(xp: Any, x: Any, weight: Any, bias: Any, *, how: Geometry, patches: 
     out = parts[0] if how.groups == 1 else xp.concatenate(parts, axis=1)
     if bias is not None:
         out += bias
-    return _first(out.reshape(n, *out_size, out_channels))
+    return _first(out.reshape(n, oh, ow, weight.shape[0])), patches
 
 
 @op
-def conv_transpose2d_(xp: Any, x: Any, weight: Any, bias: Any, *, how: Geometry, size: Pair) -> Any:
+def _conv_transpose2d(xp, x, weight, bias, *, how, size):
     image, each = _last(x), x.shape[1] // how.groups
     parts = [
         device_of(x).scatter_product(image[..., i * each : (i + 1) * each], _last(w), how, size)
@@ -54,96 +60,106 @@ def conv_transpose2d_(xp: Any, x: Any, weight: Any, bias: Any, *, how: Geometry,
 
 
 @op
-def conv2d_weight_(
-    xp: Any, x: Any, y: Any, *, how: Geometry, kernel: Pair, patches: Any = None
-) -> Any:
-    (_, channels, *_), (_, out_channels, *_) = x.shape, y.shape
-    if patches is None:
-        patches = _patches(x, kernel, how)
+def _conv2d_weight(xp, x, y, *, how, kernel):
+    return _weight_product(_patches(x, kernel, how), y, how)
+
+
+# ---- each one's gradient is the other two --------------------------------------------------------
+
+
+@_conv2d.gradient("x")
+def _(g, weight, x_shape, how):
+    return _conv_transpose2d(g, weight, None, how=how, size=x_shape[2:])
+
+
+@_conv2d.gradient("weight")
+def _(g, x, weight_shape, how):
+    return _conv2d_weight(x, g, how=how, kernel=weight_shape[2:])
+
+
+@_conv_transpose2d.gradient("x")
+def _(g, weight, how):
+    return _conv2d(g, weight, None, how=how)[0]
+
+
+@_conv_transpose2d.gradient("weight")
+def _(g, x, weight_shape, how):
+    return _conv2d_weight(g, x, how=how, kernel=weight_shape[2:])
+
+
+@_conv2d_weight.gradient("x")
+def _(g, y, x_shape, how):
+    return _conv_transpose2d(y, g, None, how=how, size=x_shape[2:])
+
+
+@_conv2d_weight.gradient("y")
+def _(g, x, how):
+    return _conv2d(x, g, None, how=how)[0]
+
+
+@_conv2d.gradient("bias")
+@_conv_transpose2d.gradient("bias")
+def _(g):
+    return sum_rows(reshape(permute(g, 0, 2, 3, 1), (-1, g.shape[1])))
+
+
+# ---- sooner, from patches that are there already -------------------------------------------------
+
+
+@_conv2d.fused("weight")
+def _(g, patches, how):
+    return _weight_product(patches, g, how)
+
+
+@_conv_transpose2d.fused("x", "weight")
+def _(g, x, weight, how):
+    g_x, patches = _conv2d(g, weight, None, how=how)
+    return g_x, _weight_product(patches, x, how)
+
+
+def _weight_product(patches, y, how):
+    """Patches of x (N, OH, OW, KH, KW, C) times y (N, O, OH, OW): (O, C/groups, KH, KW)."""
+    *_, kh, kw, channels = patches.shape
+    out_channels = y.shape[1]
     rows, each = _last(y).reshape(-1, out_channels), out_channels // how.groups
     parts = [
-        xp.matmul(rows[:, i * each : (i + 1) * each].T, group)
+        rows[:, i * each : (i + 1) * each].T @ group
         for i, group in enumerate(_rows_by_group(patches, how.groups))
     ]
-    matrix = parts[0] if how.groups == 1 else xp.concatenate(parts, axis=0)
-    return _first(matrix.reshape(out_channels, *kernel, channels // how.groups))
-
-
-@conv2d_.gradient("x")
-def _(g: Any, weight: Any, x_shape: Any, how: Geometry) -> Any:
-    return conv_transpose2d_(g, weight, None, how=how, size=x_shape[2:])
-
-
-@conv2d_.gradient("weight")
-def _(g: Any, x: Any, weight_shape: Any, how: Geometry, patches: Any) -> Any:
-    return conv2d_weight_(x, g, how=how, kernel=weight_shape[2:], patches=patches)
-
-
-@conv_transpose2d_.gradient("x")
-def _(g: Any, weight: Any, how: Geometry) -> Any:
-    return conv2d_(g, weight, None, how=how)
-
-
-@conv_transpose2d_.gradient("weight")
-def _(g: Any, x: Any, weight_shape: Any, how: Geometry) -> Any:
-    return conv2d_weight_(g, x, how=how, kernel=weight_shape[2:])
-
-
-@conv_transpose2d_.gradient("x", "weight")
-def _(g: Any, x: Any, weight: Any, how: Geometry) -> Any:
-    """Both at once: they need the same patches of g."""
-    kernel = weight.shape[2:]
-    patches = _patches(g.data if isinstance(g, Variable) else g, kernel, how)
-    g_x = conv2d_(g, weight, None, how=how, patches=patches)
-    return g_x, conv2d_weight_(g, x, how=how, kernel=kernel, patches=patches)
-
-
-@conv2d_weight_.gradient("x")
-def _(g: Any, y: Any, x_shape: Any, how: Geometry) -> Any:
-    return conv_transpose2d_(y, g, None, how=how, size=x_shape[2:])
-
-
-@conv2d_weight_.gradient("y")
-def _(g: Any, x: Any, how: Geometry) -> Any:
-    return conv2d_(x, g, None, how=how)
-
-
-@conv2d_.gradient("bias")
-@conv_transpose2d_.gradient("bias")
-def _(g: Any) -> Any:
-    return sum_rows(reshape(permute(g, 0, 2, 3, 1), (-1, g.shape[1])))
+    matrix = parts[0] if how.groups == 1 else xp_of(y).concatenate(parts, axis=0)
+    return _first(matrix.reshape(out_channels, kh, kw, channels // how.groups))
 
 
 # ---- layout --------------------------------------------------------------------------------------
 
 
-def _last(x: Any) -> Any:
+def _last(x):
     """(N, C, H, W) as (N, H, W, C): contiguous for every image that a convolution made."""
     return x.transpose(0, 2, 3, 1)
 
 
-def _first(x: Any) -> Any:
+def _first(x):
     """(N, H, W, C) as (N, C, H, W)."""
     return x.transpose(0, 3, 1, 2)
 
 
-def _patches(x: Any, kernel: Pair, how: Geometry) -> Any:
+def _patches(x, kernel, how):
     """The patches of x (N, C, H, W) that a kernel meets: (N, OH, OW, KH, KW, C)."""
     return device_of(x).gather_patches(_last(x), kernel, how, _out_size(x.shape[2:], kernel, how))
 
 
-def _matrix(weight: Any) -> Any:
+def _matrix(weight):
     """A kernel (O, C, KH, KW) as a matrix (O, KH * KW * C), whose columns are in the order of a
     patch."""
     return _last(weight).reshape(weight.shape[0], -1)
 
 
-def _by_group(weight: Any, groups: int) -> list[Any]:
+def _by_group(weight, groups):
     each = weight.shape[0] // groups
     return [weight[i * each : (i + 1) * each] for i in range(groups)]
 
 
-def _rows_by_group(patches: Any, groups: int) -> list[Any]:
+def _rows_by_group(patches, groups):
     """Patches (N, OH, OW, KH, KW, C) as the rows of one matrix for each group of channels."""
     *_, kh, kw, channels = patches.shape
     each = channels // groups
@@ -217,14 +233,14 @@ def _check(name: str, x: Any, weight: Any, bias: Any, channels: int, out_channel
 
 
 def conv2d(
-    x: Any,
-    weight: Any,
-    bias: Any = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    dilation: Any = 1,
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: int | Pair = 1,
+    padding: int | Pair = 0,
+    dilation: int | Pair = 1,
     groups: int = 1,
-) -> Any:
+) -> Tensor:
     """2-D cross-correlation of x (N, C, H, W) with weight (O, C/groups, KH, KW), plus bias (O).
 
     Gives (N, O, OH, OW) with OH = (H + 2 padding - dilation (KH - 1) - 1) // stride + 1.
@@ -245,24 +261,19 @@ def conv2d(
             "than "
             f"the image of {list(x.shape[2:])} with padding {how.padding}"
         )
-    patches = None
-    if mode.recording and getattr(weight, "node", None) is not None:
-        # Gathered once, for the product and for the weight's gradient: time for memory, since the
-        # patches, of stride s about (kernel / s)^2 times as large as x, wait for backward with x.
-        patches = _patches(x.data if isinstance(x, Variable) else x, weight.shape[2:], how)
-    return conv2d_(x, weight, bias, how=how, patches=patches)
+    return _conv2d(x, weight, bias, how=how)[0]
 
 
 def conv_transpose2d(
-    x: Any,
-    weight: Any,
-    bias: Any = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    output_padding: Any = 0,
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: int | Pair = 1,
+    padding: int | Pair = 0,
+    output_padding: int | Pair = 0,
     groups: int = 1,
-    dilation: Any = 1,
-) -> Any:
+    dilation: int | Pair = 1,
+) -> Tensor:
     """The adjoint of conv2d: x (N, C, H, W), weight (C, O/groups, KH, KW), bias (O).
 
     Gives (N, O, OH, OW) with OH = (H - 1) stride - 2 padding + dilation (KH - 1) + output_padding +
@@ -290,4 +301,4 @@ def conv_transpose2d(
             f"{name}: padding {how.padding} leaves nothing of the output: its size would be "
             f"{list(size)}"
         )
-    return conv_transpose2d_(x, weight, bias, how=how, size=size)
+    return _conv_transpose2d(x, weight, bias, how=how, size=size)

@@ -4,19 +4,31 @@ Where a function has a kink, the gradient there is PyTorch's choice: relu and ab
 slope, clip 1 at its ends, maximum and minimum half for each operand of a tie.
 """
 
+from __future__ import annotations
+
 import math
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..backend import log_of_rounded, quiet
-from ..op import cast, elementwise, not_differentiable
+from ..broadcasting import cast, elementwise
+from ..op import not_differentiable
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
+
+__all__ = [
+    "abs", "add", "clamp", "clip", "cos", "div", "divide", "exp", "expm1", "leaky_relu", "log",
+    "log1p", "maximum", "minimum", "mul", "multiply", "neg", "negative", "pow", "power", "relu",
+    "sigmoid", "sign", "sin", "softplus", "sqrt", "square", "sub", "subtract", "tanh", "where",
+]  # fmt: skip
 
 # ---- arithmetic ----------------------------------------------------------------------------------
 
 
 @elementwise
-def add(xp: Any, x: Any, y: Any) -> Any:
+def add(xp, x, y):
     return xp.add(x, y)
 
 
@@ -25,7 +37,7 @@ add.gradient("y")(lambda g: g)
 
 
 @elementwise
-def subtract(xp: Any, x: Any, y: Any) -> Any:
+def subtract(xp, x, y):
     return xp.subtract(x, y)
 
 
@@ -34,7 +46,7 @@ subtract.gradient("y")(lambda g: -g)
 
 
 @elementwise
-def multiply(xp: Any, x: Any, y: Any) -> Any:
+def multiply(xp, x, y):
     return xp.multiply(x, y)
 
 
@@ -43,7 +55,7 @@ multiply.gradient("y")(lambda g, x: g * x)
 
 
 @elementwise
-def divide(xp: Any, x: Any, y: Any) -> Any:
+def divide(xp, x, y):
     return xp.true_divide(x, y)
 
 
@@ -52,7 +64,7 @@ divide.gradient("y")(lambda g, y, out: -g * out / y)
 
 
 @elementwise
-def negative(xp: Any, x: Any) -> Any:
+def negative(xp, x):
     return xp.negative(x)
 
 
@@ -60,40 +72,47 @@ negative.gradient("x")(lambda g: -g)
 
 
 @elementwise
-def power_(xp: Any, x: Any, y: Any) -> Any:
+def _power(xp, x, y):
     return x**y  # and not xp.power: the operator knows squares and square roots
 
 
-@power_.gradient("x")
-def _(g: Any, x: Any, y: Any) -> Any:
+@_power.gradient("x")
+def _(g, x, y):
     if isinstance(y, int | float):
         return g * 0 if y == 0 else g * (y * x ** (y - 1))
     return g * where(y == 0, 0, y * x ** where(y == 0, 1, y - 1))
 
 
-@power_.gradient("y")
-def _(g: Any, x: Any, y: Any, out: Any) -> Any:
+@_power.gradient("y")
+def _(g, x, y, out):
     if isinstance(x, int | float):
         return g * (out * (math.log(x) if x > 0 else 0.0 if x == 0 else math.nan))
     no_slope = (x == 0) & (y >= 0)
     return g * where(no_slope, 0, out * log(where(no_slope, 1, x)))
 
 
-def power(x: Any, y: Any) -> Any:
+def power(x: Tensor | float, y: Tensor | float) -> Tensor:
     """x to the power y; the gradient for y is 0 where x is 0 and y is not negative."""
-    return power_(_as_number(x), _as_number(y))
+    return _power(_as_number(x), _as_number(y))
 
 
-def _as_number(x: Any) -> Any:
+def _as_number(x):
     """x, with a tensor of bools as integers."""
     return cast(x, dtype=np.dtype(np.int64)) if getattr(x, "dtype", None) == np.bool_ else x
 
+
+def square(x: Tensor) -> Tensor:
+    return multiply(x, x)
+
+
+# PyTorch's other names for the same functions.
+sub, mul, div, neg, pow = subtract, multiply, divide, negative, power
 
 # ---- exponentials and roots ----------------------------------------------------------------------
 
 
 @elementwise
-def exp(xp: Any, x: Any) -> Any:
+def exp(xp, x):
     return xp.exp(x)
 
 
@@ -101,7 +120,7 @@ exp.gradient("x")(lambda g, out: g * out)
 
 
 @elementwise
-def expm1(xp: Any, x: Any) -> Any:
+def expm1(xp, x):
     return xp.expm1(x)
 
 
@@ -109,7 +128,7 @@ expm1.gradient("x")(lambda g, out: g * (out + 1))
 
 
 @elementwise
-def log(xp: Any, x: Any) -> Any:
+def log(xp, x):
     return xp.log(x)
 
 
@@ -117,7 +136,7 @@ log.gradient("x")(lambda g, x: g / x)
 
 
 @elementwise
-def log1p(xp: Any, x: Any) -> Any:
+def log1p(xp, x):
     return xp.log1p(x)
 
 
@@ -125,7 +144,7 @@ log1p.gradient("x")(lambda g, x: g / (x + 1))
 
 
 @elementwise
-def sqrt(xp: Any, x: Any) -> Any:
+def sqrt(xp, x):
     return xp.sqrt(x)
 
 
@@ -133,26 +152,26 @@ sqrt.gradient("x")(lambda g, out: g / (out * 2))
 
 
 @elementwise
-def abs_(xp: Any, x: Any) -> Any:
+def abs(xp, x):
     return xp.abs(x)
 
 
 @elementwise
-def sign(xp: Any, x: Any) -> Any:
+def sign(xp, x):
     return xp.sign(x)
 
 
 sign.gradient("x")(lambda g: g * 0)
-abs_.gradient("x")(lambda g, x: g * sign(x))
+abs.gradient("x")(lambda g, x: g * sign(x))
 
 
 @elementwise
-def sin(xp: Any, x: Any) -> Any:
+def sin(xp, x):
     return xp.sin(x)
 
 
 @elementwise
-def cos(xp: Any, x: Any) -> Any:
+def cos(xp, x):
     return xp.cos(x)
 
 
@@ -163,7 +182,7 @@ cos.gradient("x")(lambda g, x: -g * sin(x))
 
 
 @elementwise
-def tanh(xp: Any, x: Any) -> Any:
+def tanh(xp, x):
     return xp.tanh(x)
 
 
@@ -172,7 +191,7 @@ tanh.gradient("x")(lambda g, out: g * (1 - out * out))
 
 @elementwise
 @quiet
-def sigmoid(xp: Any, x: Any) -> Any:
+def sigmoid(xp, x):
     """1 / (1 + exp(-x)): accurate to the last digits on both sides, as tanh(x / 2) is not on the
     left."""
     limit = 709.0 if getattr(x, "dtype", np.float64) == np.float64 else 88.0  # exp(limit) is finite
@@ -184,7 +203,7 @@ def sigmoid(xp: Any, x: Any) -> Any:
 sigmoid.gradient("x")(lambda g, out: g * (out * (1 - out)))
 
 
-def log1p_exp(xp: Any, x: Any) -> Any:
+def log1p_exp(xp, x):
     """log(1 + exp(x)) for x <= 0, accurate also where exp(x) is small."""
     e = xp.exp(x)
     return log_of_rounded(xp, e, e + 1)
@@ -192,7 +211,7 @@ def log1p_exp(xp: Any, x: Any) -> Any:
 
 @elementwise
 @quiet
-def softplus(xp: Any, x: Any) -> Any:
+def softplus(xp, x):
     """log(1 + exp(x)) as max(x, 0) + log(1 + exp(-|x|)): exact where PyTorch switches to x above
     20."""
     y = log1p_exp(xp, -xp.abs(x))
@@ -204,7 +223,7 @@ softplus.gradient("x")(lambda g, x: g * sigmoid(x))
 
 
 @elementwise
-def relu(xp: Any, x: Any) -> Any:
+def relu(xp, x):
     return xp.maximum(x, 0)
 
 
@@ -212,14 +231,14 @@ relu.gradient("x")(lambda g, out: g * (out > 0))
 
 
 @elementwise
-def leaky_relu(xp: Any, x: Any, *, negative_slope: float = 0.01) -> Any:
+def leaky_relu(xp, x, *, negative_slope=0.01):
     """x where x > 0, else negative_slope * x."""
     y = x * negative_slope
     return xp.maximum(x, y) if negative_slope <= 1 else xp.minimum(x, y)
 
 
 @not_differentiable
-def _slope(xp: Any, x: Any, *, negative_slope: float) -> Any:
+def _slope(xp, x, *, negative_slope):
     """1 where x > 0, else negative_slope.
 
     NOTE: by arithmetic on the mask, since xp.where is eight times slower on a mask without runs.
@@ -231,7 +250,7 @@ def _slope(xp: Any, x: Any, *, negative_slope: float) -> Any:
 
 
 @leaky_relu.gradient("x")
-def _(g: Any, x: Any, negative_slope: float) -> Any:
+def _(g, x, negative_slope):
     return g * _slope(x, negative_slope=negative_slope)
 
 
@@ -239,16 +258,16 @@ def _(g: Any, x: Any, negative_slope: float) -> Any:
 
 
 @elementwise
-def maximum(xp: Any, x: Any, y: Any) -> Any:
+def maximum(xp, x, y):
     return xp.maximum(x, y)
 
 
 @elementwise
-def minimum(xp: Any, x: Any, y: Any) -> Any:
+def minimum(xp, x, y):
     return xp.minimum(x, y)
 
 
-def _share(g: Any, wins: Any, ties: Any) -> Any:
+def _share(g, wins, ties):
     """g where an operand was chosen, half of it where both were equal."""
     return where(ties, g * 0.5, where(wins, g, 0))
 
@@ -260,7 +279,7 @@ minimum.gradient("y")(lambda g, x, y: _share(g, y < x, x == y))
 
 
 @elementwise
-def clip_(xp: Any, x: Any, *, min: Any, max: Any) -> Any:
+def _clip(xp, x, *, min, max):
     if min is not None:
         x = xp.maximum(x, min)
     if max is not None:
@@ -268,13 +287,15 @@ def clip_(xp: Any, x: Any, *, min: Any, max: Any) -> Any:
     return x
 
 
-@clip_.gradient("x")
-def _(g: Any, x: Any, min: Any, max: Any) -> Any:
+@_clip.gradient("x")
+def _(g, x, min, max):
     inside = True if min is None else x >= min
     return where(inside if max is None else (x <= max) & inside, g, 0)
 
 
-def clip(x: Any, min: Any = None, max: Any = None) -> Any:
+def clip(
+    x: Tensor, min: Tensor | float | None = None, max: Tensor | float | None = None
+) -> Tensor:
     """x kept between two bounds, numbers or tensors, either of which may be None.
 
     A bound gets the gradient of the elements that it replaces, and x that of the others.
@@ -282,14 +303,17 @@ def clip(x: Any, min: Any = None, max: Any = None) -> Any:
     if min is None and max is None:
         raise TypeError("clip: needs min, max or both")
     if not (hasattr(min, "shape") or hasattr(max, "shape")):
-        return clip_(x, min=min, max=max)
+        return _clip(x, min=min, max=max)
     if min is not None:
         x = where(x < min, min, x)
     return x if max is None else where(x > max, max, x)
 
 
+clamp = clip
+
+
 @elementwise
-def select(xp: Any, x: Any, y: Any, condition: Any) -> Any:
+def select(xp, x, y, condition):
     return xp.where(condition, x, y)
 
 
@@ -297,7 +321,7 @@ select.gradient("x")(lambda g, condition: where(condition, g, 0))
 select.gradient("y")(lambda g, condition: where(condition, 0, g))
 
 
-def where(condition: Any, x: Any, y: Any) -> Any:
+def where(condition: Tensor | bool, x: Tensor | float, y: Tensor | float) -> Tensor:
     """x where `condition` holds, else y; no gradient crosses the condition, or reaches what was not
     chosen."""
     return select(x, y, condition)

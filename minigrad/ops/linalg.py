@@ -1,33 +1,42 @@
 """Matrix products."""
 
+from __future__ import annotations
+
 import math
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..backend import device_of
-from ..op import expand, need_arrays, need_one_dtype, op, sum_to
+from ..broadcasting import expand, sum_to
+from ..op import op
+from .checks import need_arrays, need_one_dtype
 from .shape import reshape, transpose
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
+
+__all__ = ["linear", "matmul"]
 
 
 @op
-def matmul_(xp: Any, x: Any, y: Any) -> Any:
+def _matmul(xp, x, y):
     return xp.matmul(x, y)
 
 
-@matmul_.gradient("x")
-def _(g: Any, y: Any, x_shape: Any) -> Any:
-    return _fit(matmul_(g, transpose(y, -1, -2)), x_shape)
+@_matmul.gradient("x")
+def _(g, y, x_shape):
+    return _fit(_matmul(g, transpose(y, -1, -2)), x_shape)
 
 
-@matmul_.gradient("y")
-def _(g: Any, x: Any, y_shape: Any) -> Any:
-    return _fit(matmul_(transpose(x, -1, -2), g), y_shape)
+@_matmul.gradient("y")
+def _(g, x, y_shape):
+    return _fit(_matmul(transpose(x, -1, -2), g), y_shape)
 
 
-def _fit(g: Any, shape: Any) -> Any:
+def _fit(g, shape):
     return g if g.shape == shape else sum_to(g, shape=shape)
 
 
-def matmul(x: Any, y: Any) -> Any:
+def matmul(x: Tensor, y: Tensor) -> Tensor:
     """The product of two matrices, of batches of them (which broadcast), or with vectors, as in
     NumPy."""
     need_arrays("matmul", x, y)
@@ -37,16 +46,16 @@ def matmul(x: Any, y: Any) -> Any:
         )
     need_one_dtype("matmul", x=x, y=y)
     if x.ndim == 2 and y.ndim == 2:
-        return matmul_(x, y)
+        return _matmul(x, y)
     a = reshape(x, (1, *x.shape)) if x.ndim == 1 else x
     b = reshape(y, (*y.shape, 1)) if y.ndim == 1 else y
     if b.ndim == 2:  # one matrix for the whole batch: one product, and one for its gradient
         out = reshape(
-            matmul_(reshape(a, (math.prod(a.shape[:-1]), a.shape[-1])), b),
+            _matmul(reshape(a, (math.prod(a.shape[:-1]), a.shape[-1])), b),
             (*a.shape[:-1], b.shape[-1]),
         )
     else:
-        out = matmul_(a, b)
+        out = _matmul(a, b)
     shape = [
         *out.shape[:-2],
         *([out.shape[-2]] if x.ndim > 1 else []),
@@ -56,30 +65,30 @@ def matmul(x: Any, y: Any) -> Any:
 
 
 @op
-def sum_rows(xp: Any, x: Any) -> Any:
+def sum_rows(xp, x):
     """The sum of each column of a matrix: what a bias gets."""
     return device_of(x).sum_rows(x)
 
 
 @sum_rows.gradient("x")
-def _(g: Any, x_shape: Any) -> Any:
+def _(g, x_shape):
     return expand(g, shape=x_shape)
 
 
 @op
-def linear_(xp: Any, x: Any, weight: Any, bias: Any) -> Any:
+def _linear(xp, x, weight, bias):
     out = xp.matmul(x, weight.T)
     if bias is not None:
         out += bias
     return out
 
 
-linear_.gradient("x")(lambda g, weight: matmul_(g, weight))
-linear_.gradient("weight")(lambda g, x: matmul_(transpose(g, 0, 1), x))
-linear_.gradient("bias")(lambda g: sum_rows(g))
+_linear.gradient("x")(lambda g, weight: _matmul(g, weight))
+_linear.gradient("weight")(lambda g, x: _matmul(transpose(g, 0, 1), x))
+_linear.gradient("bias")(lambda g: sum_rows(g))
 
 
-def linear(x: Any, weight: Any, bias: Any = None) -> Any:
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x @ weight.T + bias, for x of shape (..., in), weight (out, in), bias (out) or None."""
     need_arrays("linear", x, weight)
     if x.ndim == 0 or weight.ndim != 2 or x.shape[-1] != weight.shape[1]:
@@ -92,6 +101,6 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
         raise ValueError(f"linear: bias has shape {list(bias.shape)}, expected [{weight.shape[0]}]")
     need_one_dtype("linear", x=x, weight=weight, bias=bias)
     if x.ndim == 2:
-        return linear_(x, weight, bias)
+        return _linear(x, weight, bias)
     rows = reshape(x, (math.prod(x.shape[:-1]), x.shape[-1]))
-    return reshape(linear_(rows, weight, bias), (*x.shape[:-1], weight.shape[0]))
+    return reshape(_linear(rows, weight, bias), (*x.shape[:-1], weight.shape[0]))

@@ -1,19 +1,22 @@
 """What losses are made of: the ops that need care with large numbers."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from ..backend import device_of, quiet
-from ..modes import mode
-from ..nodes import Variable
-from ..op import elementwise, op
+from ..broadcasting import elementwise
+from ..op import op
 from .elementwise import log1p_exp, sigmoid
-from .reduce import _spread
-from .reduce import sum as sum_over
+from .reduce import spread
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
 
 
 @elementwise
 @quiet
-def bce_with_logits(xp: Any, x: Any, target: Any) -> Any:
+def bce_with_logits(xp, x, target):
     """-target log(sigmoid(x)) - (1 - target) log(1 - sigmoid(x)), as max(x, 0) - x target + log(1 +
     exp(-|x|))."""
     out = xp.maximum(x, 0) - x * target  # first, since both can be large and cancel
@@ -24,7 +27,9 @@ bce_with_logits.gradient("x")(lambda g, x, target: g * (sigmoid(x) - target))
 bce_with_logits.gradient("target")(lambda g, x: -g * x)
 
 
-def bce_with_logits_sum(x: Any, target: Any, dim: tuple[int, ...] | None = None) -> Any:
+def bce_with_logits_sum(
+    x: Tensor, target: Tensor, dim: tuple[int, ...] | None = None
+) -> Tensor:
     """The sum of `bce_with_logits` over the axes `dim`, or all; ValueError unless x and target have
     one shape and one dtype.
 
@@ -34,26 +39,25 @@ def bce_with_logits_sum(x: Any, target: Any, dim: tuple[int, ...] | None = None)
     if (x.shape, x.dtype) != (target.shape, target.dtype):
         what = f"{x.dtype}{list(x.shape)} and {target.dtype}{list(target.shape)}"
         raise ValueError(f"bce_with_logits_sum: x and target need one shape and dtype, got {what}")
-    if dim is None:
-        dim = tuple(range(len(x.shape)))
-    if not (isinstance(x, Variable) and x.node is not None and mode.recording):
-        return sum_over(bce_with_logits(x, target), dim)
-    array = target.data if isinstance(target, Variable) else target
-    losses, slope = device_of(x.data).bce_terms(x.data, array)
-    return bce_sum_(x, target, total=losses.sum(axis=dim), slope=slope, dim=dim)
+    return _bce_sum(x, target, dim=tuple(range(len(x.shape))) if dim is None else dim)[0]
 
 
-@op
-def bce_sum_(xp: Any, x: Any, target: Any, *, total: Any, slope: Any, dim: Any) -> Any:
-    return total
+@op(keeps="e")
+def _bce_sum(xp, x, target, *, dim):
+    losses, e = device_of(x).bce_terms(x, target)
+    return losses.sum(axis=dim), e
 
 
-@bce_sum_.gradient("x")
-def _(g: Any, x: Any, target: Any, slope: Any, dim: Any) -> Any:
-    g = _spread(g, x.shape, dim)
-    return g * (sigmoid(x) - target) if isinstance(g, Variable) else slope * g
+@_bce_sum.gradient("x")
+def _(g, x, target, dim):
+    return spread(g, x.shape, dim) * (sigmoid(x) - target)
 
 
-@bce_sum_.gradient("target")
-def _(g: Any, x: Any, dim: Any) -> Any:
-    return -_spread(g, x.shape, dim) * x
+@_bce_sum.gradient("target")
+def _(g, x, dim):
+    return -spread(g, x.shape, dim) * x
+
+
+@_bce_sum.fused("x")
+def _(g, x, target, e, dim):
+    return device_of(x).bce_slope(x, target, e) * spread(g, x.shape, dim)

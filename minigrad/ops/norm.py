@@ -1,38 +1,35 @@
 """Batch normalization (Ioffe and Szegedy, 2015)."""
 
+from __future__ import annotations
+
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..backend import device_of
-from ..clock import mutated
-from ..nodes import Variable
 from ..op import op
+from ..tape import mutated
 from .reduce import mean as mean_over
 from .reduce import var
 from .shape import reshape
 
+if TYPE_CHECKING:
+    from ..tensor import Tensor
 
-@op
-def batch_norm_(
-    xp: Any, x: Any, weight: Any, bias: Any, *, mean: Any, rstd: Any, eps: float
-) -> Any:
-    """x normalised by statistics of its own, scaled and shifted; `mean` and `rstd` are functions of
-    x."""
-    return _like(device_of(x).batch_norm_rows(_rows(x), mean, rstd, weight, bias), x)
+__all__ = ["batch_norm"]
 
 
-@batch_norm_.gradient("x", "weight", "bias")
-def _(g: Any, x: Any, weight: Any, mean: Any, rstd: Any, eps: float) -> Any:
-    if isinstance(g, Variable):
-        return _differentiable_gradient(g, x, weight, eps)
-    rows, g_weight, g_bias = device_of(x).batch_norm_gradient(
-        _rows(g), _rows(x), mean, rstd, weight
-    )
-    return _like(rows, x), g_weight, g_bias
+@op(keeps="mean variance rstd")
+def _batch_norm(xp, x, weight, bias, *, eps):
+    """x normalised by the mean and biased variance of each channel, scaled and shifted."""
+    rows = _rows(x)
+    mean, variance = device_of(x).batch_norm_statistics(rows)
+    rstd = (variance + eps) ** -0.5
+    out = device_of(x).batch_norm_rows(rows, mean, rstd, weight, bias)
+    return _like(out, x), mean, variance, rstd
 
 
-def _differentiable_gradient(g: Any, x: Any, weight: Any, eps: float) -> tuple[Any, Any, Any]:
-    """The same, in ops, and with the statistics as the functions of x that they are."""
+@_batch_norm.gradient("x", "weight", "bias")
+def _(g, x, weight, eps):
     others = tuple([i for i in range(x.ndim) if i != 1])
     mean, rstd = mean_over(x, others, True), (var(x, others, True, correction=0) + eps) ** -0.5
     xhat = (x - mean) * rstd
@@ -42,32 +39,38 @@ def _differentiable_gradient(g: Any, x: Any, weight: Any, eps: float) -> tuple[A
     return (g_x if weight is None else g_x * _column(weight, x)), g_weight, g_bias
 
 
-def _rows(x: Any) -> Any:
+@_batch_norm.fused("x", "weight", "bias")
+def _(g, x, weight, mean, rstd):
+    rows, *others = device_of(x).batch_norm_gradient(_rows(g), _rows(x), mean, rstd, weight)
+    return _like(rows, x), *others
+
+
+def _rows(x):
     """(N, C) or (N, C, ...) as a matrix with a column for each channel: a view where memory is
     channels-last."""
     return x.transpose(0, *range(2, x.ndim), 1).reshape(-1, x.shape[1])
 
 
-def _like(rows: Any, x: Any) -> Any:
+def _like(rows, x):
     """The matrix `_rows(x)` in the shape of x, channels-last in memory."""
     last = x.ndim - 1
     return rows.reshape(x.shape[0], *x.shape[2:], x.shape[1]).transpose(0, last, *range(1, last))
 
 
-def _column(v: Any, x: Any) -> Any:
+def _column(v: Any, x: Any) -> Tensor:
     return reshape(v, (1, -1) + (1,) * (x.ndim - 2))
 
 
 def batch_norm(
-    x: Any,
-    running_mean: Any,
-    running_var: Any,
-    weight: Any = None,
-    bias: Any = None,
+    x: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
     training: bool = False,
     momentum: float = 0.1,
     eps: float = 1e-5,
-) -> Any:
+) -> Tensor:
     """Each channel of x (N, C) or (N, C, ...) with mean 0 and variance 1, then times weight plus
     bias.
 
@@ -101,15 +104,14 @@ def batch_norm(
             f"{list(x.shape)}; use larger batches (DataLoader's drop_last=True drops a small last "
             "one), or eval()"
         )
-    array = x.data if isinstance(x, Variable) else x
-    mean, variance = device_of(array).batch_norm_statistics(_rows(array))
+    out, mean, variance, _ = _batch_norm(x, weight, bias, eps=eps)
     if running_mean is not None and running_var is not None:
         _move(running_mean, mean, momentum)
         _move(running_var, variance * (m / (m - 1)), momentum)
-    return batch_norm_(x, weight, bias, mean=mean, rstd=(variance + eps) ** -0.5, eps=eps)
+    return out
 
 
-def _move(running: Any, batch: Any, momentum: float) -> None:
+def _move(running, batch, momentum):
     """running = (1 - momentum) running + momentum batch, in place."""
     running.data *= 1 - momentum
     running.data += momentum * batch

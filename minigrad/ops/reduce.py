@@ -3,15 +3,27 @@
 `dim` is an int, several, or None for all; NumPy's spelling `axis`, `keepdims` is accepted too.
 """
 
+from __future__ import annotations
+
 import math
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import numpy as np
 
 from ..backend import Shape, quiet
-from ..op import expand, not_differentiable, op
+from ..broadcasting import expand
+from ..op import not_differentiable, op
 from .elementwise import exp, where
-from .shape import gather, reshape
+from .indexing import gather
+from .shape import reshape
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
+
+__all__ = [
+    "amax", "amin", "argmax", "argmin", "log_softmax", "logsumexp", "max", "mean", "min",
+    "softmax", "std", "sum", "var",
+]  # fmt: skip
 
 Dim = int | tuple[int, ...] | list[int] | None
 
@@ -31,7 +43,7 @@ def axes(name: str, ndim: int, dim: Dim) -> tuple[int, ...]:
     return tuple(found)
 
 
-def _spread(g: Any, shape: Shape, dim: tuple[int, ...]) -> Any:
+def spread(g, shape, dim):
     """A reduction's result, put back over the axes that it was reduced over."""
     return expand(reshape(g, _kept(shape, dim)), shape=shape)
 
@@ -48,47 +60,47 @@ def _size(shape: Shape, dim: tuple[int, ...]) -> int:
 
 
 @op
-def sum_(xp: Any, x: Any, *, dim: Any, keepdim: bool) -> Any:
+def _sum(xp, x, *, dim, keepdim):
     return x.sum(axis=dim, keepdims=keepdim)
 
 
-@sum_.gradient("x")
-def _(g: Any, x_shape: Any, dim: Any) -> Any:
-    return _spread(g, x_shape, dim)
+@_sum.gradient("x")
+def _(g, x_shape, dim):
+    return spread(g, x_shape, dim)
 
 
 @op
-def mean_(xp: Any, x: Any, *, dim: Any, keepdim: bool) -> Any:
+def _mean(xp, x, *, dim, keepdim):
     return x.sum(axis=dim, keepdims=keepdim) * (1 / _size(x.shape, dim) if x.size else math.nan)
 
 
-@mean_.gradient("x")
-def _(g: Any, x_shape: Any, dim: Any) -> Any:
-    return _spread(g * (1 / (_size(x_shape, dim) or 1)), x_shape, dim)
+@_mean.gradient("x")
+def _(g, x_shape, dim):
+    return spread(g * (1 / (_size(x_shape, dim) or 1)), x_shape, dim)
 
 
 @op
-def amax_(xp: Any, x: Any, *, dim: Any, keepdim: bool) -> Any:
+def _amax(xp, x, *, dim, keepdim):
     return x.max(axis=dim, keepdims=keepdim)
 
 
 @op
-def amin_(xp: Any, x: Any, *, dim: Any, keepdim: bool) -> Any:
+def _amin(xp, x, *, dim, keepdim):
     return x.min(axis=dim, keepdims=keepdim)
 
 
-@amax_.gradient("x")
-@amin_.gradient("x")
-def _(g: Any, x: Any, out: Any, x_shape: Any, dim: Any) -> Any:
+@_amax.gradient("x")
+@_amin.gradient("x")
+def _(g, x, out, x_shape, dim):
     """Ties share the gradient equally."""
-    ties = x == _spread(out, x_shape, dim)
-    number = sum_(ties, dim=dim, keepdim=True).astype(g.dtype)
+    ties = x == spread(out, x_shape, dim)
+    number = _sum(ties, dim=dim, keepdim=True).astype(g.dtype)
     return where(ties, expand(reshape(g, _kept(x_shape, dim)) / number, shape=x_shape), 0)
 
 
 @op
 @quiet
-def logsumexp_(xp: Any, x: Any, *, dim: Any, keepdim: bool) -> Any:
+def _logsumexp(xp, x, *, dim, keepdim):
     if not _size(x.shape, dim):
         return xp.full(
             _kept(x.shape, dim) if keepdim else _without(x.shape, dim), -math.inf, x.dtype
@@ -104,14 +116,14 @@ def _without(shape: Shape, dim: tuple[int, ...]) -> Shape:
     return tuple([n for i, n in enumerate(shape) if i not in dim])
 
 
-@logsumexp_.gradient("x")
-def _(g: Any, x: Any, out: Any, x_shape: Any, dim: Any) -> Any:
-    return _spread(g, x_shape, dim) * exp(x - _spread(out, x_shape, dim))
+@_logsumexp.gradient("x")
+def _(g, x, out, x_shape, dim):
+    return spread(g, x_shape, dim) * exp(x - spread(out, x_shape, dim))
 
 
 @op
 @quiet
-def softmax_(xp: Any, x: Any, *, dim: Any) -> Any:
+def _softmax(xp, x, *, dim):
     if not x.size:
         return x.copy()
     y = xp.exp(x - x.max(axis=dim, keepdims=True))
@@ -119,14 +131,14 @@ def softmax_(xp: Any, x: Any, *, dim: Any) -> Any:
     return y
 
 
-@softmax_.gradient("x")
-def _(g: Any, out: Any, dim: Any) -> Any:
-    return out * (g - sum_(g * out, dim=dim, keepdim=True))
+@_softmax.gradient("x")
+def _(g, out, dim):
+    return out * (g - _sum(g * out, dim=dim, keepdim=True))
 
 
 @op
 @quiet
-def log_softmax_(xp: Any, x: Any, *, dim: Any) -> Any:
+def _log_softmax(xp, x, *, dim):
     if not x.size:
         return x.copy()
     y = x - x.max(axis=dim, keepdims=True)
@@ -134,16 +146,16 @@ def log_softmax_(xp: Any, x: Any, *, dim: Any) -> Any:
     return y
 
 
-@log_softmax_.gradient("x")
-def _(g: Any, out: Any, dim: Any) -> Any:
-    return g - exp(out) * sum_(g, dim=dim, keepdim=True)
+@_log_softmax.gradient("x")
+def _(g, out, dim):
+    return g - exp(out) * _sum(g, dim=dim, keepdim=True)
 
 
 # ---- the functions that users call ---------------------------------------------------------------
 
 
 def _arguments(
-    name: str, x: Any, dim: Dim, keepdim: bool, numpy_spelling: dict[str, Any]
+    name: str, x: Tensor, dim: Dim, keepdim: bool, numpy_spelling: dict[str, Any]
 ) -> dict[str, Any]:
     dim = numpy_spelling.pop("axis", dim)
     keepdim = numpy_spelling.pop("keepdims", keepdim)
@@ -152,85 +164,119 @@ def _arguments(
     return {"dim": axes(name, x.ndim, dim), "keepdim": bool(keepdim)}
 
 
-def sum(x: Any, dim: Dim = None, keepdim: bool = False, **numpy_spelling: Any) -> Any:
+def sum(x: Tensor, dim: Dim = None, keepdim: bool = False, **numpy_spelling: Any) -> Tensor:
     """The sum over `dim`."""
-    return sum_(x, **_arguments("sum", x, dim, keepdim, numpy_spelling))
+    return _sum(x, **_arguments("sum", x, dim, keepdim, numpy_spelling))
 
 
-def mean(x: Any, dim: Dim = None, keepdim: bool = False, **numpy_spelling: Any) -> Any:
+def mean(x: Tensor, dim: Dim = None, keepdim: bool = False, **numpy_spelling: Any) -> Tensor:
     """The mean over `dim`; TypeError for integers, as in PyTorch."""
     _need_floats("mean", x)
-    return mean_(x, **_arguments("mean", x, dim, keepdim, numpy_spelling))
+    return _mean(x, **_arguments("mean", x, dim, keepdim, numpy_spelling))
 
 
 def var(
-    x: Any, dim: Dim = None, keepdim: bool = False, *, correction: float = 1, **numpy_spelling: Any
-) -> Any:
+    x: Tensor,
+    dim: Dim = None,
+    keepdim: bool = False,
+    *,
+    correction: float = 1,
+    **numpy_spelling: Any,
+) -> Tensor:
     """The variance over `dim`: the sum of squared deviations over n - correction."""
     _need_floats("var", x)
     return _variance(x, correction, **_arguments("var", x, dim, keepdim, numpy_spelling))
 
 
 def std(
-    x: Any, dim: Dim = None, keepdim: bool = False, *, correction: float = 1, **numpy_spelling: Any
-) -> Any:
+    x: Tensor,
+    dim: Dim = None,
+    keepdim: bool = False,
+    *,
+    correction: float = 1,
+    **numpy_spelling: Any,
+) -> Tensor:
     """The square root of `var`; its gradient is 0 where all numbers are equal."""
     _need_floats("std", x)
     how = _arguments("std", x, dim, keepdim, numpy_spelling)
-    return root_(_variance(x, correction, **how))
+    return _root(_variance(x, correction, **how))
 
 
-def _need_floats(name: str, x: Any) -> None:
+def _need_floats(name: str, x: Tensor) -> None:
     if x.dtype.kind != "f":
         raise TypeError(f"{name}: needs a floating dtype, got {x.dtype}; use .float() first")
 
 
-def _variance(x: Any, correction: float, dim: tuple[int, ...], keepdim: bool) -> Any:
-    deviations = x - mean_(x, dim=dim, keepdim=True)
+def _variance(x: Tensor, correction: float, dim: tuple[int, ...], keepdim: bool) -> Tensor:
+    deviations = x - _mean(x, dim=dim, keepdim=True)
     n = _size(x.shape, dim) - correction
-    return sum_(deviations * deviations, dim=dim, keepdim=keepdim) * (1 / n if n > 0 else math.nan)
+    return _sum(deviations * deviations, dim=dim, keepdim=keepdim) * (1 / n if n > 0 else math.nan)
 
 
 @op
-def root_(xp: Any, x: Any) -> Any:
+def _root(xp, x):
     return xp.sqrt(x)
 
 
-@root_.gradient("x")
-def _(g: Any, out: Any) -> Any:
+@_root.gradient("x")
+def _(g, out):
     return where(out == 0, 0, g / (2 * where(out == 0, 1, out)))
 
 
-def amax(x: Any, dim: Dim = None, keepdim: bool = False, **numpy_spelling: Any) -> Any:
+def amax(x: Tensor, dim: Dim = None, keepdim: bool = False, **numpy_spelling: Any) -> Tensor:
     """The largest values over `dim`; ties share the gradient equally."""
-    return amax_(x, **_arguments("amax", x, dim, keepdim, numpy_spelling))
+    return _amax(x, **_arguments("amax", x, dim, keepdim, numpy_spelling))
 
 
-def amin(x: Any, dim: Dim = None, keepdim: bool = False, **numpy_spelling: Any) -> Any:
+def amin(x: Tensor, dim: Dim = None, keepdim: bool = False, **numpy_spelling: Any) -> Tensor:
     """The smallest values over `dim`; ties share the gradient equally."""
-    return amin_(x, **_arguments("amin", x, dim, keepdim, numpy_spelling))
+    return _amin(x, **_arguments("amin", x, dim, keepdim, numpy_spelling))
 
 
 class ValuesAndIndices(NamedTuple):
     """What max(dim) and min(dim) return."""
 
-    values: Any
-    indices: Any
+    values: Tensor
+    indices: Tensor
 
 
-def max(x: Any, dim: int | None = None, keepdim: bool = False, **numpy_spelling: Any) -> Any:
+@overload
+def max(x: Tensor) -> Tensor: ...
+
+
+@overload
+def max(x: Tensor, dim: int, keepdim: bool = False) -> ValuesAndIndices: ...
+
+
+@overload
+def max(x: Tensor, dim: int | None = None, keepdim: bool = False, **numpy_spelling: Any) -> Any: ...
+
+
+def max(x: Tensor, dim: int | None = None, keepdim: bool = False, **numpy_spelling: Any) -> Any:
     """Without `dim` the largest value (ties share its gradient); with it, (values, indices), where
     of equal values the first is taken and gets all of the gradient."""
-    return _extreme("max", amax_, x, dim, keepdim, numpy_spelling)
+    return _extreme("max", _amax, x, dim, keepdim, numpy_spelling)
 
 
-def min(x: Any, dim: int | None = None, keepdim: bool = False, **numpy_spelling: Any) -> Any:
+@overload
+def min(x: Tensor) -> Tensor: ...
+
+
+@overload
+def min(x: Tensor, dim: int, keepdim: bool = False) -> ValuesAndIndices: ...
+
+
+@overload
+def min(x: Tensor, dim: int | None = None, keepdim: bool = False, **numpy_spelling: Any) -> Any: ...
+
+
+def min(x: Tensor, dim: int | None = None, keepdim: bool = False, **numpy_spelling: Any) -> Any:
     """The smallest, as `max` is the largest."""
-    return _extreme("min", amin_, x, dim, keepdim, numpy_spelling)
+    return _extreme("min", _amin, x, dim, keepdim, numpy_spelling)
 
 
 def _extreme(
-    name: str, over_all: Any, x: Any, dim: int | None, keepdim: bool, spelling: dict[str, Any]
+    name: str, over_all: Any, x: Tensor, dim: int | None, keepdim: bool, spelling: dict[str, Any]
 ) -> Any:
     how = _arguments(name, x, dim, keepdim, spelling)
     if dim is None and len(how["dim"]) == x.ndim:
@@ -249,27 +295,27 @@ def _extreme(
 
 
 @not_differentiable
-def _argmax(xp: Any, x: Any, *, dim: Any) -> Any:
+def _argmax(xp, x, *, dim):
     return xp.expand_dims(xp.argmax(x, axis=dim), dim)
 
 
 @not_differentiable
-def _argmin(xp: Any, x: Any, *, dim: Any) -> Any:
+def _argmin(xp, x, *, dim):
     return xp.expand_dims(xp.argmin(x, axis=dim), dim)
 
 
-def argmax(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
+def argmax(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Where the largest value is: its place along `dim`, or in the flattened tensor; of equal ones
     the first."""
     return _place("argmax", _argmax, x, dim, keepdim)
 
 
-def argmin(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
+def argmin(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Where the smallest value is, as `argmax`."""
     return _place("argmin", _argmin, x, dim, keepdim)
 
 
-def _place(name: str, over_one: Any, x: Any, dim: int | None, keepdim: bool) -> Any:
+def _place(name: str, over_one: Any, x: Tensor, dim: int | None, keepdim: bool) -> Tensor:
     if dim is None:
         return reshape(
             over_one(reshape(x, (math.prod(x.shape),)), dim=0), (1,) * x.ndim if keepdim else ()
@@ -279,16 +325,16 @@ def _place(name: str, over_one: Any, x: Any, dim: int | None, keepdim: bool) -> 
     return places if keepdim else reshape(places, _without(x.shape, (d,)))
 
 
-def logsumexp(x: Any, dim: Dim = None, keepdim: bool = False, **numpy_spelling: Any) -> Any:
+def logsumexp(x: Tensor, dim: Dim = None, keepdim: bool = False, **numpy_spelling: Any) -> Tensor:
     """log(sum(exp(x))) over `dim`, without overflow."""
-    return logsumexp_(x, **_arguments("logsumexp", x, dim, keepdim, numpy_spelling))
+    return _logsumexp(x, **_arguments("logsumexp", x, dim, keepdim, numpy_spelling))
 
 
-def softmax(x: Any, dim: Dim = None, **numpy_spelling: Any) -> Any:
+def softmax(x: Tensor, dim: Dim = None, **numpy_spelling: Any) -> Tensor:
     """exp(x) over its sum along `dim`."""
-    return softmax_(x, dim=_arguments("softmax", x, dim, True, numpy_spelling)["dim"])
+    return _softmax(x, dim=_arguments("softmax", x, dim, True, numpy_spelling)["dim"])
 
 
-def log_softmax(x: Any, dim: Dim = None, **numpy_spelling: Any) -> Any:
+def log_softmax(x: Tensor, dim: Dim = None, **numpy_spelling: Any) -> Tensor:
     """The logarithm of `softmax`, without underflow."""
-    return log_softmax_(x, dim=_arguments("log_softmax", x, dim, True, numpy_spelling)["dim"])
+    return _log_softmax(x, dim=_arguments("log_softmax", x, dim, True, numpy_spelling)["dim"])

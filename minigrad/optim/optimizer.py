@@ -5,10 +5,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, overload
 
+from ..autograd import enable_grad
 from ..backend import Array, device_of, quiet
-from ..clock import mutated
 from ..creation import as_tensor
-from ..modes import enable_grad
+from ..tape import mutated
 from ..tensor import Tensor
 
 Params = Iterable[Tensor] | Iterable[Mapping[str, Any]]  # tensors, or groups of them with options

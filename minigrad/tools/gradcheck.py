@@ -9,8 +9,7 @@ What is compared, and how: jacobian.py.
 from collections.abc import Sequence
 from typing import Any
 
-from ..autograd import grad
-from ..modes import enable_grad, is_grad_enabled
+from ..autograd import enable_grad, grad, is_grad_enabled
 from ..tensor import Tensor
 from .jacobian import (
     Check,

@@ -11,8 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..autograd import grad
-from ..modes import no_grad
+from ..autograd import grad, no_grad
 from ..tensor import Tensor
 
 _DIRECTIONS = 3  # of random projections

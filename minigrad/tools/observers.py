@@ -4,9 +4,26 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from ..modes import Observer, mode
+from ..tape import mode
 
 T = TypeVar("T")
+
+
+class Observer:
+    """Watches one thread at work: each method is called around a piece of work, runs it and returns
+    what it gave. Whoever watches overrides some of them, and sets `mode.observer`."""
+
+    def forward(self, op: Any, operands: tuple[Any, ...], run: Callable[[], T]) -> T:
+        """Around an op that is called on tensors. The ops that it runs itself are part of it."""
+        return run()
+
+    def backward(self, node: Any, g: Any, run: Callable[[], list[Any]]) -> list[Any]:
+        """Around the rules of a node that the gradient `g` has reached, which give the parts."""
+        return run()
+
+    def module(self, module: Any, run: Callable[[], T]) -> T:
+        """Around the call of a module."""
+        return run()
 
 
 @contextmanager

@@ -11,10 +11,9 @@ from weakref import WeakValueDictionary
 
 from ..backend import Array, storage
 from ..files import write_text
-from ..modes import Observer
 from ..nn import Module
-from ..nodes import Node, Variable
-from .observers import watched_by
+from ..tape import Node, Variable
+from .observers import Observer, watched_by
 from .scopes import Scope, Scopes, record_modules
 
 T = TypeVar("T")

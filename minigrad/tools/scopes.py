@@ -9,11 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeVar
 
-from ..clock import tick
-from ..modes import Observer
 from ..nn import Module, Parameter
-from ..nodes import Node, Variable, extras_of
-from .observers import watched_by
+from ..tape import Node, Variable, extras_of, tick
+from .observers import Observer, watched_by
 
 T = TypeVar("T")
 

@@ -187,6 +187,12 @@ def bce_terms(draw: Draw, real: Any) -> Case:
     return grid, block, [x, target, unset(real, n), unset(real, n), n]
 
 
+def bce_slope(draw: Draw, real: Any) -> Case:
+    n, grid, block = flat(draw)
+    x, target = floats(draw, real, n), floats(draw, real, n)
+    return grid, block, [x, target, np.exp(-abs(floats(draw, real, n))), unset(real, n), n]
+
+
 def adam(draw: Draw, real: Any) -> Case:
     n, grid, block = flat(draw)
     arrays = [floats(draw, real, n) for _ in range(3)] + [floats(draw, real, n) ** 2]

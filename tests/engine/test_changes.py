@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import minigrad as mg
-from minigrad.clock import mutated
+from minigrad import tape
+from minigrad.tape import mutated
 from tests.leaves import grad_of, leaf
 
 CHANGES = {
@@ -169,16 +170,14 @@ def test_memory_used_again_at_the_same_address_is_no_false_alarm() -> None:
 
 
 def test_the_records_of_changes_die_with_their_arrays() -> None:
-    from minigrad import clock
-
     gc.collect()
-    before = len(clock._mutations)
+    before = len(tape._mutations)
     for _ in range(100):
         t = mg.zeros(3)
         t.add_(1)
         t.reshape(3, 1).zero_()
     del t
-    assert len(clock._mutations) == before
+    assert len(tape._mutations) == before
 
 
 def test_gradients_that_add_up_in_place_count_as_changed() -> None:

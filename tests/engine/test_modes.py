@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import minigrad as mg
-from minigrad.modes import mode
+from minigrad.tape import mode
 from tests.leaves import leaf
 
 

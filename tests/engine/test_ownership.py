@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad.backend import exclusive, overlaps_itself
+from minigrad.backend import is_new, overlaps_itself
 from tests.leaves import leaf
 
 # ---- gradients never alias -----------------------------------------------------------------------
@@ -229,54 +229,34 @@ def test_a_gradient_that_is_nobody_elses_is_taken_over_without_a_copy() -> None:
     assert x.grad.data.__array_interface__["data"][0] == made[0]
 
 
-# ---- exclusive() asks the reference counts -------------------------------------------------------
+# ---- is_new() asks whose memory it is ------------------------------------------------------------
 
 
-def test_exclusive_is_true_only_where_nothing_else_reaches_the_memory() -> None:
-    array = np.zeros((4, 3))
-    assert exclusive(array)
-    another = array
-    assert not exclusive(array)
-    del another
-    assert exclusive(array)
-    holder = [array]
-    assert not exclusive(array)
-    holder.clear()
-    view = array[1:]
-    assert not exclusive(array)
-    assert not exclusive(view)  # array still knows the memory
-    del array
-    assert exclusive(view)
-    second = view[1:]
-    assert not exclusive(view)
-    assert not exclusive(second)
-    del view
-    assert exclusive(second)
-    turned = second.T.reshape(-1)
-    assert exclusive(turned)  # a copy
-    buffer = memoryview(turned)
-    assert not exclusive(turned)
-    buffer.release()
+def test_memory_is_new_where_none_of_the_others_has_it() -> None:
+    array, other = np.ones(4), np.ones((2, 2))
+    assert is_new(array, [])
+    assert is_new(array, [other, "sum", 3.0, None, (1, 2)])
+    assert is_new(array[:2], [other])  # a view of memory that only it knows
+    assert is_new(other.T, [array])
+    assert not is_new(array, [array])
+    assert not is_new(array, [other, array[1:]])
+    assert not is_new(array[:2], [array[2:].reshape(2, 1)])
+    assert not is_new(other.T, [other])
 
 
-def test_exclusive_is_false_for_memory_that_is_not_an_arrays() -> None:
-    assert not exclusive(np.frombuffer(bytearray(16)))
-    view = np.frombuffer(bytearray(16))[1:]
-    assert not exclusive(view)
-    a = np.broadcast_to(np.zeros(1), (5,))
-    assert not exclusive(a)
-    a = np.ndarray((5,), float, np.zeros(1), strides=(0,))  # the same, but can be written to
-    assert a.flags.writeable
-    assert not exclusive(a)
+def test_memory_that_is_not_an_arrays_is_not_new() -> None:
+    assert not is_new(np.frombuffer(bytearray(16)), [])
+    assert not is_new(np.frombuffer(bytearray(16))[1:], [])
 
 
-def test_exclusive_is_false_for_what_cannot_be_written_to() -> None:
-    a = np.broadcast_to(np.zeros((1, 2)), (1, 2))
-    assert not a.flags.writeable
-    assert not exclusive(a)
-    b = np.zeros(3)
-    b.flags.writeable = False
-    assert not exclusive(b)
+def test_what_cannot_be_written_to_is_not_new() -> None:
+    a = np.ones(3)
+    a.flags.writeable = False
+    assert not is_new(a, [])
+    assert not is_new(np.broadcast_to(np.ones(1), (3,)), [])
+    b = np.lib.stride_tricks.as_strided(np.ones(1), (3,), (0,))
+    assert not is_new(b, [])
+    assert not is_new(np.float64(1.0), [])
 
 
 def test_overlaps_itself() -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import minigrad as mg
 from minigrad.backend import Geometry
-from minigrad.ops.conv import conv2d_weight_
+from minigrad.ops.conv import _conv2d_weight
 from tests.checks import check_op
 from tests.strategies import Convolution, arrays, at_most, convolutions, normal
 
@@ -78,7 +78,7 @@ def test_conv_transpose2d(c, with_bias, data):
 def test_conv2d_weight(c, data):
     how = Geometry(c.stride, c.padding, c.dilation, c.groups)
     check_op(
-        lambda x, y: conv2d_weight_(x, y, how=how, kernel=c.weight[2:]),
+        lambda x, y: _conv2d_weight(x, y, how=how, kernel=c.weight[2:]),
         lambda x, y: by_loops(c, x, None, y),
         data.draw(arrays(c.x)),
         data.draw(arrays(c.y)),
@@ -93,7 +93,7 @@ def test_one_form_seen_from_three_sides(c, data):
     how = Geometry(c.stride, c.padding, c.dilation, c.groups)
     forward = mg.conv2d(x, w, **c.settings)
     back = mg.conv_transpose2d(y, w, **c.settings, output_padding=c.output_padding)
-    gathered = conv2d_weight_(x, y, how=how, kernel=c.weight[2:])
+    gathered = _conv2d_weight(x, y, how=how, kernel=c.weight[2:])
     assert (forward.shape, back.shape, gathered.shape) == (c.y, c.x, c.weight)
     sides = [(forward * y).sum(), (x * back).sum(), (w * gathered).sum()]
     scale = abs(forward * y).sum() + abs(x * back).sum()

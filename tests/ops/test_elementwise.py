@@ -35,12 +35,13 @@ def multiples_plus(offset):
 # What is not smooth is drawn from `nonzero`, away from its kink at 0.
 UNARY = {
     "negative": (mg.negative, each(lambda x: 0.0 - x), normal),
+    "square": (mg.square, each(lambda x: x * x), normal),
     "exp": (mg.exp, each(math.exp), normal),
     "expm1": (mg.expm1, each(math.expm1), normal),
     "log": (mg.log, each(math.log), positive),
     "log1p": (mg.log1p, each(math.log1p), between(-0.6, 2)),
     "sqrt": (mg.sqrt, each(math.sqrt), positive),
-    "abs": (mg.abs_, each(lambda x: x if x > 0 else -x), nonzero),
+    "abs": (mg.abs, each(lambda x: x if x > 0 else -x), nonzero),
     "sign": (mg.sign, each(lambda x: x / abs(x)), nonzero),
     "sin": (mg.sin, each(math.sin), normal),
     "cos": (mg.cos, each(math.cos), normal),
@@ -224,7 +225,7 @@ def test_shapes_that_do_not_broadcast_are_named():
         (lambda x: mg.leaky_relu(x, negative_slope=0.2), 0.0, 0.2),
         (lambda x: mg.leaky_relu(x, negative_slope=0.2), -0.0, 0.2),
         (lambda x: mg.leaky_relu(x, negative_slope=3.0), 0.0, 3.0),
-        (mg.abs_, 0.0, 0),
+        (mg.abs, 0.0, 0),
         (mg.sign, 0.0, 0),
         (mg.sqrt, 0.0, math.inf),
         (lambda x: x**0.5, 0.0, math.inf),

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import minigrad as mg
-from minigrad import ops
+from minigrad.ops.indexing import index
 from tests.checks import check_op
 from tests.strategies import arrays, at_most, shapes
 
@@ -21,7 +21,7 @@ def picked(x, key):
 
 
 def check_index(x, key):
-    check_op(lambda x: ops.index(x, key), lambda x: picked(x, key), x)
+    check_op(lambda x: index(x, key), lambda x: picked(x, key), x)
 
 
 @given(arrays(shapes(min_dims=1)), st.data())

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import minigrad as mg
-from minigrad.ops import bce_with_logits, bce_with_logits_sum
+from minigrad.ops.losses import bce_with_logits, bce_with_logits_sum
 from tests.checks import check_op
 from tests.strategies import arrays, between, normal, operands, shapes
 

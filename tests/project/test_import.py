@@ -61,7 +61,8 @@ def test_the_models_the_readers_and_the_tools_are_imported_when_asked_for() -> N
 def test_the_tools_are_attributes_of_the_package_as_all_else() -> None:
     script = (
         "import minigrad as mg\n"
-        "assert {*mg.__all__} <= {*dir(mg)} and not hasattr(mg, 'gradcheque')\n"
+        "assert {'gradcheck', 'profile', 'exp', 'tensor'} <= {*dir(mg)}\n"
+        "assert not hasattr(mg, 'gradcheque')\n"
         "from minigrad import draw, gradcheck, tools\n"
         "assert (draw, gradcheck) == (tools.draw, tools.gradcheck) == (mg.draw, mg.gradcheck)"
     )

@@ -15,8 +15,10 @@ PACKAGES = ("minigrad", "models", "demos")
 # Imports go one way: a file may import what stands on its own row or above it.
 LAYERS = (
     {"minigrad.backend"},
-    {"minigrad.clock", "minigrad.modes", "minigrad.nodes", "minigrad.autograd"},
-    {"minigrad.recorded", "minigrad.op"},
+    {"minigrad.tape"},
+    {"minigrad.plan", "minigrad.autograd"},
+    {"minigrad.op"},
+    {"minigrad.broadcasting"},
     {f"minigrad.{name}" for name in ("ops", "random", "methods", "inplace", "tensor", "creation")},
     {"minigrad"},  # everything else in the library: nn, optim, data, ...
     {"minigrad.tools", "minigrad.__main__"},  # not needed to compute
@@ -63,7 +65,7 @@ HOST_NAMES = {
     "minigrad/creation.py": {"array", "asarray", "uint64"},  # elements written as Python lists
     "minigrad/op.py": {"asarray"},  # NumPy's forwards give scalars where CuPy's give arrays
     "minigrad/random.py": {"asarray"},  # the state of a generator, to be saved
-    "minigrad/ops/shape.py": {"asarray"},  # an index written as Python lists
+    "minigrad/ops/indexing.py": {"asarray"},  # an index written as Python lists
     "minigrad/tensor.py": {"array", "array2string"},  # __array__ and repr: what has left
 }
 

@@ -74,10 +74,13 @@ def add_runs(values: Array, order: Array, places: Array, out: Array, n: int) -> 
     np.add.at(out.reshape(-1), places, values.reshape(-1)[order])
 
 
-def bce_terms(x: Array, target: Array, losses: Array, slopes: Array, n: int) -> None:
-    e = np.exp(-abs(x))
-    losses[...] = np.maximum(x, 0) - x * target + np.log1p(e)
-    slopes[...] = np.where(x >= 0, 1, e) / (1 + e) - target
+def bce_terms(x: Array, target: Array, losses: Array, exponentials: Array, n: int) -> None:
+    exponentials[...] = np.exp(-abs(x))
+    losses[...] = np.maximum(x, 0) - x * target + np.log1p(exponentials)
+
+
+def bce_slope(x: Array, target: Array, exponentials: Array, slopes: Array, n: int) -> None:
+    slopes[...] = np.where(x >= 0, 1, exponentials) / (1 + exponentials) - target
 
 
 def adam(

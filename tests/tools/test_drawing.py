@@ -10,7 +10,7 @@ import pytest
 import minigrad as mg
 from minigrad import nn
 from minigrad.backend import Device
-from minigrad.recorded import Recorded
+from minigrad.tape import Node
 from minigrad.tools.drawing.graph import Vertex, graph_of
 from minigrad.tools.drawing.layout import layout
 from minigrad.tools.drawing.summary import tiles_of
@@ -220,10 +220,10 @@ def test_a_box_with_one_operation_is_left_out() -> None:
 
 def test_nodes_that_were_made_outside_know_no_module_and_cost_nothing() -> None:
     net = nn.Linear(3, 3)
-    before = nn.Module.__call__, Recorded.__init__
+    before = nn.Module.__call__, Node.__init__
     with pytest.raises(ZeroDivisionError), mg.record_modules(net):
         1 / 0  # noqa: B018
-    assert (nn.Module.__call__, Recorded.__init__) == before
+    assert (nn.Module.__call__, Node.__init__) == before
     node = net(mg.randn(5, 3)).node
     assert node is not None
     assert node.extras is None

@@ -11,8 +11,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn
-from minigrad.modes import mode
-from minigrad.recorded import Recorded
+from minigrad.tape import Node, mode
 
 
 def step(net: nn.Module, x: mg.Tensor) -> None:
@@ -176,7 +175,7 @@ def test_an_op_that_fails_is_not_counted_and_what_follows_is() -> None:
 @pytest.mark.usefixtures("no_collector")
 def test_a_profile_keeps_nothing_alive() -> None:
     def alive() -> list[object]:
-        return [o for o in gc.get_objects() if type(o) in (Recorded, mg.Tensor, nn.Linear)]
+        return [o for o in gc.get_objects() if type(o) in (Node, mg.Tensor, nn.Linear)]
 
     before = alive()  # other tests' objects; they are held, so that no new one has their id
     ids = {id(o) for o in before}

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from ... import ops, random
 from ...backend import device_of
+from ...ops.indexing import index
 from ...tensor import Tensor
 from .checks import check_indices, check_tensor
 
@@ -56,7 +57,7 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
     The row `padding_idx` gets no gradient. IndexError for a number that is not in 0 ... V - 1.
     """
     check_indices("embedding", input, weight.shape[0])
-    rows = ops.index(weight, input)
+    rows = index(weight, input)
     if padding_idx is None:
         return rows
     is_padding = ops.unsqueeze(input == padding_idx % weight.shape[0], -1)

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from ... import ops
-from ...op import elementwise
+from ...broadcasting import elementwise
+from ...ops.losses import bce_with_logits, bce_with_logits_sum
 from ...tensor import Tensor
 from .checks import check_indices, check_tensor, on_cpu
 
@@ -60,7 +61,7 @@ def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tenso
 def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
     """|input - target|, for tensors of any one shape."""
     _check_target("l1_loss", input, target)
-    return _reduced("l1_loss", ops.abs_(input - target), reduction)
+    return _reduced("l1_loss", ops.abs(input - target), reduction)
 
 
 # ---- two classes ---------------------------------------------------------------------------------
@@ -121,10 +122,10 @@ def binary_cross_entropy_with_logits(
     _check_target(name, input, target)
     n = math.prod(input.shape)
     if n and pos_weight is None and weight is None and reduction in ("sum", "mean"):
-        total = ops.bce_with_logits_sum(input, target)
+        total = bce_with_logits_sum(input, target)
         return total if reduction == "sum" else total * (1 / n)
     if pos_weight is None:
-        loss = ops.bce_with_logits(input, target)
+        loss = bce_with_logits(input, target)
     else:
         loss = (1 - target) * input + (1 + (pos_weight - 1) * target) * ops.softplus(-input)
     return _reduced(name, loss if weight is None else loss * weight, reduction)

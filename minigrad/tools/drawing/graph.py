@@ -4,12 +4,10 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from ...autograd import walk
+from ...autograd import no_grad
 from ...backend import Array, device_of, storage
-from ...modes import no_grad
 from ...nn import Module
-from ...nodes import Leaf, Node, Variable
-from ...recorded import Recorded
+from ...tape import Leaf, Node, Variable, walk
 from ..scopes import Scope
 
 
@@ -100,11 +98,11 @@ def kept(node: Node) -> Iterator[tuple[str, Array | None]]:
 
     None stands for the array of a leaf, whose memory is its own, with or without a tape.
     """
-    if not isinstance(node, Recorded) or node.saved is None:
+    if isinstance(node, Leaf) or node.saved is None:
         return
     for name, array, origin in zip(node.plan.kept, node.saved, node.plan.origins, strict=True):
         if hasattr(array, "strides"):
-            parent = node.parents[origin] if 0 <= origin < len(node.parents) else None
+            parent = node.parents[origin] if origin is not None and origin >= 0 else None
             yield name, None if isinstance(parent, Leaf) else array
 
 

@@ -1,0 +1,342 @@
+"""The tape: what has been computed, and the walk that carries gradients back through it.
+
+A computation leaves behind nodes, each knowing the nodes that its operands came from. One clock
+stamps them when they are made, so that a node is younger than all that it was made from: walking
+from the youngest to the oldest is a topological order, and needs no sorting pass and no recursion.
+Changes in place are stamped by the same clock (`mutated`), so that an array which was saved for
+backward and then changed is recognised by comparing two numbers.
+"""
+
+import itertools
+import linecache
+import os
+import sys
+import threading
+import weakref
+from collections.abc import Sequence
+from heapq import heappop, heappush
+from operator import add
+from typing import Any, ClassVar
+
+from .backend import Array, DType, Shape, device_of, in_memory_order, is_new, quiet, storage
+
+# ---- what the current thread does ----------------------------------------------------------------
+
+
+class _Mode(threading.local):
+    recording = True  # whether operations are put on the tape
+    anomaly = False  # whether backward looks for NaN, and nodes know their lines of code
+    observer: Any = None  # who watches: see tools/observers.py
+
+    def __init__(self) -> None:
+        self.before: list[tuple[bool, bool]] = []  # what to return to, innermost last
+
+
+mode = _Mode()
+
+# ---- one clock -----------------------------------------------------------------------------------
+
+tick = itertools.count(1).__next__
+
+_mutations: dict[int, tuple[weakref.ref[Any], int]] = {}
+_last_mutation = 0
+
+
+def mutated(array: Array) -> None:
+    """Note that `array`'s memory has been changed in place, for every tensor that is a view of
+    it."""
+    global _last_mutation
+    root = storage(array)
+    key = id(root)
+    _last_mutation = tick()
+    _mutations[key] = (weakref.ref(root, lambda _: _mutations.pop(key, None)), _last_mutation)
+
+
+def mutated_since(array: Array, stamp: int) -> bool:
+    """Whether `array`'s memory was changed in place after the clock showed `stamp`."""
+    entry = _mutations.get(id(storage(array)))
+    return entry is not None and entry[1] > stamp
+
+
+# ---- variables and nodes -------------------------------------------------------------------------
+
+
+class Variable:
+    """An array and its place on the tape: what the engine needs to know of a Tensor."""
+
+    __slots__ = ("__weakref__", "data", "node")
+
+    made: "ClassVar[type[Any]]"  # the class of what ops return, and of gradients: Tensor
+    data: Array
+    node: "Node | None"
+
+    def __init__(self, data: Array, node: "Node | None" = None) -> None:
+        self.data = data
+        self.node = node
+
+
+class Node:
+    """One recorded operation. `parents` are the nodes of the operands that need a gradient, and
+    `plan`, which is the op's, says what is `saved` of the call and which rules run."""
+
+    __slots__ = ("dtype", "extras", "parents", "plan", "saved", "shape", "stamp")
+
+    parents: "tuple[Node, ...]"
+    saved: tuple[Any, ...] | None  # None once freed
+    extras: dict[str, Any] | None  # hooks, the retained gradient, the line of code: rarely there
+
+    def __init__(
+        self,
+        plan: Any,
+        parents: "tuple[Node, ...]",
+        out: Array,
+        values: list[Any],
+        settings: dict[str, Any],
+    ) -> None:
+        self.plan = plan
+        self.parents = parents
+        self.shape: Shape = out.shape
+        self.dtype: DType = out.dtype
+        self.extras = {"line": _line_of_caller()} if mode.anomaly else None
+        self.stamp: int = tick()
+        if plan.beyond:
+            values += [read(values, settings) for read in plan.beyond]
+        self.saved = plan.keep(values)
+
+    @property
+    def name(self) -> str:
+        """The name of the op, or "leaf"."""
+        name: str = self.plan.op.name
+        return name
+
+    def gradients(self, g: Any, differentiable: bool, on_path: "set[Node] | None") -> list[Any]:
+        """What reaches each parent when `g` reaches this node; None for parents that are not
+        `on_path`.
+
+        `g` is an array, and so are the results; if they are to be differentiable, all are tensors.
+        """
+        if self.saved is None:
+            raise RuntimeError(_FREED.format(self.name, line_of(self)))
+        if _last_mutation > self.stamp:
+            self._check_unchanged(self.saved)
+        found: list[Any] = self.plan.gradients(self, g, differentiable, on_path)
+        return found
+
+    def _check_unchanged(self, saved: tuple[Any, ...]) -> None:
+        for x in saved:
+            if hasattr(x, "strides") and mutated_since(x, self.stamp):
+                raise RuntimeError(
+                    f"backward: an array that '{self.name}' saved for its gradient (shape "
+                    f"{list(x.shape)}) has since been changed in place (by an optimizer's step, an "
+                    "assignment or load_state_dict); call backward() before the change, or run the "
+                    f"forward again after it. '{self.name}' was called at\n  {line_of(self)}"
+                )
+
+    def __repr__(self) -> str:
+        return f"<{self.name} {list(self.shape)}>"
+
+
+_FREED = (
+    "backward: the graph behind '{0}' has been freed by an earlier backward() or grad(); "
+    "pass retain_graph=True to the earlier call to go through it a second time. '{0}' was called at"
+    "\n  {1}"
+)
+
+
+class Leaf(Node):
+    """Where the gradient of a tensor that was made by the user accumulates."""
+
+    __slots__ = ("grad",)
+    name = "leaf"
+
+    def __init__(self, like: Array) -> None:
+        self.parents = ()
+        self.shape, self.dtype = like.shape, like.dtype
+        self.saved = ()
+        self.extras = None
+        self.stamp = tick()
+        self.grad: Any = None
+
+    def accumulate(self, g: Any) -> None:
+        """Add to the gradient; an array that comes first is kept as it is."""
+        if isinstance(g, Variable):  # one that can be differentiated: leaves must not share it
+            self.grad = g.clone() if self.grad is None else self.grad + g  # type: ignore[attr-defined]
+        elif self.grad is None:
+            self.grad = Variable.made(device_of(g).asarray(g))
+        else:
+            self.grad.data += g
+            mutated(self.grad.data)
+
+
+def extras_of(node: Node) -> dict[str, Any]:
+    if node.extras is None:
+        node.extras = {}
+    return node.extras
+
+
+def line_of(node: Node) -> str:
+    """The line of code that recorded a node, for messages."""
+    unknown = "a line that is known only if it runs under minigrad.detect_anomaly()"
+    found: str = (node.extras or {}).get("line", unknown)
+    return found
+
+
+def _line_of_caller() -> str:
+    """The innermost line of code outside of this package."""
+    frame = sys._getframe()
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+    code, number = frame.f_code, frame.f_lineno
+    text = linecache.getline(code.co_filename, number).strip()
+    return f"{code.co_filename}:{number} in {code.co_name}: {text}"
+
+
+_PACKAGE = os.path.dirname(__file__)
+
+# ---- the walk ------------------------------------------------------------------------------------
+
+
+@quiet
+def walk(
+    roots: Sequence[tuple[Node, Any]],
+    *,
+    retain_graph: bool,
+    differentiable: bool,
+    wanted: set[Node] | None = None,
+) -> dict[Node, Any]:
+    """Carry gradients from `roots` back through the tape, each node once, freeing it on the way.
+
+    Without `wanted`, gradients accumulate in the leaves. With it nothing accumulates: only the
+    paths that lead to the wanted nodes are walked, and the gradients that reach them are returned.
+    """
+    before, mode.recording = mode.recording, differentiable
+    try:
+        return _walk(roots, retain_graph, differentiable, wanted or set())
+    finally:
+        mode.recording = before
+
+
+def _walk(
+    roots: Sequence[tuple[Node, Any]], retain_graph: bool, differentiable: bool, wanted: set[Node]
+) -> dict[Node, Any]:
+    on_path = _leading_to(wanted, [node for node, _ in roots]) if wanted else None
+    found: dict[Node, Any] = {}
+    # By stamp: a node, the sum of what has reached it, and whether that memory is only ours.
+    pending: dict[int, tuple[Node, Any, bool]] = {}
+    stamps: list[int] = []  # a heap: the youngest node comes first
+    for node, part in roots:
+        if on_path is None or node in on_path:
+            _add(pending, stamps, node, part, False, differentiable)
+    while stamps:
+        node, g, owned = pending.pop(-heappop(stamps))
+        if node.extras is not None:
+            g, owned = _run_hooks(node, g), False
+        if on_path is not None:
+            if node in wanted:
+                found[node] = g
+            if on_path.isdisjoint(node.parents):
+                continue
+        elif isinstance(node, Leaf):
+            node.accumulate(g if owned or differentiable else g.copy(order="K"))
+            continue
+        parts = _gradients(node, g, differentiable, on_path)
+        for i, parent in enumerate(node.parents):
+            part = parts[i]
+            if part is None:
+                continue
+            owned = False
+            if type(parent) is Leaf and not differentiable:
+                owned = is_new(part, (g, *node.saved, *parts[:i], *parts[i + 1 :]))  # type: ignore[misc]
+            _add(pending, stamps, parent, part, owned, differentiable)
+        if not retain_graph:
+            node.saved, node.parents = None, ()
+    return found
+
+
+def _add(
+    pending: dict[int, tuple[Node, Any, bool]],
+    stamps: list[int],
+    node: Node,
+    part: Any,
+    owned: bool,
+    differentiable: bool,
+) -> None:
+    """Add `part` to what is pending for a node, in the memory of one of them if it is only ours."""
+    if node.stamp not in pending:
+        heappush(stamps, -node.stamp)
+    else:
+        _, total, total_is_ours = pending[node.stamp]
+        if total_is_ours:
+            total += part
+        else:
+            total = total + part if differentiable else in_memory_order(add, (total, part))
+        part, owned = total, not differentiable
+    pending[node.stamp] = (node, part, owned)
+
+
+def _gradients(
+    node: Node, g: Any, differentiable: bool, on_path: set[Node] | None
+) -> list[Any]:
+    """What the node's rules give, watched where somebody watches."""
+    observer = mode.observer
+    if observer is None:
+        parts = node.gradients(g, differentiable, on_path)
+    else:
+        parts = observer.backward(node, g, lambda: node.gradients(g, differentiable, on_path))
+    if mode.anomaly:
+        _complain_of_nan(node, parts)
+    return parts
+
+
+def _leading_to(wanted: set[Node], roots: Sequence[Node]) -> set[Node]:
+    """The nodes between `roots` and `wanted`, both included."""
+    seen = set(roots)
+    stack = list(seen)
+    while stack:
+        node = stack.pop()
+        if node.saved is None:
+            raise RuntimeError(_FREED.format(node.name, line_of(node)))
+        new = [p for p in node.parents if p not in seen]
+        seen.update(new)
+        stack.extend(new)
+    leading = wanted & seen
+    for node in sorted(seen, key=lambda n: n.stamp):
+        if not leading.isdisjoint(node.parents):
+            leading.add(node)
+    return leading
+
+
+def _run_hooks(node: Node, g: Any) -> Any:
+    """Show the gradient to each hook of the node, which may return another one; then keep it if
+    the node was told to."""
+    extras = extras_of(node)
+    tensor: Any = g if isinstance(g, Variable) else Variable.made(device_of(g).asarray(g))
+    for hook in list(extras.get("hooks", {}).values()):
+        replaced = hook(tensor)
+        if replaced is not None:
+            _check_hook(replaced, node)
+            tensor = replaced
+    if extras.get("retain"):
+        kept = extras.get("grad")
+        extras["grad"] = tensor.clone() if kept is None else kept + tensor
+    return tensor if isinstance(g, Variable) else tensor.data
+
+
+def _check_hook(replaced: Any, node: Node) -> None:
+    array = replaced.data if isinstance(replaced, Variable) else replaced
+    if not isinstance(replaced, Variable) or (array.shape, array.dtype) != (node.shape, node.dtype):
+        got = f"{array.dtype}{list(array.shape)}" if hasattr(array, "dtype") else repr(replaced)
+        raise RuntimeError(
+            f"register_hook: a hook must return None or a tensor {node.dtype}{list(node.shape)}, "
+            f"as the gradient of '{node.name}' is; got {type(replaced).__name__} {got}"
+        )
+
+
+def _complain_of_nan(node: Node, parts: Sequence[Any]) -> None:
+    for part in parts:
+        array = part.data if isinstance(part, Variable) else part
+        if array is not None and not (array == array).all():
+            raise RuntimeError(
+                f"detect_anomaly: the gradient of '{node.name}' has a NaN. The operation was "
+                f"recorded at\n  {line_of(node)}"
+            )
