@@ -8,9 +8,9 @@ A derivative says how fast a result moves when its input does. There are three w
 - by the tape: while f runs, each operation leaves a note of what it did. Read backwards, with the
   chain rule at each note, the notes give the exact derivative for all inputs at once.
 
-The third is what minigrad is. An operation's note is a node (minigrad/nodes.py), its part of the
+The third is what minigrad is. An operation's note is a node (minigrad/tape.py), its part of the
 chain rule is a gradient rule (minigrad/ops/elementwise.py), and the reading is one loop
-(minigrad/autograd.py, `walk`).
+(minigrad/tape.py, `walk`).
 """
 
 import math

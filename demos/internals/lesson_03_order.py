@@ -6,7 +6,7 @@ it: no node may be passed on before everything that was made of it has been. Suc
 topological.
 
 minigrad gets it for nothing. A clock ticks for every operation, and what a result was made of is
-always older than itself; so the walk takes the youngest node first (minigrad/autograd.py, `walk`).
+always older than itself; so the walk takes the youngest node first (minigrad/tape.py, `walk`).
 Here are three walks over the same real nodes: along all paths, in a wrong order, in the right one.
 """
 

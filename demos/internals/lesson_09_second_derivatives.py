@@ -3,7 +3,7 @@
 A gradient is computed by operations. With create_graph=True these are recorded too, so that the
 gradient is on a tape of its own, and can be differentiated again. No op has a second rule for this:
 the one rule that it has is written with ops, and is handed tensors instead of arrays
-(minigrad/recorded.py, `gradients`).
+(minigrad/plan.py, `gradients`).
 
 WGAN-GP needs it: its critic is to have slope 1 between data and samples, so its loss contains
 (|d score / d x| - 1)^2, and training differentiates that by the critic's weights
