@@ -4,8 +4,8 @@ A column of 3 plus a row of 4 is a 3x4 matrix: each number of the column is used
 the row 3 times. What is used many times gets the sum of what reaches each use, so the gradient of
 the column is a matrix summed along its rows. Broadcasting copies; its gradient sums.
 
-In minigrad these are two operations, `expand` and `sum_to` (minigrad/broadcasting.py), and each is the
-other's gradient rule. No elementwise operation knows of it: `multiply` says g * y, and the node
+In minigrad these are two operations, `expand` and `sum_to` (minigrad/broadcasting.py), and each is
+the other's gradient rule. No elementwise operation knows of it: `multiply` says g * y, and the node
 sums what came out to the operand's shape (minigrad/broadcasting.py, `fitted`).
 """
 

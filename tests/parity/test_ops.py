@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import minigrad as mg
-from minigrad.ops import bce_with_logits
+from minigrad.ops.losses import bce_with_logits
 from tests.checks import as_list
 from tests.strategies import (
     at_most,
