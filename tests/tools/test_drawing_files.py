@@ -7,11 +7,11 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from minigrad.tape import Node
 from PIL import Image
 
 import minigrad as mg
 from minigrad import nn
+from minigrad.tape import Node
 from minigrad.tools.drawing.dot import dot
 from minigrad.tools.drawing.graph import graph_of
 from minigrad.tools.drawing.layout import layout
