@@ -10,6 +10,7 @@ A program needs no more than this to train a model, whatever networks it is made
 from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
+import minigrad as mg
 from minigrad import Tensor, optim
 
 # Tensors without axes, off the tape: means over the batch.
@@ -32,31 +33,38 @@ class Generative(Protocol):
 
 
 class Model:
-    """Networks and their optimizers. The attributes that have a state are the model's state."""
+    """Networks and their optimizers. All of its attributes that have a state are the model's state,
+    and those that are tensors: a number that is learned, but not by descent."""
 
     def train_step(self, *batch: Any, **options: Any) -> Losses:
         """One step of training on a batch. What a batch is, each model says."""
         raise NotImplementedError
 
     def parts(self) -> dict[str, Stateful]:
-        """The networks, optimizers and whatever else training changes, in the order of their
-        assignment."""
+        """The networks, optimizers and whatever else has a state, in the order of assignment."""
         return {name: part for name, part in vars(self).items() if isinstance(part, Stateful)}
+
+    def _numbers(self) -> dict[str, Tensor]:
+        return {name: part for name, part in vars(self).items() if isinstance(part, Tensor)}
 
     def state_dict(self) -> dict[str, Any]:
         """The states of all parts."""
-        return {name: part.state_dict() for name, part in self.parts().items()}
+        states = {name: part.state_dict() for name, part in self.parts().items()}
+        return {**states, **self._numbers()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Goes on from a `state_dict()`. ValueError if it is of a model with other parts."""
-        parts = self.parts()
-        if set(state) != set(parts):
+        parts, numbers = self.parts(), self._numbers()
+        if set(state) != (expected := {*parts, *numbers}):
             name = type(self).__name__
             raise ValueError(
-                f"{name}.load_state_dict: expected {sorted(parts)}, got {sorted(state)}"
+                f"{name}.load_state_dict: expected {sorted(expected)}, got {sorted(state)}"
             )
         for name, part in parts.items():
             part.load_state_dict(state[name])
+        with mg.no_grad():
+            for name, number in numbers.items():
+                number.copy_(state[name])
 
 
 class Network(Stateful, Protocol):
