@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from .backend import device_of
 from .tape import Node, Variable, extras_of, mode, tick, walk
 
+if TYPE_CHECKING:  # only types: the engine knows no tensor
+    from .tensor import Tensor
+
 __all__ = [
     "backward", "detect_anomaly", "enable_grad", "grad", "is_grad_enabled", "no_grad",
     "set_grad_enabled",
@@ -36,21 +39,22 @@ def backward(
 
 
 def grad(
-    outputs: Any,
-    inputs: Any,
-    grad_outputs: Any = None,
+    outputs: "Tensor | Sequence[Tensor]",
+    inputs: "Tensor | Sequence[Tensor]",
+    grad_outputs: "Tensor | Sequence[Tensor] | None" = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
     allow_unused: bool = False,
-) -> tuple[Any, ...]:
+) -> "tuple[Tensor, ...]":
     """The gradients of the sum of `outputs` with respect to each of `inputs`, and nothing else.
 
     Only the paths that lead to the inputs are walked. RuntimeError for an input that requires no
     gradient or has no part in the outputs, where with allow_unused None is returned.
     """
     outputs, inputs = _listed("outputs", outputs), _listed("inputs", inputs)
-    if grad_outputs is not None and not isinstance(grad_outputs, list | tuple):
-        grad_outputs = [grad_outputs]
+    cotangents: Any = grad_outputs
+    if cotangents is not None and not isinstance(cotangents, list | tuple):
+        cotangents = [cotangents]
     if not inputs:
         raise ValueError("grad: needs at least one input")
     for i, x in enumerate(inputs):
@@ -60,7 +64,7 @@ def grad(
                 "requires_grad_()"
             )
     retain = create_graph if retain_graph is None else retain_graph
-    roots = _roots("grad", outputs, grad_outputs, create_graph)
+    roots = _roots("grad", outputs, cotangents, create_graph)
     wanted = {x.node for x in inputs}
     found = walk(roots, retain_graph=retain, differentiable=create_graph, wanted=wanted)
     unused = [i for i, x in enumerate(inputs) if x.node not in found]
@@ -69,9 +73,10 @@ def grad(
             f"grad: inputs {unused} have no part in the outputs; allow_unused=True gives None for "
             "them"
         )
-    return tuple(
-        [None if x.node not in found else _as_result(found[x.node], create_graph) for x in inputs]
-    )
+    gradients: list[Any] = [
+        None if x.node not in found else _as_result(found[x.node], create_graph) for x in inputs
+    ]
+    return tuple(gradients)
 
 
 def _as_result(g: Any, differentiable: bool) -> Any:

@@ -2,16 +2,41 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from ..backend import device_of, quiet
 from ..broadcasting import elementwise
 from ..op import op
-from .elementwise import log1p_exp, sigmoid
+from .elementwise import log, log1p_exp, maximum, sigmoid
 from .reduce import spread
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
+
+
+@elementwise
+@np.errstate(divide="ignore", under="ignore")  # log(0) is meant, and clamped
+def bce(xp, p, target):
+    """-target log(p) - (1 - target) log(1 - p), each logarithm being at least -100."""
+    out = xp.maximum(xp.log1p(-p), -100)
+    out *= 1 - target
+    out += target * xp.maximum(xp.log(p), -100)
+    return xp.negative(out)
+
+
+@bce.gradient("p")
+def _(g, p, target):
+    """As PyTorch's: about 1e12 at the ends, where the clamped loss itself would give 0."""
+    return g * (p - target) / maximum(p * (1 - p), 1e-12)
+
+
+@bce.gradient("target")
+def _(g, p):
+    tiny = math.exp(-100) if p.dtype == np.float64 else 1e-38
+    return g * (log(maximum(1 - p, tiny)) - log(maximum(p, tiny)))
 
 
 @elementwise

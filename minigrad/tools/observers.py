@@ -10,8 +10,11 @@ T = TypeVar("T")
 
 
 class Observer:
-    """Watches one thread at work: each method is called around a piece of work, runs it and returns
-    what it gave. Whoever watches overrides some of them, and sets `mode.observer`."""
+    """Watches one thread at work, for as long as it is that thread's `mode.observer`.
+
+    Each method is called around a piece of work, runs it and returns what it gave; whoever watches
+    overrides some of them.
+    """
 
     def forward(self, op: Any, operands: tuple[Any, ...], run: Callable[[], T]) -> T:
         """Around an op that is called on tensors. The ops that it runs itself are part of it."""

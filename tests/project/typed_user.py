@@ -47,8 +47,7 @@ def train(model: VAE, optimizer: optim.Optimizer, batches: Iterator[Tensor]) -> 
 def sample(model: VAE, n: int) -> Tensor:
     model.eval()
     with mg.no_grad():
-        images: Tensor = model.decoder(mg.randn(n, 2)).sigmoid().reshape(n, 8, 8)
-        return images
+        return model.decoder(mg.randn(n, 2)).sigmoid().reshape(n, 8, 8)
 
 
 if __name__ == "__main__":
@@ -60,7 +59,7 @@ if __name__ == "__main__":
     schedule.step()
     print(len(losses), sample(model, 3).shape)
 
-    # What a checker knows ...
+    # What a checker knows.
     x = mg.rand(4, 64)
     assert_type(model(x), tuple[Tensor, Tensor, Tensor])
     assert_type(model.encoder(x), Tensor)
@@ -68,3 +67,17 @@ if __name__ == "__main__":
     assert_type(model.heads[0](model.encoder(x)), Tensor)
     assert_type(optimizer.step(lambda: 1.5), float)
     assert_type(model.state_dict()["heads.0.weight"], Tensor)
+    assert_type(x.exp() + 1, Tensor)
+    assert_type(1 - x.T @ x, Tensor)
+    assert_type(x[0] > 0.5, Tensor)
+    assert_type(x.sum(1, keepdim=True), Tensor)
+    assert_type(x.float().cpu(), Tensor)
+    assert_type(x.max(1).values, Tensor)
+    assert_type(x.zero_(), Tensor)
+    assert_type(x.grad, Tensor | None)
+    assert_type(mg.concat([x, x], 1), Tensor)
+    assert_type(F.softplus(F.relu(x)), Tensor)
+    w = model.heads[0].weight
+    assert_type(mg.grad(w.sum(), w, create_graph=True), tuple[Tensor, ...])
+    for row in x:
+        assert_type(row, Tensor)

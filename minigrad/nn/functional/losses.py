@@ -5,13 +5,9 @@ dtype: a target that would broadcast is an error, and not a loss of another size
 """
 
 import math
-from typing import Any
-
-import numpy as np
 
 from ... import ops
-from ...broadcasting import elementwise
-from ...ops.losses import bce_with_logits, bce_with_logits_sum
+from ...ops.losses import bce, bce_with_logits, bce_with_logits_sum
 from ...tensor import Tensor
 from .checks import check_indices, check_tensor, on_cpu
 
@@ -67,28 +63,6 @@ def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor
 # ---- two classes ---------------------------------------------------------------------------------
 
 
-@elementwise
-@np.errstate(divide="ignore", under="ignore")  # log(0) is meant, and clamped
-def _cross_entropy_of_probability(xp: Any, p: Any, target: Any) -> Any:
-    """-target log(p) - (1 - target) log(1 - p), each logarithm being at least -100."""
-    out = xp.maximum(xp.log1p(-p), -100)
-    out *= 1 - target
-    out += target * xp.maximum(xp.log(p), -100)
-    return xp.negative(out)
-
-
-@_cross_entropy_of_probability.gradient("p")
-def _(g: Any, p: Any, target: Any) -> Any:
-    """As PyTorch's: about 1e12 at the ends, where the clamped loss itself would give 0."""
-    return g * (p - target) / ops.maximum(p * (1 - p), 1e-12)
-
-
-@_cross_entropy_of_probability.gradient("target")
-def _(g: Any, p: Any) -> Any:
-    tiny = math.exp(-100) if p.dtype == np.float64 else 1e-38
-    return g * (ops.log(ops.maximum(1 - p, tiny)) - ops.log(ops.maximum(p, tiny)))
-
-
 def binary_cross_entropy(
     input: Tensor, target: Tensor, weight: Tensor | None = None, *, reduction: str = "mean"
 ) -> Tensor:
@@ -102,7 +76,7 @@ def binary_cross_entropy(
     p = input.data
     if on_cpu(input) and p.size and not (p.min() >= 0 and p.max() <= 1):
         raise ValueError(f"{name}: input must be in [0, 1], got {p.min()} ... {p.max()}")
-    loss = _cross_entropy_of_probability(input, target)
+    loss = bce(input, target)
     return _reduced(name, loss if weight is None else loss * weight, reduction)
 
 
