@@ -49,7 +49,7 @@ def tensor(
 ) -> Tensor:
     """A tensor with a copy of `data`: a number, nested lists, an array, or a tensor."""
     if isinstance(data, Tensor):
-        copied: Tensor = data.detach().clone().to(device=device, dtype=dtype)
+        copied = data.detach().clone().to(device=device, dtype=dtype)
         return _finished(copied.data, requires_grad)
     kind = None if dtype is None else find_dtype("tensor", dtype)
     if device_of(data) is not cpu:
@@ -87,8 +87,7 @@ def _from_python(data: Any, dtype: DType | None = None) -> np.ndarray[Any, Any]:
 def as_tensor(data: Any, *, dtype: DTypeLike = None, device: Place = None) -> Tensor:
     """As `tensor`, without a copy where none is needed."""
     if isinstance(data, Tensor):
-        moved: Tensor = data.to(device=device, dtype=dtype)
-        return moved
+        return data.to(device=device, dtype=dtype)
     kind = None if dtype is None else find_dtype("as_tensor", dtype)
     if device_of(data) is not cpu:
         return Tensor(_as_array(data, kind, device or device_of(data)))

@@ -24,6 +24,8 @@ class GradcheckError(RuntimeError):
 
 
 class Tolerances(NamedTuple):
+    """The step of the differences, and how far two numbers may be apart."""
+
     eps: float
     atol: float
     rtol: float
@@ -222,6 +224,7 @@ def variables_of(title: str, inputs: Sequence[Any]) -> list[int]:
 
 
 def outputs_of(title: str, func: Function, inputs: Sequence[object]) -> list[Tensor]:
+    """What `func` returns, as a list; TypeError unless all of it is tensors."""
     made = func(*inputs)
     listed = list(made) if isinstance(made, tuple | list) else [made]
     for y in listed:
@@ -231,6 +234,7 @@ def outputs_of(title: str, func: Function, inputs: Sequence[object]) -> list[Ten
 
 
 def name_of(func: Function) -> str:
+    """What messages call a function."""
     return str(getattr(func, "__name__", type(func).__name__))
 
 
@@ -247,6 +251,7 @@ def _like(y: Tensor, values: Host) -> Tensor:
 
 
 def random_like(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """Normal random numbers, the same each time, in the shapes and on the devices of tensors."""
     rng = np.random.default_rng(0)
     return [_like(y, rng.standard_normal(y.shape)) for y in tensors]
 

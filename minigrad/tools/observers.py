@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from ..tape import mode
+from ..nn import Module
+from ..op import Op
+from ..tape import Node, mode
 
 T = TypeVar("T")
 
@@ -16,15 +18,15 @@ class Observer:
     overrides some of them.
     """
 
-    def forward(self, op: Any, operands: tuple[Any, ...], run: Callable[[], T]) -> T:
+    def forward(self, op: Op[Any], operands: tuple[Any, ...], run: Callable[[], T]) -> T:
         """Around an op that is called on tensors. The ops that it runs itself are part of it."""
         return run()
 
-    def backward(self, node: Any, g: Any, run: Callable[[], list[Any]]) -> list[Any]:
+    def backward(self, node: Node, g: Any, run: Callable[[], list[Any]]) -> list[Any]:
         """Around the rules of a node that the gradient `g` has reached, which give the parts."""
         return run()
 
-    def module(self, module: Any, run: Callable[[], T]) -> T:
+    def module(self, module: Module, run: Callable[[], T]) -> T:
         """Around the call of a module."""
         return run()
 
@@ -46,11 +48,11 @@ class _Both(Observer):
     def __init__(self, outer: Observer, inner: Observer) -> None:
         self.outer, self.inner = outer, inner
 
-    def forward(self, op: Any, operands: tuple[Any, ...], run: Callable[[], T]) -> T:
+    def forward(self, op: Op[Any], operands: tuple[Any, ...], run: Callable[[], T]) -> T:
         return self.outer.forward(op, operands, lambda: self.inner.forward(op, operands, run))
 
-    def backward(self, node: Any, g: Any, run: Callable[[], list[Any]]) -> list[Any]:
+    def backward(self, node: Node, g: Any, run: Callable[[], list[Any]]) -> list[Any]:
         return self.outer.backward(node, g, lambda: self.inner.backward(node, g, run))
 
-    def module(self, module: Any, run: Callable[[], T]) -> T:
+    def module(self, module: Module, run: Callable[[], T]) -> T:
         return self.outer.module(module, lambda: self.inner.module(module, run))

@@ -12,6 +12,7 @@ from weakref import WeakValueDictionary
 from ..backend import Array, storage
 from ..files import write_text
 from ..nn import Module
+from ..op import Op
 from ..tape import Node, Variable
 from .observers import Observer, watched_by
 from .scopes import Scope, Scopes, record_modules
@@ -145,7 +146,7 @@ class _Meter(Observer):
         self.inside = False  # of a rule: with create_graph it runs ops, which count as it
         self.kept: WeakValueDictionary[int, Any] = WeakValueDictionary()  # memory, by its id
 
-    def forward(self, op: Any, operands: tuple[Any, ...], run: Callable[[], T]) -> T:
+    def forward(self, op: Op[Any], operands: tuple[Any, ...], run: Callable[[], T]) -> T:
         if self.inside:
             return run()
         start = perf_counter()
@@ -160,7 +161,7 @@ class _Meter(Observer):
             row.kept += kept
         return out
 
-    def backward(self, node: Any, g: Any, run: Callable[[], list[Any]]) -> list[Any]:
+    def backward(self, node: Node, g: Any, run: Callable[[], list[Any]]) -> list[Any]:
         self.inside = True
         start = perf_counter()
         try:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeVar
 
 from ..nn import Module, Parameter
+from ..op import Op
 from ..tape import Node, Variable, extras_of, tick
 from .observers import Observer, watched_by
 
@@ -54,7 +55,7 @@ class Scopes(Observer):
         for path, parameter in root.named_parameters():
             self._parameters.setdefault(parameter, f"{name}.{path}")
 
-    def module(self, module: Any, run: Callable[[], T]) -> T:
+    def module(self, module: Module, run: Callable[[], T]) -> T:
         if module not in self._names:
             self._add(module, type(module).__name__)
         self._calls[module] += 1
@@ -65,7 +66,7 @@ class Scopes(Observer):
         finally:
             self.path = around
 
-    def forward(self, op: Any, operands: tuple[Any, ...], run: Callable[[], T]) -> T:
+    def forward(self, op: Op[Any], operands: tuple[Any, ...], run: Callable[[], T]) -> T:
         for x in operands:
             if isinstance(x, Parameter) and x in self._parameters and x.node is not None:
                 self._leaves[x.node] = self._parameters[x]
