@@ -274,9 +274,7 @@ def _add(
     pending[node.stamp] = (node, part, owned)
 
 
-def _gradients(
-    node: Node, g: Any, differentiable: bool, on_path: set[Node] | None
-) -> list[Any]:
+def _gradients(node: Node, g: Any, differentiable: bool, on_path: set[Node] | None) -> list[Any]:
     """What the node's rules give, watched where somebody watches."""
     observer = mode.observer
     if observer is None:

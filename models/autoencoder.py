@@ -29,7 +29,7 @@ class Encoder(nn.Module):
     follows it, if anything."""
 
     def __init__(
-        self, body: nn.Module, features: int, code: int, activation: nn.Module | None = None
+        self, body: nn.Module, features: int, code: int, activation: nn.Sigmoid | None = None
     ) -> None:
         super().__init__()
         self.body = body
@@ -38,8 +38,7 @@ class Encoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Images (N, C, H, W) to codes (N, code)."""
-        z: Tensor = self.activation(self.code(self.body(x)))
-        return z
+        return self.activation(self.code(self.body(x)))
 
 
 class Autoencoder(nn.Module):
@@ -49,7 +48,7 @@ class Autoencoder(nn.Module):
     added to the pixels that the encoder sees. ValueError if it is negative.
     """
 
-    def __init__(self, encoder: Encoder, decoder: nn.Module, noise: float = 0.0) -> None:
+    def __init__(self, encoder: Encoder, decoder: nn.Sequential, noise: float = 0.0) -> None:
         super().__init__()
         if not noise >= 0:
             raise ValueError(f"Autoencoder: noise must not be negative, got {noise}")
@@ -69,8 +68,7 @@ class Autoencoder(nn.Module):
         given.
         """
         squares = (self.decoder(self.encoder(self.noisy(x, eps))) - x).square()
-        loss: Tensor = squares.flatten(1).sum(1).mean()
-        return loss
+        return squares.flatten(1).sum(1).mean()
 
     def losses(self, x: Tensor) -> Losses:
         """The `loss` of images by its name."""
@@ -80,20 +78,17 @@ class Autoencoder(nn.Module):
         """What the encoder sees of images in training: x itself without noise."""
         if not self.noise:
             return x
-        seen: Tensor = x + self.noise * (mg.randn_like(x) if eps is None else eps)
-        return seen
+        return x + self.noise * (mg.randn_like(x) if eps is None else eps)
 
     def encode(self, x: Tensor) -> Tensor:
         """Images (N, C, H, W) to codes (N, code), off the tape."""
         with mg.no_grad():
-            z: Tensor = self.encoder(x)
-        return z
+            return self.encoder(x)
 
     def decode(self, z: Tensor) -> Tensor:
         """Codes (N, code) to images (N, C, H, W), off the tape; pixels may leave [0, 1]."""
         with mg.no_grad():
-            x: Tensor = self.decoder(z)
-        return x
+            return self.decoder(z)
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """Images to what is left of them after coding and decoding: (N, C, H, W)."""

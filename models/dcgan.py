@@ -61,8 +61,7 @@ class DCGANGenerator(nn.Module):
         if self.embedding is not None:
             # Without labels it is the embedding that complains; below as well.
             z = mg.concat([z, self.embedding(labels)], 1)  # type: ignore[arg-type]
-        images: Tensor = self.layers(z)
-        return images
+        return self.layers(z)
 
 
 class DCGANDiscriminator(nn.Module):
@@ -96,7 +95,7 @@ class DCGANDiscriminator(nn.Module):
 
     def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
         h = self.features(x)
-        scores: Tensor = self.score(h).squeeze(1)
+        scores = self.score(h).squeeze(1)
         if self.embedding is not None:
             scores = scores + (self.embedding(labels) * h).sum(1)  # type: ignore[arg-type]
         return scores
@@ -148,8 +147,7 @@ class Upsample(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         n, c, h, w = x.shape
         copies = x.reshape(n, c, h, 1, w, 1).expand(n, c, h, 2, w, 2)
-        larger: Tensor = copies.reshape(n, c, 2 * h, 2 * w)
-        return larger
+        return copies.reshape(n, c, 2 * h, 2 * w)
 
 
 class MaxPool(nn.Module):
@@ -157,8 +155,7 @@ class MaxPool(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         n, c, h, w = x.shape
-        largest: Tensor = x.reshape(n, c, h // 2, 2, w // 2, 2).amax((3, 5))
-        return largest
+        return x.reshape(n, c, h // 2, 2, w // 2, 2).amax((3, 5))
 
 
 def initialize(module: nn.Module) -> None:

@@ -80,16 +80,14 @@ class GAN(Model):
         descend(self.g_optimizer, loss)
         if self.average is not None:
             self.average.update(self.generator)
-        value: Tensor = loss.detach()
-        return value
+        return loss.detach()
 
     # ---- sampling --------------------------------------------------------------------------------
 
     def draw_noise(self, n: int) -> Tensor:
         """z (n, noise) from the prior N(0, I)."""
         like = next(iter(self.generator.parameters()))
-        z: Tensor = mg.randn(n, self.noise, dtype=like.dtype, device=like.device)
-        return z
+        return mg.randn(n, self.noise, dtype=like.dtype, device=like.device)
 
     def sample(self, n: int, *labels: Tensor) -> Tensor:
         """n samples, of labels (n,) if the networks are conditional."""
@@ -136,8 +134,7 @@ class MLP(nn.Module):
         if self.embedding is not None:
             # Without labels it is the embedding that complains.
             h = mg.concat([h, self.embedding(labels)], 1)  # type: ignore[arg-type]
-        out: Tensor = self.layers(h)
-        return out
+        return self.layers(h)
 
 
 class MLPGenerator(MLP):
@@ -151,7 +148,7 @@ class MLPGenerator(MLP):
         self.shape = shape
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        x: Tensor = super().forward(z, labels).reshape(-1, *self.shape)
+        x = super().forward(z, labels).reshape(-1, *self.shape)
         return x.tanh() if len(self.shape) == 3 else x
 
 
@@ -162,5 +159,4 @@ class MLPDiscriminator(MLP):
         super().__init__([math.prod(shape), *hidden, 1], lambda: nn.LeakyReLU(0.2), classes)
 
     def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
-        scores: Tensor = super().forward(x, labels).squeeze(1)
-        return scores
+        return super().forward(x, labels).squeeze(1)

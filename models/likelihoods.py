@@ -39,8 +39,7 @@ def binarize(x: Tensor) -> Tensor:
     Drawn anew at every use of a grey image, this is dynamic binarization (Burda et al. 2016,
     section 5.1): the likelihood is then one of pixels that are 0 or 1, and no epoch repeats them.
     """
-    drawn: Tensor = (mg.rand_like(x) < x).to(x.dtype)
-    return drawn
+    return (mg.rand_like(x) < x).to(x.dtype)
 
 
 class Bernoulli(Likelihood):
@@ -52,12 +51,10 @@ class Bernoulli(Likelihood):
     """
 
     def log_prob(self, x: Tensor, h: Tensor) -> Tensor:
-        log_p: Tensor = -bce_with_logits_sum(h, x, tuple(range(1, x.ndim)))
-        return log_p
+        return -bce_with_logits_sum(h, x, tuple(range(1, x.ndim)))
 
     def mean(self, h: Tensor) -> Tensor:
-        mean: Tensor = h.sigmoid()
-        return mean
+        return h.sigmoid()
 
     def draw(self, h: Tensor) -> Tensor:
         return binarize(h.sigmoid())
@@ -86,26 +83,22 @@ class Gaussian(Likelihood):
     @property
     def logvar(self) -> Tensor:
         """log sigma^2, shape (1,)."""
-        logvar: Tensor = self.GAIN * self.scaled_logvar
-        return logvar
+        return self.GAIN * self.scaled_logvar
 
     def log_prob(self, x: Tensor, h: Tensor) -> Tensor:
         return _per_image(gaussian_log_prob(x, self.mean(h), self.logvar))
 
     def mean(self, h: Tensor) -> Tensor:
-        mean: Tensor = h.sigmoid()
-        return mean
+        return h.sigmoid()
 
     def draw(self, h: Tensor) -> Tensor:
         """x ~ p(x|z); it may leave [0, 1]."""
-        drawn: Tensor = self.mean(h) + (0.5 * self.logvar).exp() * mg.randn_like(h)
-        return drawn
+        return self.mean(h) + (0.5 * self.logvar).exp() * mg.randn_like(h)
 
 
 def gaussian_log_prob(x: Tensor, mean: Tensor, logvar: Tensor) -> Tensor:
     """log N(x; mean, exp(logvar)) in nats, elementwise; the operands broadcast."""
-    log_p: Tensor = -0.5 * (math.log(2 * math.pi) + logvar + (x - mean).square() / logvar.exp())
-    return log_p
+    return -0.5 * (math.log(2 * math.pi) + logvar + (x - mean).square() / logvar.exp())
 
 
 # ---- the 256 levels of a byte --------------------------------------------------------------------
@@ -133,8 +126,7 @@ class DiscretizedLogistic(Likelihood):
 
     def mean(self, h: Tensor) -> Tensor:
         """The logistic's location in [0, 1]: E[x|z], but for what the open ends keep back."""
-        location: Tensor = self.parameters_of(h)[0].clip(0, 1)
-        return location
+        return self.parameters_of(h)[0].clip(0, 1)
 
     def draw(self, h: Tensor) -> Tensor:
         """x ~ p(x|z): one of the levels."""
@@ -143,8 +135,7 @@ class DiscretizedLogistic(Likelihood):
         x = location + log_scale.exp() * (u / (1 - u)).log()
         top = self.LEVELS - 1
         levels = (x * top + 0.5).clip(0, top).to(mg.int64)
-        drawn: Tensor = levels.to(h.dtype) / top
-        return drawn
+        return levels.to(h.dtype) / top
 
     def parameters_of(self, h: Tensor) -> tuple[Tensor, Tensor]:
         """The location and the logarithm of the scale of each pixel, for pixels in [0, 1]."""
@@ -173,8 +164,7 @@ def discretized_logistic_log_prob(
     above = F.softplus((distance - half) * inverse)  # -log sigmoid(-b)
     not_lowest, not_highest = ((x > half).to(x.dtype), (x < 1 - half).to(x.dtype))
     width = (-(-2 * half * inverse).expm1()).log()
-    log_p: Tensor = not_lowest * not_highest * width - not_highest * below - not_lowest * above
-    return log_p
+    return not_lowest * not_highest * width - not_highest * below - not_lowest * above
 
 
 def bits_per_dimension(nats: float, dimensions: int) -> float:
@@ -184,8 +174,7 @@ def bits_per_dimension(nats: float, dimensions: int) -> float:
 
 def _per_image(values: Tensor) -> Tensor:
     """(N, C, H, W) summed over the pixels: (N,)."""
-    sums: Tensor = values.flatten(1).sum(1)
-    return sums
+    return values.flatten(1).sum(1)
 
 
 LIKELIHOODS: dict[str, type[Likelihood]] = {

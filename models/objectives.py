@@ -58,8 +58,7 @@ class Objective:
 
     def generator_loss(self, discriminator: nn.Module, samples: Tensor, *given: Tensor) -> Tensor:
         """The generator's loss, by the discriminator's scores of its samples."""
-        loss: Tensor = self.generator(discriminator(samples, *given)).mean()
-        return loss
+        return self.generator(discriminator(samples, *given)).mean()
 
     def clip_weights(self, discriminator: nn.Module) -> None:
         """Puts the discriminator's weights back into their bounds, if there are any."""
@@ -70,24 +69,20 @@ class Objective:
 
 
 def _minus_log_d(a: Tensor) -> Tensor:
-    loss: Tensor = F.softplus(-a)
-    return loss
+    return F.softplus(-a)
 
 
 def _minus_log_one_minus_d(a: Tensor) -> Tensor:
-    loss: Tensor = F.softplus(a)
-    return loss
+    return F.softplus(a)
 
 
 def _smoothed_cross_entropy(a: Tensor, s: float) -> Tensor:
     """-(1 - s) log D - s log(1 - D)."""
-    loss: Tensor = F.softplus(-a) + s * a
-    return loss
+    return F.softplus(-a) + s * a
 
 
 def _half_square(a: Tensor) -> Tensor:
-    loss: Tensor = 0.5 * a.square()
-    return loss
+    return 0.5 * a.square()
 
 
 OBJECTIVES = {

@@ -16,8 +16,7 @@ def squared_slope(scores: Tensor, x: Tensor) -> Tensor:
 
     `scores` (N,) or (N, 1) were made from x (N, ...), which requires a gradient.
     """
-    penalty: Tensor = _squared_slopes(scores, x).mean()
-    return penalty
+    return _squared_slopes(scores, x).mean()
 
 
 def gradient_penalty(
@@ -34,12 +33,10 @@ def gradient_penalty(
     slopes = _squared_slopes(critic(between, *labels), between)
     # NOTE: the square root has no slope at 0, where a critic of ReLUs that are all off is flat.
     excess = (slopes + 1e-12).sqrt() - 1
-    penalty: Tensor = excess.square().mean()
-    return penalty
+    return excess.square().mean()
 
 
 def _squared_slopes(scores: Tensor, x: Tensor) -> Tensor:
     """|d score / dx|^2 of each image: (N,)."""
     (slope,) = mg.grad(scores.sum(), [x], create_graph=True)
-    squares: Tensor = slope.square().flatten(1).sum(1)
-    return squares
+    return slope.square().flatten(1).sum(1)

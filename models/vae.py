@@ -35,14 +35,12 @@ def reparameterize(mu: Tensor, logvar: Tensor, eps: Tensor | None = None) -> Ten
     differentiated through (section 2.4). All have the same shape, or eps more leading axes."""
     if eps is None:
         eps = mg.randn_like(mu)
-    z: Tensor = mu + (0.5 * logvar).exp() * eps
-    return z
+    return mu + (0.5 * logvar).exp() * eps
 
 
 def kl_per_latent(mu: Tensor, logvar: Tensor) -> Tensor:
     """KL(N(mu, exp(logvar)) || N(0, 1)) in nats, elementwise (appendix B)."""
-    kl: Tensor = 0.5 * (mu * mu + logvar.expm1() - logvar)
-    return kl
+    return 0.5 * (mu * mu + logvar.expm1() - logvar)
 
 
 # ---- the model -----------------------------------------------------------------------------------
@@ -168,8 +166,7 @@ class VAE(nn.Module):
         step = max(1, rows // max(1, len(x)))
         with mg.no_grad():
             parts = [self.log_weights(x, min(step, k - i)) for i in range(0, k, step)]
-            bound: Tensor = mg.concat(parts).logsumexp(0) - math.log(k)
-        return bound
+            return mg.concat(parts).logsumexp(0) - math.log(k)
 
     # ---- generation ------------------------------------------------------------------------------
 

@@ -293,9 +293,7 @@ def _(g, x, min, max):
     return where(inside if max is None else (x <= max) & inside, g, 0)
 
 
-def clip(
-    x: Tensor, min: Tensor | float | None = None, max: Tensor | float | None = None
-) -> Tensor:
+def clip(x: Tensor, min: Tensor | float | None = None, max: Tensor | float | None = None) -> Tensor:
     """x kept between two bounds, numbers or tensors, either of which may be None.
 
     A bound gets the gradient of the elements that it replaces, and x that of the others.

@@ -52,9 +52,7 @@ bce_with_logits.gradient("x")(lambda g, x, target: g * (sigmoid(x) - target))
 bce_with_logits.gradient("target")(lambda g, x: -g * x)
 
 
-def bce_with_logits_sum(
-    x: Tensor, target: Tensor, dim: tuple[int, ...] | None = None
-) -> Tensor:
+def bce_with_logits_sum(x: Tensor, target: Tensor, dim: tuple[int, ...] | None = None) -> Tensor:
     """The sum of `bce_with_logits` over the axes `dim`, or all; ValueError unless x and target have
     one shape and one dtype.
 

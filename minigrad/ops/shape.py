@@ -246,7 +246,7 @@ def pad(x: Tensor, pad: Sequence[int], value: float = 0.0) -> Tensor:
 
 
 @op
-def clone(xp, x, *, order='K'):
+def clone(xp, x, *, order="K"):
     """A copy, in the same memory order unless told otherwise."""
     return x.copy(order=order)
 

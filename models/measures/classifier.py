@@ -50,13 +50,12 @@ class Classifier(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The logits (N, classes)."""
-        logits: Tensor = self.head(self.body(x))
-        return logits
+        return self.head(self.body(x))
 
     def losses(self, x: Tensor, labels: Tensor) -> Losses:
         """The cross entropy of a batch in nats per image, and the share that is right."""
         logits = self(x)
-        loss: Tensor = F.cross_entropy(logits, labels)
+        loss = F.cross_entropy(logits, labels)
         right = (logits.detach().argmax(1) == labels).to(loss.dtype)
         return {"loss": loss, "accuracy": right.mean()}
 
