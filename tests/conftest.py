@@ -51,6 +51,19 @@ _random_numbers = _RandomNumbers()
 register_random(_random_numbers)
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """-m "not slow" does not so much as import the files that are slow from end to end."""
+    if config.option.markexpr != "not slow" or collection_path.suffix != ".py":
+        return None
+    return "\npytestmark = pytest.mark.slow\n" in collection_path.read_text("utf-8") or None
+
+
+def pytest_collection_finish() -> None:
+    """What is there now stays: the tests that ask the collector need not wait for it each time."""
+    gc.collect()
+    gc.freeze()
+
+
 # Whose verdicts must not hang on last digits: networks are trained in them.
 JITTERED = [ROOT / "tests" / name for name in ("models", "demos", "experiments", "explore")]
 

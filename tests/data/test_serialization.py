@@ -227,6 +227,7 @@ def test_a_file_that_is_cut_anywhere_is_refused(path):
             load(path)
 
 
+@pytest.mark.slow
 def test_a_bit_that_changed_anywhere_is_found(path):
     save({"x": mg.ones(3), "y": {"n": 3, "text": "minigrad:sha256:" + "0" * 64}}, path)
     whole = path.read_bytes()

@@ -353,6 +353,11 @@ def test_a_file_can_be_read_in_one_sitting(path: Path) -> None:
     assert path.read_text("utf-8").count("\n") <= 350
 
 
+@pytest.mark.parametrize("path", sources("tests"), ids=relative)
+def test_a_file_of_tests_has_one_theme(path: Path) -> None:
+    assert path.read_text("utf-8").count("\n") <= 400
+
+
 def tracked() -> list[Path]:
     listing = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],

@@ -15,6 +15,7 @@ def test_python_blocks_print_what_they_show(page: Path, tmp_path: Path) -> None:
     assert python_faults(page.name, page.read_text("utf-8"), tmp_path) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_shell_blocks_name_what_exists(page: Path) -> None:
     assert shell_faults(page.name, page.read_text("utf-8")) == []
