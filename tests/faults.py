@@ -121,6 +121,16 @@ FAULTS = [
             "optim/optimizers::a_step_between_forward_and_backward_is_an_error",
         ),
     ),
+    Fault(
+        "one mode, and one observer, for all threads",
+        "minigrad/tape.py",
+        "class _Mode(threading.local):",
+        "class _Mode:",
+        (
+            "engine/modes::a_thread_has_a_mode_of_its_own",
+            "tools/profiler::each_thread_is_watched_by_its_own",
+        ),
+    ),
     # ---- sums and shapes ----
     Fault(
         "mean without 1 / n in its gradient",
