@@ -14,7 +14,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Sequence
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from operator import add
 from typing import Any, ClassVar
 
@@ -220,13 +220,16 @@ def _walk(
     roots: Sequence[tuple[Node, Any]], retain_graph: bool, differentiable: bool, wanted: set[Node]
 ) -> dict[Node, Any]:
     on_path = _leading_to(wanted, [node for node, _ in roots]) if wanted else None
+    anomaly, observer = mode.anomaly, mode.observer
     found: dict[Node, Any] = {}
     # By stamp: a node, the sum of what has reached it, and whether that memory is only ours.
     pending: dict[int, tuple[Node, Any, bool]] = {}
-    stamps: list[int] = []  # a heap: the youngest node comes first
-    for node, part in roots:
+    for node, g in roots:
         if on_path is None or node in on_path:
-            _add(pending, stamps, node, part, False, differentiable)
+            before = pending.get(node.stamp)
+            pending[node.stamp] = _sum(before, g, differentiable) if before else (node, g, False)
+    stamps = [-stamp for stamp in pending]  # a heap: the youngest node comes first
+    heapify(stamps)
     while stamps:
         node, g, owned = pending.pop(-heappop(stamps))
         if node.extras is not None:
@@ -239,50 +242,45 @@ def _walk(
         elif isinstance(node, Leaf):
             node.accumulate(g if owned or differentiable else g.copy(order="K"))
             continue
-        parts = _gradients(node, g, differentiable, on_path)
-        for i, parent in enumerate(node.parents):
-            part = parts[i]
+        if observer is None:
+            parts = node.gradients(g, differentiable, on_path)
+        else:
+            parts = _observed(observer, node, g, differentiable, on_path)
+        if anomaly:
+            _complain_of_nan(node, parts)
+        for i, (parent, part) in enumerate(zip(node.parents, parts)):
             if part is None:
+                continue
+            stamp = parent.stamp
+            if stamp in pending:
+                pending[stamp] = _sum(pending[stamp], part, differentiable)
                 continue
             owned = False
             if type(parent) is Leaf and not differentiable:
                 owned = is_new(part, (g, *node.saved, *parts[:i], *parts[i + 1 :]))  # type: ignore[misc]
-            _add(pending, stamps, parent, part, owned, differentiable)
+            heappush(stamps, -stamp)
+            pending[stamp] = parent, part, owned
         if not retain_graph:
             node.saved, node.parents = None, ()
     return found
 
 
-def _add(
-    pending: dict[int, tuple[Node, Any, bool]],
-    stamps: list[int],
-    node: Node,
-    part: Any,
-    owned: bool,
-    differentiable: bool,
-) -> None:
-    """Add `part` to what is pending for a node, in the memory of one of them if it is only ours."""
-    if node.stamp not in pending:
-        heappush(stamps, -node.stamp)
+def _sum(
+    pending: tuple[Node, Any, bool], part: Any, differentiable: bool
+) -> tuple[Node, Any, bool]:
+    """What is pending for a node, and `part`: in the memory of the first if that is only ours."""
+    node, total, owned = pending
+    if differentiable:
+        return node, total + part, False
+    if owned:
+        total += part
     else:
-        _, total, total_is_ours = pending[node.stamp]
-        if total_is_ours:
-            total += part
-        else:
-            total = total + part if differentiable else in_memory_order(add, (total, part))
-        part, owned = total, not differentiable
-    pending[node.stamp] = (node, part, owned)
+        total = in_memory_order(add, (total, part))
+    return node, total, True
 
 
-def _gradients(node: Node, g: Any, differentiable: bool, on_path: set[Node] | None) -> list[Any]:
-    """What the node's rules give, watched where somebody watches."""
-    observer = mode.observer
-    if observer is None:
-        parts = node.gradients(g, differentiable, on_path)
-    else:
-        parts = observer.backward(node, g, lambda: node.gradients(g, differentiable, on_path))
-    if mode.anomaly:
-        _complain_of_nan(node, parts)
+def _observed(observer: Any, node: Node, g: Any, *how: Any) -> list[Any]:
+    parts: list[Any] = observer.backward(node, g, lambda: node.gradients(g, *how))
     return parts
 
 
