@@ -438,24 +438,3 @@ def test_no_tracked_file_names_a_path_or_a_package_index_of_one_machine() -> Non
             for m in pattern.finditer(text)
         ]
     assert found == []
-
-
-def impurities(tree: ast.Module) -> list[str]:
-    """Forwards and rules (what carries no types) that ask what is recorded, or what they got."""
-    functions = [
-        n for n in ast.walk(tree)
-        if isinstance(n, ast.Lambda)
-        or (isinstance(n, ast.FunctionDef) and n.decorator_list and n.returns is None)
-    ]  # fmt: skip
-    names = [n for f in functions for n in ast.walk(f) if isinstance(n, ast.Name)]
-    return [f"line {n.lineno}: {n.id}" for n in names if n.id in ("mode", "Variable", "Tensor")]
-
-
-@pytest.mark.parametrize("path", sources("minigrad/ops"), ids=relative)
-def test_forwards_and_rules_are_functions_of_their_operands(path: Path) -> None:
-    assert impurities(parse(path)) == []
-
-
-def test_a_rule_that_asks_what_it_was_handed_is_found() -> None:
-    rule = '@f.gradient("x")\ndef _(g):\n    return g if isinstance(g, Variable) else 2 * g'
-    assert impurities(ast.parse(rule)) == ["line 3: Variable"]
