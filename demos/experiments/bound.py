@@ -190,7 +190,8 @@ def posterior(axes: Any, found: Found, i: int) -> None:
     seen = (p > 0.005) | (q > 0.005)
     for limits, z in ((axes.set_xlim, z1), (axes.set_ylim, z2)):
         middle = (z[seen].min() + z[seen].max()) / 2
-        half = max(np.ptp(z1[seen]), np.ptp(z2[seen])) / 2 * 1.1
+        # At least the place itself, where all of both is in one place of the grid.
+        half = max(np.ptp(z1[seen]), np.ptp(z2[seen]), math.sqrt(found.places.area)) / 2 * 1.1
         limits(middle - half, middle + half)
     axes.set_aspect("equal")
     axes.set_xlabel("z1")

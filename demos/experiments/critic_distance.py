@@ -82,7 +82,10 @@ def run(setting: Setting, *, offsets: tuple[float, ...] = OFFSETS, steps: int = 
 
 
 def power(x: Any, y: Any) -> float:
-    """The exponent of the power of x that y is nearest to: 1 for what is proportional."""
+    """The exponent of the power of x that y is nearest to: 1 for what is proportional. NaN where y
+    is not positive everywhere: a critic that has learned nothing may be wrong in the sign."""
+    if not (y > 0).all():
+        return math.nan
     return float(np.polyfit(np.log(x), np.log(y), 1)[0])
 
 

@@ -64,7 +64,9 @@ def gradients(game: Toy, noise: mg.Tensor) -> Row:
         loss = OBJECTIVES[name].generator(scores).mean()
         parts = mg.grad(loss, list(gan.generator.parameters()), retain_graph=True)
         row[name] = math.sqrt(sum(g.square().sum().item() for g in parts))
-    return {**row, "ratio": row["non-saturating"] / row["minimax"]}
+    # A gradient that is 0 but for what float32 can hold is the claim at its strongest.
+    ratio = row["non-saturating"] / row["minimax"] if row["minimax"] else math.inf
+    return {**row, "ratio": ratio}
 
 
 def slope(name: str, d: float) -> float:

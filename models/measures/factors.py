@@ -41,7 +41,8 @@ def linear_r2(codes: Array, factors: Sequence[Array]) -> Array:
     """R^2 of each factor's linear regression on all codes together, (factors,), not adjusted.
 
     Kinds are regressed as their indicators. Near 1 with a low `explained_variance` in every code:
-    the factor is there, but spread over codes. ValueError where shapes disagree.
+    the factor is there, but spread over codes. 0 for a factor that does not vary. ValueError where
+    shapes disagree.
     """
     _need_factors("linear_r2", codes, factors)
     x = codes - codes.mean(0, dtype=np.float64)
@@ -52,7 +53,8 @@ def linear_r2(codes: Array, factors: Sequence[Array]) -> Array:
             y = y == np.unique(factor)
         y = y - y.mean(0, dtype=np.float64)
         rest = y - x @ np.linalg.lstsq(x, y)[0]
-        found.append(1 - np.square(rest).sum() / np.square(y).sum())
+        total = np.square(y).sum()
+        found.append(1 - np.square(rest).sum() / total if total > 0 else 0.0)
     return np.array(found)
 
 
@@ -71,14 +73,16 @@ def mutual_information(codes: Array, factors: Sequence[Array], bins: int = BINS)
 def mutual_information_gap(codes: Array, factors: Sequence[Array], bins: int = BINS) -> Array:
     """MIG of each factor, (factors,), from 0 to 1: how much more the code that knows most of it
     knows than the next one, in entropies of the factor (Chen et al. 2018, equation 6, whose MIG is
-    the mean). ValueError where shapes disagree, and with one code only.
+    the mean), and 0 for a factor that does not vary. ValueError where shapes disagree, and with
+    one code only.
     """
     if codes.ndim != 2 or codes.shape[1] < 2:
         raise ValueError(f"mutual_information_gap: needs codes (n, 2 or more), got {codes.shape}")
     information = np.sort(mutual_information(codes, factors, bins), axis=1)
     binned = [discretize(factor, bins) for factor in factors]
     entropies = np.array([_information(factor, factor) for factor in binned])
-    gaps: Array = (information[:, -1] - information[:, -2]) / entropies
+    gaps: Array = information[:, -1] - information[:, -2]
+    gaps[entropies > 0] /= entropies[entropies > 0]  # a factor that does not vary has no gap either
     return gaps
 
 

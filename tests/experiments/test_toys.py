@@ -67,6 +67,7 @@ def test_a_power_is_the_slope_of_logarithms():
     x = np.array([1.0, 2.0, 5.0])
     assert critic_distance.power(x, 3 * x) == pytest.approx(1)
     assert critic_distance.power(x, 2 * x**0.5) == pytest.approx(0.5)
+    assert math.isnan(critic_distance.power(x, x - 1))
 
 
 def test_k_steps_shares_out_equal_updates(tmp_path):

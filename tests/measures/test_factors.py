@@ -117,6 +117,13 @@ def test_a_code_that_does_not_vary():
     assert mutual_information_gap(codes, factors)[0] == pytest.approx(1)
 
 
+def test_a_factor_that_does_not_vary():
+    codes = np.random.default_rng(0).standard_normal((100, 2))
+    for constant in (np.ones(100), np.ones(100, int)):
+        assert linear_r2(codes, [constant, codes[:, 0]]) == pytest.approx([0, 1])
+        assert mutual_information_gap(codes, [constant])[0] == 0
+
+
 def test_shapes_that_disagree_are_refused():
     codes, factor = np.zeros((4, 2)), np.zeros(4)
     for measure in (explained_variance, linear_r2, mutual_information, mutual_information_gap):
