@@ -14,8 +14,9 @@ import numpy as np
 
 import minigrad as mg
 from demos.common import cli, gan_pictures, pictures
+from demos.common.evaluation import mean_losses
 from demos.common.run import CommandError, Run
-from demos.common.training import Means, random_numbers
+from demos.common.training import random_numbers
 from minigrad import Tensor, nn, optim
 from minigrad.data import DataLoader, Dataset, ImageDataset
 from models import objectives
@@ -193,12 +194,12 @@ class Images:
 
     def mean_score(self, gan: GAN, images: ImageDataset) -> float:
         """The discriminator's mean score of images."""
-        means = Means()
-        with mg.no_grad():
-            for batch in DataLoader(images, EVALUATED_AT_ONCE, device=self.device):
-                scores = gan.discriminator(*self.prepared(*batch))
-                means.add({"score": scores.mean()}, len(scores))
-        return means.take()["score"]
+
+        def scores(*batch: Tensor) -> Losses:
+            return {"score": gan.discriminator(*self.prepared(*batch)).mean()}
+
+        loader = DataLoader(images, EVALUATED_AT_ONCE, device=self.device)
+        return mean_losses(scores, loader)["score"]
 
 
 def enlarged(data: ImageDataset, size: int | None) -> ImageDataset:

@@ -1,5 +1,6 @@
 """What a trained VAE or autoencoder makes of a data set: mean losses, bounds, codes."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,19 +11,24 @@ import minigrad as mg
 from demos.common.training import Means
 from minigrad.data import DataLoader, ImageDataset
 from models.autoencoder import Autoencoder
+from models.model import Losses
 from models.vae import VAE
 
 EVALUATED_AT_ONCE = 500  # images
 
 
 @mg.no_grad()
+def mean_losses(losses: Callable[..., Losses], loader: DataLoader) -> dict[str, float]:
+    """What `losses(*batch)` gives, averaged over all samples of a loader."""
+    means = Means()
+    for batch in loader:
+        means.add(losses(*batch), len(batch[0]))
+    return means.take()
+
+
 def mean_terms(vae: VAE, loader: DataLoader) -> tuple[float, float]:
     """The two parts of the negative ELBO in nats, rec and kl, averaged over images."""
-    means = Means()
-    for x, *_ in loader:
-        terms = vae.loss(x)
-        means.add({"rec": terms.rec, "kl": terms.kl}, len(x))
-    found = means.take()
+    found = mean_losses(lambda x, *_: vae.losses(x), loader)
     return found["rec"], found["kl"]
 
 
@@ -36,11 +42,8 @@ def mean_iwae(vae: VAE, loader: DataLoader, k: int, **options: Any) -> float:
 
 def mean_loss(model: Autoencoder, images: ImageDataset, device: str = "cpu") -> float:
     """The squared error of images, summed over pixels, averaged over images."""
-    means = Means()
-    with mg.no_grad():
-        for x, _ in DataLoader(images, EVALUATED_AT_ONCE, device=device):
-            means.add({"loss": model.loss(x)}, len(x))
-    return means.take()["loss"]
+    loader = DataLoader(images, EVALUATED_AT_ONCE, device=device)
+    return mean_losses(lambda x, _: model.losses(x), loader)["loss"]
 
 
 def codes(model: Autoencoder, images: ImageDataset, device: str = "cpu") -> NDArray[np.float32]:

@@ -122,3 +122,13 @@ def test_the_results_have_a_row_for_each_experiment() -> None:
     text = (ROOT / "docs/results.md").read_text("utf-8")
     rows = re.findall(r"`python -m demos\.experiments ([\w-]+)[^`]* --seed \d+`", text)
     assert rows == list(entries())
+
+
+def test_the_readme_has_the_figures_of_others_that_the_experiments_have() -> None:
+    from demos.common import references
+
+    text = (ROOT / "README.md").read_text("utf-8")
+    elbo, bound = references.PYTORCH.values()
+    assert f"| PyTorch {elbo}, {bound} |" in text
+    first, second = references.PYTORCH_MLP
+    assert f"| PyTorch {first} and {second}; {references.PYTORCH_CONV} |" in text
