@@ -107,7 +107,7 @@ def _roots(
                 ".detach(), .item() or .numpy() returned"
             )
         tensor = g if isinstance(g, Variable) else Variable.made(_cotangent(name, x, g))
-        array, node = tensor.data, x.node
+        array, node = tensor.array, x.node
         if array.shape != node.shape or array.dtype != node.dtype:
             raise ValueError(
                 f"{name}: the gradient must be {node.dtype}{list(node.shape)} as its tensor, got "
@@ -120,7 +120,7 @@ def _roots(
 def _cotangent(name: str, x: Any, g: Any) -> Any:
     """The gradient that a root starts with: 1 for a single number, or what was given as an
     array."""
-    device, node = device_of(x.data), x.node
+    device, node = device_of(x.array), x.node
     if isinstance(g, str):
         raise TypeError(f"{name}: the gradient must be a tensor, got {g!r}")
     if g is not None:

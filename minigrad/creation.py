@@ -50,7 +50,7 @@ def tensor(
     """A tensor with a copy of `data`: a number, nested lists, an array, or a tensor."""
     if isinstance(data, Tensor):
         copied = data.detach().clone().to(device=device, dtype=dtype)
-        return _finished(copied.data, requires_grad)
+        return _finished(copied.array, requires_grad)
     kind = None if dtype is None else find_dtype("tensor", dtype)
     if device_of(data) is not cpu:
         return _finished(_as_array(data.copy(), kind, device or device_of(data)), requires_grad)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def _data(x: Any) -> Any:
-    return x.data if isinstance(x, Variable) else x
+    return x.array if isinstance(x, Variable) else x
 
 
 class InPlace(Methods):
@@ -31,20 +31,20 @@ class InPlace(Methods):
             )
 
     def _need_floats(self, name: str) -> None:
-        if self.data.dtype.kind != "f":
-            raise TypeError(f"{name}: needs a floating tensor, this one is {self.data.dtype}")
+        if self.array.dtype.kind != "f":
+            raise TypeError(f"{name}: needs a floating tensor, this one is {self.array.dtype}")
 
     def _become(self, name: str, value: Any) -> "Self":
         """Take over the elements of an array or number, which is broadcast, in this dtype."""
         self._check_writable(name)
-        device = device_of(self.data)
+        device = device_of(self.array)
         try:
             if not isinstance(value, int | float | bool):
                 value = device.asarray(value)
-            device.xp.copyto(self.data, value, casting="same_kind")
+            device.xp.copyto(self.array, value, casting="same_kind")
         except (TypeError, ValueError) as error:
             raise type(error)(f"{name}: {error}") from None
-        mutated(self.data)
+        mutated(self.array)
         return self
 
     def __setitem__(self, key: Any, value: Any) -> None:
@@ -54,11 +54,11 @@ class InPlace(Methods):
                 "__setitem__: the value is on the tape, and assignments are not recorded; "
                 "use .detach()"
             )
-        device, value = device_of(self.data), _data(value)
+        device, value = device_of(self.array), _data(value)
         if not isinstance(value, int | float | bool):
-            value = device.asarray(value, self.data.dtype)
-        self.data[plain_key(key, device)] = value
-        mutated(self.data)
+            value = device.asarray(value, self.array.dtype)
+        self.array[plain_key(key, device)] = value
+        mutated(self.array)
 
     def __iadd__(self, other: Any) -> Any:
         return self._in_place("__iadd__", ops.add, other)
@@ -77,7 +77,7 @@ class InPlace(Methods):
         recorded = self.node is not None or getattr(other, "node", None) is not None
         if mode.recording and recorded and not isinstance(self.node, Leaf):
             return op(self, other)
-        return self._become(name, op(self.data, _data(other)))
+        return self._become(name, op(self.array, _data(other)))
 
     def copy_(self, source: Any) -> "Self":
         """Take over the elements of `source`, which is broadcast, in this tensor's dtype."""
@@ -91,22 +91,22 @@ class InPlace(Methods):
 
     def add_(self, other: Any, *, alpha: Any = 1) -> "Self":
         """Add `alpha` times `other`."""
-        return self._become("add_", self.data + ops.multiply(_data(other), alpha))
+        return self._become("add_", self.array + ops.multiply(_data(other), alpha))
 
     def mul_(self, other: Any) -> "Self":
-        return self._become("mul_", ops.multiply(self.data, _data(other)))
+        return self._become("mul_", ops.multiply(self.array, _data(other)))
 
     def clamp_(self, min: Any = None, max: Any = None) -> "Self":
-        return self._become("clamp_", ops.clip(self.data, min, max))
+        return self._become("clamp_", ops.clip(self.array, min, max))
 
     def normal_(self, mean: Any = 0.0, std: Any = 1.0) -> "Self":
         """Fill with normal random numbers."""
         self._need_floats("normal_")
-        draw = random.normal(self.data.shape, self.data.dtype, device_of(self.data))
+        draw = random.normal(self.array.shape, self.array.dtype, device_of(self.array))
         return self._become("normal_", draw * std + mean)
 
     def uniform_(self, a: Any = 0.0, b: Any = 1.0) -> "Self":
         """Fill with random numbers, uniform from [a, b)."""
         self._need_floats("uniform_")
-        draw = random.uniform(self.data.shape, self.data.dtype, device_of(self.data))
+        draw = random.uniform(self.array.shape, self.array.dtype, device_of(self.array))
         return self._become("uniform_", draw * (b - a) + a)

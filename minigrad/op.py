@@ -156,7 +156,7 @@ class Op(Generic[P]):
                 if x.node is not None:
                     needed |= bit
                     parents.append(x.node)
-                x = x.data
+                x = x.array
             kind = type(x)
             if kind is np.ndarray:
                 if x.dtype is not dtype:
@@ -185,7 +185,7 @@ class Op(Generic[P]):
             if promoted is not None:
                 return self(*promoted, **settings)
         made: Any = _new(Variable.made)  # without the checks of Tensor's own constructor
-        made.data = out
+        made.array = out
         made.node = None
         if needed and mode.recording and self.records and out.dtype.kind == "f":
             plan = self._plans.get(needed | bit)  # the highest bit says how many operands there are

@@ -115,7 +115,7 @@ def _told_of(name: str, errors: tuple[type[Exception], ...]) -> Iterator[None]:
 def _described(value: Any, name: str, tensors: dict[str, np.ndarray[Any, Any]]) -> Any:
     """`value` as JSON, its tensors put aside under the names of their places."""
     if isinstance(value, Tensor):
-        return {"tensor": _put_aside(value.device.to_numpy(value.data), name, tensors)}
+        return {"tensor": _put_aside(value.device.to_numpy(value.array), name, tensors)}
     if isinstance(value, np.ndarray):
         return {"array": _put_aside(value, name, tensors)}
     if value is None or type(value) in (bool, int, float, str):

@@ -64,14 +64,14 @@ def mutated_since(array: Array, stamp: int) -> bool:
 class Variable:
     """An array and its place on the tape: what the engine needs to know of a Tensor."""
 
-    __slots__ = ("__weakref__", "data", "node")
+    __slots__ = ("__weakref__", "array", "node")
 
     made: "ClassVar[type[Any]]"  # the class of what ops return, and of gradients: Tensor
-    data: Array
+    array: Array
     node: "Node | None"
 
-    def __init__(self, data: Array, node: "Node | None" = None) -> None:
-        self.data = data
+    def __init__(self, array: Array, node: "Node | None" = None) -> None:
+        self.array = array
         self.node = node
 
 
@@ -164,8 +164,8 @@ class Leaf(Node):
         elif self.grad is None:
             self.grad = Variable.made(device_of(g).asarray(g))
         else:
-            self.grad.data += g
-            mutated(self.grad.data)
+            self.grad.array += g
+            mutated(self.grad.array)
 
 
 def extras_of(node: Node) -> dict[str, Any]:
@@ -315,11 +315,11 @@ def _run_hooks(node: Node, g: Any) -> Any:
     if extras.get("retain"):
         kept = extras.get("grad")
         extras["grad"] = tensor.clone() if kept is None else kept + tensor
-    return tensor if isinstance(g, Variable) else tensor.data
+    return tensor if isinstance(g, Variable) else tensor.array
 
 
 def _check_hook(replaced: Any, node: Node) -> None:
-    array = replaced.data if isinstance(replaced, Variable) else replaced
+    array = replaced.array if isinstance(replaced, Variable) else replaced
     if not isinstance(replaced, Variable) or (array.shape, array.dtype) != (node.shape, node.dtype):
         got = f"{array.dtype}{list(array.shape)}" if hasattr(array, "dtype") else repr(replaced)
         raise RuntimeError(
@@ -330,7 +330,7 @@ def _check_hook(replaced: Any, node: Node) -> None:
 
 def _complain_of_nan(node: Node, parts: Sequence[Any]) -> None:
     for part in parts:
-        array = part.data if isinstance(part, Variable) else part
+        array = part.array if isinstance(part, Variable) else part
         if array is not None and not (array == array).all():
             raise RuntimeError(
                 f"detect_anomaly: the gradient of '{node.name}' has a NaN. The operation was "

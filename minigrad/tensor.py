@@ -24,32 +24,32 @@ class Tensor(InPlace):
     __slots__ = ("_frozen",)  # the leaf, while requires_grad_(False) has taken it off the tape
     __hash__ = object.__hash__
 
-    def __init__(self, data: Array, node: Node | None = None) -> None:
-        if type(data) is not np.ndarray and not hasattr(data, "strides"):
+    def __init__(self, array: Array, node: Node | None = None) -> None:
+        if type(array) is not np.ndarray and not hasattr(array, "strides"):
             raise TypeError(
-                f"Tensor: needs an array, got {type(data).__name__}; use minigrad.tensor(...)"
+                f"Tensor: needs an array, got {type(array).__name__}; use minigrad.tensor(...)"
             )
-        self.data = data
+        self.array = array
         self.node = node
 
     # ---- what it is ------------------------------------------------------------------------------
 
     @property
     def shape(self) -> Shape:
-        return tuple(self.data.shape)
+        return tuple(self.array.shape)
 
     @property
     def dtype(self) -> DType:
-        dtype: DType = self.data.dtype
+        dtype: DType = self.array.dtype
         return dtype
 
     @property
     def device(self) -> Device:
-        return device_of(self.data)
+        return device_of(self.array)
 
     @property
     def ndim(self) -> int:
-        return int(self.data.ndim)
+        return int(self.array.ndim)
 
     def dim(self) -> int:
         return self.ndim
@@ -59,15 +59,15 @@ class Tensor(InPlace):
         return self.shape if dim is None else self.shape[dim]
 
     def numel(self) -> int:
-        return int(self.data.size)
+        return int(self.array.size)
 
     def element_size(self) -> int:
-        return int(self.data.itemsize)
+        return int(self.array.itemsize)
 
     def __len__(self) -> int:
         if not self.ndim:
             raise TypeError("len: a tensor without axes has no length")
-        return int(self.data.shape[0])
+        return int(self.array.shape[0])
 
     def __iter__(self) -> "Iterator[Tensor]":
         return (self[i] for i in range(len(self)))
@@ -130,7 +130,7 @@ class Tensor(InPlace):
                     "requires_grad_: only floating tensors have gradients, this one is "
                     f"{self.dtype}"
                 )
-            self.node = getattr(self, "_frozen", None) or Leaf(self.data)
+            self.node = getattr(self, "_frozen", None) or Leaf(self.array)
         return self
 
     @property
@@ -200,7 +200,25 @@ class Tensor(InPlace):
 
     def detach(self) -> "Tensor":
         """The same memory, off the tape."""
-        return Tensor(self.data)
+        return Tensor(self.array)
+
+    @property
+    def data(self) -> "Tensor":
+        """The same memory, off the tape: what is changed in place there is changed here, and the
+        tape sees it. Set it to have the memory of another tensor, of this shape, dtype and device:
+        TypeError or ValueError for what does not fit."""
+        return self.detach()
+
+    @data.setter
+    def data(self, value: "Tensor") -> None:
+        if not isinstance(value, Tensor):
+            raise TypeError(f"data: needs a tensor, got {type(value).__name__}")
+        if (value.shape, value.dtype, value.device) != (self.shape, self.dtype, self.device):
+            raise ValueError(
+                f"data: needs {self.dtype}{list(self.shape)} on {self.device}, got "
+                f"{value.dtype}{list(value.shape)} on {value.device}"
+            )
+        self.array = value.array
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Self":
         """A leaf with memory, and a place on the tape, of its own. RuntimeError for other
@@ -211,7 +229,7 @@ class Tensor(InPlace):
                 "use .detach().clone()"
             )
         copied = type(self).__new__(type(self))
-        copied.data, copied.node = self.data.copy(order="K"), None
+        copied.array, copied.node = self.array.copy(order="K"), None
         memo[id(self)] = copied
         copied.requires_grad_(self.requires_grad)
         if self.grad is not None and copied.requires_grad:
@@ -237,10 +255,10 @@ class Tensor(InPlace):
             raise ValueError(
                 f"item: a tensor of shape {list(self.shape)} has {self.numel()} elements, needs 1"
             )
-        return self.device.to_numpy(self.data).item()
+        return self.device.to_numpy(self.array).item()
 
     def tolist(self) -> Any:
-        return self.device.to_numpy(self.data).tolist()
+        return self.device.to_numpy(self.array).tolist()
 
     def numpy(self, *, force: builtins.bool = False) -> "np.ndarray[Any, Any]":
         """The elements as a NumPy array, which shares memory if they are on the CPU.
@@ -255,7 +273,7 @@ class Tensor(InPlace):
             raise TypeError(
                 f"numpy: this tensor is on {self.device}; use .cpu().numpy(), or numpy(force=True)"
             )
-        return self.device.to_numpy(self.data)
+        return self.device.to_numpy(self.array)
 
     def __array__(
         self, dtype: Any = None, copy: builtins.bool | None = None
@@ -265,10 +283,10 @@ class Tensor(InPlace):
     def __dlpack__(self, **how: Any) -> Any:
         if self.node is not None:
             raise BufferError("__dlpack__: this tensor is on the tape; use .detach()")
-        return self.data.__dlpack__(**how)
+        return self.array.__dlpack__(**how)
 
     def __dlpack_device__(self) -> tuple[int, int]:
-        kind, number = self.data.__dlpack_device__()
+        kind, number = self.array.__dlpack_device__()
         return kind, number
 
     def to(self, *args: Any, device: Any = None, dtype: Any = None) -> "Tensor":
@@ -311,7 +329,7 @@ class Tensor(InPlace):
 
     def contiguous(self) -> "Tensor":
         """This tensor with its elements in C order in memory; itself if they are."""
-        return self if self.data.flags.c_contiguous else ops.clone(self, order="C")
+        return self if self.array.flags.c_contiguous else ops.clone(self, order="C")
 
 
 Variable.made = Tensor

@@ -43,7 +43,7 @@ def check_op(
 
     in_double = backward(f, arrays, np.float64)
     for out, wanted in zip(in_double.outputs, plain, strict=True):
-        np.testing.assert_array_equal(out.data, wanted)
+        np.testing.assert_array_equal(out.array, wanted)
     in_single = backward(f, [x.astype(np.float32) for x in arrays], np.float32)
     for single, double in zip(in_single.results, in_double.results, strict=True):
         scale = max(1.0, abs(double).max(initial=0))
@@ -74,8 +74,8 @@ class backward:
         for i, y in enumerate(self.outputs):
             assert y.dtype == dtype, f"output {i} is {y.dtype} for {np.dtype(dtype)}"
         mg.backward(self.outputs, [mg.from_numpy(frozen(u)) for u in cotangents], retain_graph=True)
-        self.gradients = [x.grad.data for x in leaves]
-        self.results = [y.data for y in self.outputs] + self.gradients
+        self.gradients = [x.grad.array for x in leaves]
+        self.results = [y.array for y in self.outputs] + self.gradients
         for x, g in zip(leaves, self.gradients, strict=True):
             assert (g.shape, g.dtype) == (x.shape, x.dtype), f"gradient {g.dtype}{g.shape} for {x}"
             assert g.flags.writeable, "a gradient cannot be written to"
@@ -90,7 +90,8 @@ class backward:
         for g, *others in zip(self.gradients, plainly, again, strict=True):
             # Sums in another order: a few units in the last place of the largest term.
             for h in others:
-                np.testing.assert_allclose(h.data, g, 1e-5, atol=50 * np.finfo(dtype).eps * size(g))
+                atol = 50 * np.finfo(dtype).eps * size(g)
+                np.testing.assert_allclose(h.array, g, 1e-5, atol=atol)
 
 
 def beside(array: np.ndarray, x: Any) -> Any:

@@ -251,8 +251,8 @@ FAULTS = [
     Fault(
         "momentum the other way round",
         NORM,
-        "    running.data *= 1 - momentum\n    running.data += momentum * batch\n",
-        "    running.data *= momentum\n    running.data += (1 - momentum) * batch\n",
+        "    running.array *= 1 - momentum\n    running.array += momentum * batch\n",
+        "    running.array *= momentum\n    running.array += (1 - momentum) * batch\n",
         ("ops/norm::running_statistics", "parity/ops::running_statistics"),
     ),
     Fault(

@@ -40,7 +40,7 @@ def main(out: Path) -> None:
 
     # Copying takes no memory here: a view whose stride is 0 reads one number many times. So it is
     # never written to.
-    copies = expand(x, shape=(2, 3, 4)).data
+    copies = expand(x, shape=(2, 3, 4)).array
     print(copies.strides, copies.flags.writeable)  # → (0, 8, 0) False
 
     # The mistake that broadcasting invites: (N,) less (N, 1) is (N, N), and its mean is a loss that

@@ -57,7 +57,7 @@ class _BatchNorm(Module):
             )
         momentum = self.momentum
         if self.training and self.num_batches_tracked is not None:
-            self.num_batches_tracked.data += 1
+            self.num_batches_tracked.array += 1
             if momentum is None:  # as in PyTorch, the one case that waits for the device
                 momentum = 1 / self.num_batches_tracked.item()
         return F.batch_norm(

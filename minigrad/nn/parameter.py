@@ -15,7 +15,7 @@ class Parameter(Tensor):
     __slots__ = ()
 
     def __init__(self, data: Tensor | Array, requires_grad: bool = True) -> None:
-        super().__init__(data.data if isinstance(data, Tensor) else data)
+        super().__init__(data.array if isinstance(data, Tensor) else data)
         if requires_grad:
             self.requires_grad_()
 
@@ -24,4 +24,4 @@ class Parameter(Tensor):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Parameter":
         """A leaf of its own, without the gradient, in the same order in memory."""
-        return type(self)(self.data.copy(order="K"), self.requires_grad)
+        return type(self)(self.array.copy(order="K"), self.requires_grad)

@@ -44,8 +44,8 @@ def load(
             f"load_state_dict: {len(faults)} entries do not fit {owner}:\n  " + "\n  ".join(faults)
         )
     for name, tensor in fitting.items():
-        tensor.data[...] = as_tensor(values[name], device=tensor.device).data
-        mutated(tensor.data)
+        tensor.array[...] = as_tensor(values[name], device=tensor.device).array
+        mutated(tensor.array)
     return keys
 
 
@@ -78,7 +78,7 @@ def destination(
 def move(tensor: Tensor, device: Device | None, dtype: DType | None) -> None:
     """Move a leaf and its gradient, keeping the objects."""
     kind = dtype if tensor.dtype.kind == "f" else None
-    tensor.data = tensor.detach().to(device=device, dtype=kind).data
+    tensor.array = tensor.detach().to(device=device, dtype=kind).array
     if isinstance(tensor.node, Leaf):
         tensor.node.dtype = tensor.dtype
         if tensor.node.grad is not None:

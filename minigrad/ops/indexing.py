@@ -51,7 +51,7 @@ def _is_basic(key: Any) -> bool:
 def index(x: Tensor, key: Any) -> Tensor:
     """x[key]: ints, slices, ..., None, masks and index arrays (lists, arrays or tensors), as in
     NumPy."""
-    return _index(x, key=plain_key(key, device_of(x.data if isinstance(x, Variable) else x)))
+    return _index(x, key=plain_key(key, device_of(x.array if isinstance(x, Variable) else x)))
 
 
 def plain_key(key: Any, place: Device) -> tuple[Any, ...]:
@@ -61,7 +61,7 @@ def plain_key(key: Any, place: Device) -> tuple[Any, ...]:
 
 def _plain_part(k: Any, place: Device) -> Any:
     if isinstance(k, Variable):
-        return place.asarray(k.data.copy())
+        return place.asarray(k.array.copy())
     if isinstance(k, int | np.integer) and not isinstance(k, bool):
         return int(k)
     if isinstance(k, float):
@@ -76,7 +76,7 @@ def _plain_part(k: Any, place: Device) -> Any:
 def gather(x: Tensor, dim: int, index: Tensor) -> Tensor:
     """x's elements at places `index` along `dim`: out[i][j] = x[index[i][j]][j] for dim 0."""
     d = axis("gather", x.ndim, dim)
-    places = index.data if isinstance(index, Variable) else index
+    places = index.array if isinstance(index, Variable) else index
     if places.ndim != x.ndim:
         raise ValueError(f"gather: index has {places.ndim} dimensions, x has {x.ndim}")
     xp = xp_of(places)

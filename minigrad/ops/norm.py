@@ -113,6 +113,6 @@ def batch_norm(
 
 def _move(running, batch, momentum):
     """running = (1 - momentum) running + momentum batch, in place."""
-    running.data *= 1 - momentum
-    running.data += momentum * batch
-    mutated(running.data)
+    running.array *= 1 - momentum
+    running.array += momentum * batch
+    mutated(running.array)

@@ -29,8 +29,8 @@ class Adam(Optimizer):
         adam_step(
             p,
             g,
-            state["exp_avg"].data,
-            state["exp_avg_sq"].data,
+            state["exp_avg"].array,
+            state["exp_avg_sq"].array,
             step=state["step"],
             lr=group["lr"],
             betas=group["betas"],

@@ -93,9 +93,9 @@ class Optimizer(ABC):
             for param in group["params"]:
                 if (grad := param.grad) is not None:
                     state = self.state.setdefault(param, {})
-                    _follow(param.data, state)
-                    self._update(param.data, grad.data, state, group)
-                    mutated(param.data)
+                    _follow(param.array, state)
+                    self._update(param.array, grad.array, state, group)
+                    mutated(param.array)
         if not self.state and any(p.requires_grad for p in self._params()):
             warnings.warn(
                 f"{type(self).__name__}.step: no parameter has had a gradient yet, so nothing is "
@@ -162,7 +162,7 @@ class Optimizer(ABC):
             ]
         if faults:
             raise ValueError(f"{name}.load_state_dict: " + "\n  ".join(faults))
-        self.state = {where[i]: _copied(where[i].data, state) for i, state in states.items()}
+        self.state = {where[i]: _copied(where[i].array, state) for i, state in states.items()}
         for group, new in zip(self.param_groups, saved, strict=True):
             group.update({option: new[option] for option in new if option != "params"})
 
@@ -195,7 +195,7 @@ def _check_options(name: str, group: Group) -> None:
 def _follow(p: Array, state: State) -> None:
     """Bring the state of a parameter to where Module.to has moved it, and into its dtype."""
     for key, x in state.items():
-        if isinstance(x, Tensor) and (type(x.data) is not type(p) or x.data.dtype != p.dtype):
+        if isinstance(x, Tensor) and (type(x.array) is not type(p) or x.array.dtype != p.dtype):
             state[key] = x.to(device=device_of(p), dtype=p.dtype)
 
 

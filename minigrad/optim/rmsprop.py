@@ -41,9 +41,9 @@ class RMSprop(Optimizer):
         rmsprop_step(
             p,
             g,
-            state["square_avg"].data,
-            state["grad_avg"].data if group["centered"] else None,
-            state["momentum_buffer"].data if group["momentum"] else None,
+            state["square_avg"].array,
+            state["grad_avg"].array if group["centered"] else None,
+            state["momentum_buffer"].array if group["momentum"] else None,
             lr=group["lr"],
             alpha=group["alpha"],
             eps=group["eps"],

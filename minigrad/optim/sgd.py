@@ -31,7 +31,7 @@ class SGD(Optimizer):
         if group["momentum"]:
             if "momentum_buffer" not in state:
                 state["momentum_buffer"], dampening = zeros_like(p), 0
-            buffer = state["momentum_buffer"].data
+            buffer = state["momentum_buffer"].array
         sgd_step(
             p,
             g,

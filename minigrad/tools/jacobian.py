@@ -88,14 +88,14 @@ class Check:
 
     def pushed(self, x: Tensor, direction: Host) -> list[Host]:
         """Jv: the central difference of each output when x moves along a direction."""
-        data, place, here, eps = x.data, x.device, _host(x), self.tolerances.eps
+        data, place, here, eps = x.array, x.device, _host(x), self.tolerances.eps
         try:
-            x.data = place.asarray(here + eps * direction)
+            x.array = place.asarray(here + eps * direction)
             above = self._values()
-            x.data = place.asarray(here - eps * direction)
+            x.array = place.asarray(here - eps * direction)
             below = self._values()
         finally:
-            x.data = data
+            x.array = data
         return [(a - b) / (2 * eps) for a, b in zip(above, below, strict=True)]
 
     def _values(self) -> list[Host]:

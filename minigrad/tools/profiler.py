@@ -152,7 +152,7 @@ class _Meter(Observer):
         start = perf_counter()
         out = run()
         seconds = perf_counter() - start
-        sources = [storage(x.data) for x in operands if isinstance(x, Variable)]
+        sources = [storage(x.array) for x in operands if isinstance(x, Variable)]
         made, kept = _new_bytes(_array(out), sources), self._newly_kept(getattr(out, "node", None))
         for row in self._rows(op.name, self.scopes.path):
             row.calls += 1
@@ -198,7 +198,7 @@ class _Meter(Observer):
 
 
 def _array(x: Any) -> Any:
-    return x.data if isinstance(x, Variable) else x
+    return x.array if isinstance(x, Variable) else x
 
 
 def _is_array(x: Any) -> bool:

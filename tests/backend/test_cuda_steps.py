@@ -277,11 +277,11 @@ def test_images_stay_channels_last_forward_and_back(device: Device) -> None:
     lost: list[str] = []
 
     def look(name: str) -> Callable[[Any], None]:
-        return lambda g: None if is_channels_last(g.data) else lost.append(f"gradient at {name}")
+        return lambda g: None if is_channels_last(g.array) else lost.append(f"gradient at {name}")
 
     for name, make in NET.items():
         h = make().to(device)(h)
-        if not is_channels_last(h.data):
+        if not is_channels_last(h.array):
             lost.append(name)
         if name != "Conv2d at the end":
             h.register_hook(look(name))

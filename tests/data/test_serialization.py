@@ -35,7 +35,7 @@ def same(a, b):
     if isinstance(a, list | tuple):
         return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
     if isinstance(a, mg.Tensor):
-        return same(a.data, b.data)
+        return same(a.array, b.array)
     if isinstance(a, np.ndarray):
         return (a.dtype, a.shape, a.tobytes()) == (b.dtype, b.shape, b.tobytes())
     return repr(a) == repr(b)  # NaN too
@@ -118,7 +118,7 @@ def test_a_state_dict_is_a_file_of_its_very_names(path):
     found = load_file(path)
     assert set(found) == set(net.state_dict())
     for name, x in net.state_dict().items():
-        np.testing.assert_array_equal(found[name], x.data)
+        np.testing.assert_array_equal(found[name], x.array)
     assert list(load(path)) == list(net.state_dict())  # in order, which the file itself forgets
     other = nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3))
     other.load_state_dict(load(path))

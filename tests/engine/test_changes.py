@@ -28,8 +28,8 @@ CHANGES = {
     "a view of a view": lambda c: c.reshape(3, 1).T[0, 2:].fill_(9),
     "detach": lambda c: c.detach().zero_(),
     "from_numpy": lambda c: mg.from_numpy(c.numpy()).zero_(),
-    "data of another tensor": lambda c: mg.Tensor(c.data).zero_(),
-    "an optimizer": lambda c: mutated(c.data),
+    "data of another tensor": lambda c: mg.Tensor(c.array).zero_(),
+    "an optimizer": lambda c: mutated(c.array),
 }
 
 
@@ -160,10 +160,10 @@ def test_memory_used_again_at_the_same_address_is_no_false_alarm() -> None:
         old = mg.zeros(8)
         y_early = x * 2.0
         old.zero_()
-        seen.add(id(old.data))
+        seen.add(id(old.array))
         del old
         new = mg.ones(8)
-        again += id(new.data) in seen
+        again += id(new.array) in seen
         (x * new).sum().backward()
         del y_early
     assert again > 0, "no address was used again: the test shows nothing"

@@ -26,7 +26,7 @@ def test_detach_shares_memory_and_leaves_the_tape() -> None:
     d = x.detach()
     assert not d.requires_grad
     assert x.requires_grad
-    assert np.shares_memory(d.data, x.data)
+    assert np.shares_memory(d.array, x.array)
     d[0] = 5.0
     assert x.tolist() == [5.0, 2.0]
     (x * x.detach()).sum().backward()
@@ -37,7 +37,7 @@ def test_detach_shares_memory_and_leaves_the_tape() -> None:
 def test_clone_has_its_own_memory_and_stays_on_the_tape() -> None:
     x = leaf(1.0, 2.0)
     c = x.clone()
-    assert not np.shares_memory(c.data, x.data)
+    assert not np.shares_memory(c.array, x.array)
     c.sum().backward()
     assert x.grad is not None
     assert x.grad.tolist() == [1.0, 1.0]
@@ -50,9 +50,9 @@ def test_deepcopy_of_a_leaf_is_another_leaf() -> None:
     assert y.requires_grad
     assert y.is_leaf
     assert y.grad is not None
-    assert not np.shares_memory(x.data, y.data)
+    assert not np.shares_memory(x.array, y.array)
     assert x.grad is not None
-    assert not np.shares_memory(x.grad.data, y.grad.data)
+    assert not np.shares_memory(x.grad.array, y.grad.array)
     x.grad = y.grad = None
     (x * 2 + y * 5).sum().backward()
     assert x.grad.tolist() == [2.0, 2.0]  # type: ignore[attr-defined]
@@ -72,14 +72,48 @@ def test_deepcopy_of_an_interior_tensor_is_an_error() -> None:
         copy.deepcopy(leaf(1.0) * 2)
 
 
-def test_data_is_the_raw_array_whose_changes_nobody_sees() -> None:
-    """`.data` is what the tape reads: changing it by hand is not noticed; minigrad's own methods,
-    or clock.mutated(), are how a change is made known."""
+def test_data_is_a_tensor_off_the_tape_on_the_same_memory() -> None:
+    w = leaf(1.0, 2.0)
+    assert isinstance(w.data, mg.Tensor)
+    assert not w.data.requires_grad
+    w.data.clamp_(max=1.5)
+    w.data -= 0.5
+    w.data[0] = 7.0
+    assert w.tolist() == [7.0, 1.0]
+    assert w.requires_grad
+    assert w.data.size(0) == 2
+    w.data = mg.tensor([3.0, 4.0], dtype=np.float64)
+    (w * w).sum().backward()
+    assert w.grad is not None
+    assert w.grad.tolist() == [6.0, 8.0]
+
+
+def test_changes_of_data_are_seen_by_the_tape() -> None:
+    w = leaf(1.0, 2.0)
+    loss = (w * w).sum()
+    w.data.mul_(2.0)
+    with pytest.raises(RuntimeError, match=r"'multiply' saved .* changed in place"):
+        loss.backward()
+
+
+def test_a_tensor_takes_over_only_what_fits() -> None:
+    w = leaf(1.0, 2.0)
+    with pytest.raises(TypeError, match="data: needs a tensor, got ndarray"):
+        w.data = np.zeros(2)  # type: ignore[assignment]
+    for other in (mg.zeros(3, dtype=np.float64), mg.zeros(2)):
+        with pytest.raises(ValueError, match=r"data: needs float64\[2\] on cpu, got"):
+            w.data = other
+    assert w.tolist() == [1.0, 2.0]
+
+
+def test_array_is_the_raw_memory_whose_changes_nobody_sees() -> None:
+    """`.array` is what the tape reads: changing it by hand is not noticed; minigrad's own methods,
+    or tape.mutated(), are how a change is made known."""
     c = mg.tensor([1.0, 2.0], dtype=np.float64)
-    assert isinstance(c.data, np.ndarray)
+    assert isinstance(c.array, np.ndarray)
     x = leaf(1.0, 1.0)
     y = (x * c).sum()
-    c.data[0] = 100.0
+    c.array[0] = 100.0
     y.backward()
     assert x.grad is not None
     assert x.grad.tolist() == [100.0, 2.0]
@@ -112,8 +146,8 @@ def test_what_is_on_the_tape_needs_detach_or_force() -> None:
 
 def test_array_protocol() -> None:
     t = mg.tensor([1.0, 2.0])
-    assert np.shares_memory(np.asarray(t), t.data)
-    assert not np.shares_memory(np.array(t), t.data)
+    assert np.shares_memory(np.asarray(t), t.array)
+    assert not np.shares_memory(np.array(t), t.array)
     assert np.asarray(t, dtype=np.float64).dtype == np.float64
     assert np.asarray(t, copy=False) is not None
     with pytest.raises(ValueError, match="copy"):
@@ -128,12 +162,12 @@ def test_dlpack_shares_memory_both_ways(array: Any) -> None:
     t = mg.tensor(array)
     out = np.from_dlpack(t)
     np.testing.assert_array_equal(out, array)
-    assert np.shares_memory(out, t.data) or array.size == 0
+    assert np.shares_memory(out, t.array) or array.size == 0
     back = mg.from_dlpack(array)
     assert isinstance(back, mg.Tensor)
     assert back.dtype == array.dtype
     np.testing.assert_array_equal(back.numpy(), array)
-    assert np.shares_memory(back.data, array) or array.size == 0
+    assert np.shares_memory(back.array, array) or array.size == 0
 
 
 def test_dlpack_of_views() -> None:

@@ -73,8 +73,8 @@ def test_python_ints_keep_every_digit(value: int) -> None:
 def test_tensor_copies_always(array: Any) -> None:
     t = mg.tensor(array)
     again = mg.tensor(t)
-    assert not np.shares_memory(t.data, array)
-    assert not np.shares_memory(again.data, t.data)
+    assert not np.shares_memory(t.array, array)
+    assert not np.shares_memory(again.array, t.array)
     np.testing.assert_array_equal(again.numpy(), array)
     assert again.dtype == array.dtype
 
@@ -84,10 +84,10 @@ def test_tensor_of_what_wraps_memory_copies_too(tmp_path: Any) -> None:
     t = mg.tensor(mapped)
     t.add_(1)
     assert mapped.tolist() == [0.0] * 3
-    assert type(t.data) is np.ndarray
-    assert type(mg.from_numpy(mapped).data) is np.ndarray
-    assert type(mg.as_tensor(mapped).data) is np.ndarray
-    assert type(mg.tensor(np.ma.masked_array([1.0, 2.0])).data) is np.ndarray
+    assert type(t.array) is np.ndarray
+    assert type(mg.from_numpy(mapped).array) is np.ndarray
+    assert type(mg.as_tensor(mapped).array) is np.ndarray
+    assert type(mg.tensor(np.ma.masked_array([1.0, 2.0])).array) is np.ndarray
     mg.from_numpy(mapped).add_(2)
     assert mapped.tolist() == [2.0] * 3
 
@@ -109,8 +109,8 @@ def test_a_list_of_tensors_of_one_number() -> None:
 def test_as_tensor_copies_only_where_it_must() -> None:
     t, array = mg.zeros(2), np.zeros(2)
     assert mg.as_tensor(t) is t
-    assert np.shares_memory(mg.as_tensor(array).data, array)
-    assert not np.shares_memory(mg.as_tensor(array, dtype=np.float32).data, array)
+    assert np.shares_memory(mg.as_tensor(array).array, array)
+    assert not np.shares_memory(mg.as_tensor(array, dtype=np.float32).array, array)
 
 
 def test_arrays_in_another_byte_order_are_turned() -> None:

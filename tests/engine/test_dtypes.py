@@ -189,7 +189,7 @@ def test_a_cast_to_integers_leaves_the_tape() -> None:
 def test_contiguous() -> None:
     x = mg.tensor(np.arange(6.0).reshape(2, 3), requires_grad=True)
     t = x.T.contiguous()
-    assert t.data.flags.c_contiguous
+    assert t.array.flags.c_contiguous
     assert t.tolist() == x.T.tolist()
     (t * t).sum().backward()
     assert x.grad is not None

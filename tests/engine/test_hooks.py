@@ -136,7 +136,7 @@ def test_a_retained_gradient_is_not_shared() -> None:
     (y + x).backward()
     assert x.grad is not None
     assert y.grad is not None
-    assert not np.shares_memory(x.grad.data, y.grad.data)
+    assert not np.shares_memory(x.grad.array, y.grad.array)
 
 
 def test_retain_grad_of_a_leaf_changes_nothing() -> None:

@@ -31,9 +31,9 @@ def test_methods_in_place_agree_with_numpy(array: Any, number: float) -> None:
         (lambda t: t.clamp_(max=0), np.minimum(array, 0)),
     ]:
         t = mg.tensor(array)
-        data = t.data
+        data = t.array
         assert ours(t) is t
-        assert t.data is data
+        assert t.array is data
         np.testing.assert_allclose(t.numpy(), theirs, rtol=1e-12, atol=1e-12)
 
 

@@ -18,7 +18,7 @@ class Watched:
     """Weak references to the arrays of tensors, by name."""
 
     def __init__(self, **tensors: mg.Tensor) -> None:
-        self._refs = {name: weakref.ref(storage(t.data)) for name, t in tensors.items()}
+        self._refs = {name: weakref.ref(storage(t.array)) for name, t in tensors.items()}
 
     def alive(self) -> set[str]:
         return {name for name, ref in self._refs.items() if ref() is not None}

@@ -294,7 +294,7 @@ def test_a_forward_may_return_a_scalar_or_its_operand() -> None:
     x = leaf(1.0, 2.0)
     y = total(same(x))
     assert y.shape == ()
-    assert isinstance(y.data, np.ndarray)
+    assert isinstance(y.array, np.ndarray)
     y.backward()
     assert x.grad is not None
     assert x.grad.tolist() == [1.0, 1.0]

@@ -16,7 +16,7 @@ from tests.leaves import leaf
 
 def memories(tensors: dict[str, Any]) -> list[tuple[str, str]]:
     """The pairs of names whose arrays share memory."""
-    arrays = {k: t.data if isinstance(t, mg.Tensor) else t for k, t in tensors.items()}
+    arrays = {k: t.array if isinstance(t, mg.Tensor) else t for k, t in tensors.items()}
     return [
         (a, b)
         for a, b in itertools.combinations(arrays, 2)
@@ -30,8 +30,8 @@ def assert_owned(leaves: dict[str, mg.Tensor], **others: Any) -> None:
     shared = [p for p in memories(everything) if any(name in grads for name in p)]
     assert shared == []
     for name, g in grads.items():
-        assert g.data.flags.writeable, f"{name} cannot be written to"
-        assert not overlaps_itself(g.data), f"{name} overlaps itself"
+        assert g.array.flags.writeable, f"{name} cannot be written to"
+        assert not overlaps_itself(g.array), f"{name} overlaps itself"
 
 
 ALIASES: dict[str, Callable[[Any, Any], Any]] = {
@@ -104,7 +104,7 @@ def test_what_grad_returns_is_fresh(name: str) -> None:
     everything = {"x": x, "y": y, "out": out, "v": cotangent, "gx": gx, "gy": gy, "gout": gout}
     results = {"gx", "gy", "gout"}
     assert [p for p in memories(everything) if results & set(p)] == []
-    assert all(g.data.flags.writeable for g in (gx, gy, gout))
+    assert all(g.array.flags.writeable for g in (gx, gy, gout))
 
 
 def test_a_retained_gradient_does_not_take_over_the_cotangent() -> None:
@@ -203,10 +203,10 @@ def test_a_second_backward_adds_in_place() -> None:
     (x * 2).sum().backward()
     grad = x.grad
     assert grad is not None
-    data = grad.data
+    data = grad.array
     (x * 3).sum().backward()
     assert x.grad is grad
-    assert grad.data is data
+    assert grad.array is data
     assert grad.tolist() == [5.0, 5.0]
 
 
@@ -226,7 +226,7 @@ def test_a_gradient_that_is_nobody_elses_is_taken_over_without_a_copy() -> None:
     x = mg.zeros(1000, requires_grad=True)
     watched(x).sum().backward()
     assert x.grad is not None
-    assert x.grad.data.__array_interface__["data"][0] == made[0]
+    assert x.grad.array.__array_interface__["data"][0] == made[0]
 
 
 # ---- is_new() asks whose memory it is ------------------------------------------------------------

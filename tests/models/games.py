@@ -92,7 +92,7 @@ def steps_of(optimizer: optim.Adam) -> int:
 
 def numeric_gradient(f, parameter, eps=1e-6) -> np.ndarray:
     """Central differences of f() in a parameter's elements."""
-    array = parameter.data.reshape(-1)
+    array = parameter.array.reshape(-1)
     slopes = np.empty_like(array)
     for i, value in enumerate(array.copy()):
         array[i] = value + eps

@@ -52,7 +52,7 @@ def test_kernels_stay_channels_last(gpu):
     made = nn.Conv2d(3, 4, 2, device=gpu)
     conv(mg.randn(2, 3, 5, 5, device=gpu)).sum().backward()
     for tensor in (conv.weight, conv.weight.grad, made.weight):
-        assert tensor.data.transpose(0, 2, 3, 1).flags.c_contiguous
+        assert tensor.array.transpose(0, 2, 3, 1).flags.c_contiguous
 
 
 @pytest.mark.parametrize(("f", "draw", "reference"), LOSSES.values(), ids=LOSSES)

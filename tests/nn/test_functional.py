@@ -81,7 +81,7 @@ def test_losses_and_their_reductions(f, draw, reference):
     args = draw()
     each = f(*args, reduction="none")
     expected = reference(*[x.numpy() for x in args])
-    np.testing.assert_allclose(each.data, expected, rtol=1e-12)
+    np.testing.assert_allclose(each.array, expected, rtol=1e-12)
     assert f(*args, reduction="sum").item() == pytest.approx(expected.sum(), rel=1e-12)
     assert f(*args).item() == pytest.approx(expected.mean(), rel=1e-12)
     with pytest.raises(ValueError, match="reduction must be 'mean', 'sum' or 'none', got 'all'"):
@@ -121,7 +121,7 @@ def test_cross_entropy_of_classes(shape, smoothing):
     hot = np.moveaxis(np.eye(3)[t.numpy()], -1, 1)
     expected = -(((1 - smoothing) * hot + smoothing / 3) * log_softmax(x.numpy())).sum(1)
     each = F.cross_entropy(x, t, reduction="none", label_smoothing=smoothing)
-    np.testing.assert_allclose(each.data, expected, rtol=1e-12)
+    np.testing.assert_allclose(each.array, expected, rtol=1e-12)
     assert F.cross_entropy(x, t, label_smoothing=smoothing).item() == pytest.approx(expected.mean())
     x.requires_grad_()
     assert gradcheck(lambda x: F.cross_entropy(x, t, label_smoothing=smoothing), (x,), **HOW)
@@ -132,7 +132,7 @@ def test_nll_loss_picks():
     x = mg.log_softmax(double(4, 3), 1)
     t = mg.tensor([0, 2, 1, 2])
     picked = -x.numpy()[range(4), t.numpy()]
-    np.testing.assert_array_equal(F.nll_loss(x, t, reduction="none").data, picked)
+    np.testing.assert_array_equal(F.nll_loss(x, t, reduction="none").array, picked)
     assert F.nll_loss(x, t).item() == pytest.approx(picked.mean())
 
 
@@ -179,8 +179,8 @@ def test_bce_of_probabilities_ends_at_100_and_a_sure_discriminator_still_learns(
         t = mg.tensor([1.0, 0.0, 0.0, 0.0, 1.0])
         loss = F.binary_cross_entropy(p, t, reduction="none")
         loss.sum().backward()
-    np.testing.assert_allclose(loss.data, [100, 100, -math.log(1e-4), 0, 0], rtol=1e-3)
-    np.testing.assert_allclose(p.grad.data, [-1e12, 1e12, 1e4, 0, 0], rtol=1e-3)
+    np.testing.assert_allclose(loss.array, [100, 100, -math.log(1e-4), 0, 0], rtol=1e-3)
+    np.testing.assert_allclose(p.grad.array, [-1e12, 1e12, 1e4, 0, 0], rtol=1e-3)
 
 
 @pytest.mark.parametrize("wrong", [-0.1, 1.1, math.nan])
@@ -225,7 +225,7 @@ def test_loss_modules_are_the_functions(reduction):
     for cls, options, f, args in pairs:
         loss = cls(reduction=reduction, **options)
         np.testing.assert_array_equal(
-            loss(*args).data, f(*args, reduction=reduction, **options).data
+            loss(*args).array, f(*args, reduction=reduction, **options).array
         )
         assert list(loss.parameters()) == []
     assert list(nn.BCEWithLogitsLoss(pos_weight=w).state_dict()) == ["pos_weight"]
@@ -238,7 +238,7 @@ def test_one_hot():
     t = mg.tensor([[0, 2], [1, 1]])
     out = F.one_hot(t)
     assert out.dtype == np.int64
-    np.testing.assert_array_equal(out.data, np.eye(3)[t.numpy()])
+    np.testing.assert_array_equal(out.array, np.eye(3)[t.numpy()])
     assert F.one_hot(t, 5).shape == (2, 2, 5)
     with pytest.raises(IndexError, match=r"one_hot: indices must be in 0 \.\.\. 1, got 0 \.\.\. 2"):
         F.one_hot(t, 2)
@@ -251,12 +251,12 @@ def test_pad_and_leaky_relu_take_pytorchs_arguments():
     with pytest.raises(ValueError, match="only mode 'constant' is there, got 'reflect'"):
         F.pad(x, (1, 1), mode="reflect")
     assert F.leaky_relu(x, 0.5).tolist() == [[1, -1]]
-    assert F.leaky_relu(x).data[0, 1] == np.float32(-0.02)
+    assert F.leaky_relu(x).array[0, 1] == np.float32(-0.02)
 
 
 @pytest.mark.parametrize("beta", [0.5, 1.0, 3.0])
 def test_softplus_beta(beta):
     x = double(3, 4)
     out = F.softplus(x, beta)
-    np.testing.assert_allclose(out.data, np.logaddexp(0, beta * x.numpy()) / beta, rtol=1e-12)
+    np.testing.assert_allclose(out.array, np.logaddexp(0, beta * x.numpy()) / beta, rtol=1e-12)
     assert gradcheck(lambda x: F.softplus(x, beta), (x.requires_grad_(),), **HOW)

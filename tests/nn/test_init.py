@@ -62,7 +62,7 @@ def test_a_seed_gives_the_same_kernel_whatever_its_order_in_memory():
     last = nn.Conv2d(3, 4, 2).weight
     mg.manual_seed(4)
     first = init.kaiming_uniform_(mg.empty(4, 3, 2, 2), a=math.sqrt(5))
-    np.testing.assert_array_equal(last.data, first.data)
+    np.testing.assert_array_equal(last.array, first.array)
 
 
 @pytest.mark.parametrize(

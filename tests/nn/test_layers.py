@@ -66,7 +66,7 @@ def test_a_layer_runs_and_keeps_the_dtype(make, shape, dtype, training):
     (out * mg.randn(*out.shape, dtype=dtype)).sum().backward()
     for tensor in (x, *layer.parameters()):
         assert tensor.grad.dtype == dtype
-        assert np.isfinite(tensor.grad.data).all()
+        assert np.isfinite(tensor.grad.array).all()
     for buffer in layer.buffers():
         assert buffer.dtype in (dtype, np.int64)
 
@@ -96,9 +96,9 @@ def test_gradients_of_input_and_parameters(make, shape, training):
 @cases
 def test_evaluation_changes_no_buffer(make, shape):
     layer = make().eval()
-    before = {name: b.data.tobytes() for name, b in layer.named_buffers()}
+    before = {name: b.array.tobytes() for name, b in layer.named_buffers()}
     layer(mg.randn(*shape))
-    assert {name: b.data.tobytes() for name, b in layer.named_buffers()} == before
+    assert {name: b.array.tobytes() for name, b in layer.named_buffers()} == before
 
 
 @pytest.mark.parametrize("name", sorted(set(nn.__all__) - {"functional", "init"}))
@@ -126,7 +126,7 @@ def test_every_public_class_says_what_it_is(name):
 )
 def test_activations(layer, reference):
     x = mg.randn(4, 5, dtype=mg.float64)
-    np.testing.assert_allclose(layer(x).data, reference(x.numpy()), rtol=1e-12)
+    np.testing.assert_allclose(layer(x).array, reference(x.numpy()), rtol=1e-12)
 
 
 # ---- linear --------------------------------------------------------------------------------------
@@ -151,7 +151,7 @@ def test_embedding_looks_up_rows_and_adds_up_their_gradients():
     layer = nn.Embedding(5, 2)
     out = layer(mg.tensor([[1, 3], [1, 1]]))
     assert out.shape == (2, 2, 2)
-    np.testing.assert_array_equal(out.data[0, 1], layer.weight.data[3])
+    np.testing.assert_array_equal(out.array[0, 1], layer.weight.array[3])
     out.sum().backward()
     assert layer.weight.grad[:, 0].tolist() == [0, 3, 0, 1, 0]
 
@@ -185,10 +185,10 @@ def test_kernels_are_channels_last_in_memory_and_stay_so(layer):
     def is_last(array):
         return array.transpose(0, 2, 3, 1).flags.c_contiguous
 
-    assert is_last(layer.weight.data)
+    assert is_last(layer.weight.array)
     layer(mg.randn(2, 3, 8, 8)).sum().backward()
-    assert is_last(layer.weight.grad.data)
-    assert is_last(mg.no_grad()(init.normal_)(layer.weight).data)
+    assert is_last(layer.weight.grad.array)
+    assert is_last(mg.no_grad()(init.normal_)(layer.weight).array)
 
 
 def test_conv_transpose_is_the_adjoint_with_one_weight():
@@ -235,7 +235,7 @@ def test_wrong_images_and_settings_are_named():
 def test_batch_norm_running_statistics_after_one_batch():
     norm = nn.BatchNorm1d(1)
     out = norm(mg.tensor([[0.0], [2.0], [4.0]]))
-    np.testing.assert_allclose(out.data.ravel(), [-1.2247, 0, 1.2247], atol=1e-4)  # biased
+    np.testing.assert_allclose(out.array.ravel(), [-1.2247, 0, 1.2247], atol=1e-4)  # biased
     assert norm.running_mean.item() == pytest.approx(0.2)  # 0.9 · 0 + 0.1 · 2
     assert norm.running_var.item() == pytest.approx(1.3)  # 0.9 · 1 + 0.1 · 4: unbiased
     assert norm.num_batches_tracked.item() == 1
@@ -254,7 +254,7 @@ def test_batch_norm_evaluates_with_what_it_has_seen():
     )
     norm.eval()
     out = norm(mg.full((1, 2, 1, 1), 5.0))
-    np.testing.assert_allclose(out.data.ravel(), [3, 5], rtol=1e-5)  # a batch of one is fine
+    np.testing.assert_allclose(out.array.ravel(), [3, 5], rtol=1e-5)  # a batch of one is fine
     assert norm.num_batches_tracked.item() == 7
 
 
@@ -314,8 +314,8 @@ def test_dropout_means_the_same_by_seed_in_any_memory_order():
     for image in (x, last):
         mg.manual_seed(1)
         results.append(F.dropout(image))
-    np.testing.assert_array_equal(results[0].data, results[1].data)
-    assert results[1].data.strides == last.data.strides
+    np.testing.assert_array_equal(results[0].array, results[1].array)
+    assert results[1].array.strides == last.array.strides
 
 
 # ---- shapes --------------------------------------------------------------------------------------
@@ -326,7 +326,7 @@ def test_flatten_and_unflatten_are_inverse():
     assert nn.Flatten()(x).shape == (2, 60)
     assert nn.Flatten(0, 1)(x).shape == (6, 4, 5)
     back = nn.Unflatten(-1, (3, -1, 5))(nn.Flatten()(x))
-    np.testing.assert_array_equal(back.data, x.data)
+    np.testing.assert_array_equal(back.array, x.array)
     assert nn.Unflatten(2, (2, -1))(mg.ones(5, 3, 8)).shape == (5, 3, 2, 4)
     with pytest.raises(ValueError, match="reshape"):
         nn.Unflatten(1, (7, 7))(mg.ones(2, 48))

@@ -161,18 +161,18 @@ def test_state_dict_has_pytorchs_names_in_pytorchs_order_and_shares_memory():
         "norm.running_mean", "norm.running_var", "norm.num_batches_tracked", "rest.0.weight",
     ]  # fmt: skip
     assert not any(x.requires_grad for x in state.values())
-    assert state["first.weight"].data is block.first.weight.data
+    assert state["first.weight"].array is block.first.weight.array
     assert next(iter(block.state_dict(prefix="net."))) == "net.scale"
 
 
 def test_load_state_dict_copies_in_place():
     a, b = Block(), Block()
-    before = {name: x.data for name, x in b.state_dict().items()}
+    before = {name: x.array for name, x in b.state_dict().items()}
     assert b.load_state_dict(a.state_dict()) == ([], [])
     for name, x in b.state_dict().items():
-        assert x.data is before[name]
-        assert not np.shares_memory(x.data, a.state_dict()[name].data)
-        np.testing.assert_array_equal(x.data, a.state_dict()[name].data)
+        assert x.array is before[name]
+        assert not np.shares_memory(x.array, a.state_dict()[name].array)
+        np.testing.assert_array_equal(x.array, a.state_dict()[name].array)
 
 
 def test_load_state_dict_takes_arrays():
@@ -203,7 +203,7 @@ def test_load_state_dict_lists_every_fault_and_then_has_changed_nothing():
         "  norm.weight: expected a tensor or an array, got float",
     ]
     for name, x in block.state_dict().items():
-        np.testing.assert_array_equal(x.data, before[name])
+        np.testing.assert_array_equal(x.array, before[name])
 
 
 def test_load_state_dict_not_strict_returns_the_names_and_still_refuses_misfits():
@@ -227,9 +227,9 @@ def test_loading_between_forward_and_backward_is_an_error_and_no_wrong_number():
 
 def test_loading_keeps_the_order_in_memory_of_a_kernel():
     conv = nn.Conv2d(3, 4, 2)
-    strides = conv.weight.data.strides
+    strides = conv.weight.array.strides
     conv.load_state_dict({"weight": np.ones((4, 3, 2, 2), np.float32), "bias": mg.zeros(4)})
-    assert conv.weight.data.strides == strides
+    assert conv.weight.array.strides == strides
 
 
 # ---- modes ---------------------------------------------------------------------------------------
@@ -289,7 +289,7 @@ def test_to_a_dtype_keeps_objects_ties_gradients_and_the_optimizer():
 
 def test_to_leaves_integer_buffers_alone():
     norm = nn.BatchNorm1d(2)
-    norm.num_batches_tracked.data += 2**53 + 1
+    norm.num_batches_tracked.array += 2**53 + 1
     norm.to(np.float64)
     assert norm.running_mean.dtype == np.float64
     assert norm.num_batches_tracked.dtype == np.int64
@@ -307,7 +307,7 @@ def test_to_accepts_a_device_as_text_or_object_and_a_dtype_beside_it():
 
 def test_to_keeps_the_order_in_memory_of_a_kernel():
     conv = nn.Conv2d(3, 4, 2).double()
-    assert conv.weight.data.transpose(0, 2, 3, 1).flags.c_contiguous
+    assert conv.weight.array.transpose(0, 2, 3, 1).flags.c_contiguous
 
 
 def test_a_deep_copy_is_independent_and_keeps_ties_and_order_in_memory():
@@ -316,10 +316,10 @@ def test_a_deep_copy_is_independent_and_keeps_ties_and_order_in_memory():
     twin = copy.deepcopy(net)
     assert twin[1].a.weight is twin[1].b.weight
     assert twin[0].weight.grad is None
-    assert twin[0].weight.data.strides == net[0].weight.data.strides
+    assert twin[0].weight.array.strides == net[0].weight.array.strides
     for (name, p), (_, q) in zip(net.named_parameters(), twin.named_parameters(), strict=True):
-        np.testing.assert_array_equal(p.data, q.data, name)
-        assert not np.shares_memory(p.data, q.data)
+        np.testing.assert_array_equal(p.array, q.array, name)
+        assert not np.shares_memory(p.array, q.array)
     x = mg.ones(1, 2)
     (net[1].a(x).sum() + 2 * twin[1].a(x).sum()).backward()
     assert net[1].a.weight.grad.tolist() == [[1, 1], [1, 1]]
@@ -339,7 +339,7 @@ def test_sequential_runs_indexes_slices_and_grows():
     assert names(net[1:].named_children()) == ["1", "2"]
     assert list(net[1:].append(nn.Tanh()))[:2] == [b, c]  # and takes the place of neither
     x = mg.randn(4, 2)
-    np.testing.assert_array_equal(net(x).data, c(b(a(x))).data)
+    np.testing.assert_array_equal(net(x).array, c(b(a(x))).array)
     net[1] = nn.Tanh()
     assert list(net.state_dict()) == ["0.weight", "0.bias", "2.weight", "2.bias"]
     assert isinstance(net[1], nn.Tanh)

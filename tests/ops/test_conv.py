@@ -161,13 +161,13 @@ def test_the_unread_tail_of_an_image_has_gradient_zero():
 def test_the_forward_run_twice_gives_the_same_and_leaves_the_weight_alone(c, data):
     for f, shape in ((mg.conv2d, c.x), (mg.conv_transpose2d, c.y)):
         x, w = data.draw(arrays(shape)), mg.tensor(data.draw(arrays(c.weight)))
-        before = w.data.tobytes()
+        before = w.array.tobytes()
         try:
             first = f(mg.tensor(x), w, **c.settings)
         except ValueError:
             continue  # without output_padding nothing may be left of a transposed convolution
-        np.testing.assert_array_equal(first.data, f(mg.tensor(x), w, **c.settings).data)
-        assert w.data.tobytes() == before
+        np.testing.assert_array_equal(first.array, f(mg.tensor(x), w, **c.settings).array)
+        assert w.array.tobytes() == before
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -180,10 +180,10 @@ def test_images_are_channels_last_in_memory(channels, groups, dtype):
     for f, weight in ((mg.conv2d, down), (mg.conv_transpose2d, up)):
         for bias in (None, mg.zeros(4, dtype=dtype)):
             y = f(x, weight, bias, stride=2, groups=groups)
-            assert y.permute(0, 2, 3, 1).data.flags.c_contiguous
+            assert y.permute(0, 2, 3, 1).array.flags.c_contiguous
             y = mg.relu(y * 2 + 1)
-            assert y.permute(0, 2, 3, 1).data.flags.c_contiguous
-            assert f(y, mg.ones(4, 1, 1, 1, dtype=dtype), groups=4).data.shape == y.shape
+            assert y.permute(0, 2, 3, 1).array.flags.c_contiguous
+            assert f(y, mg.ones(4, 1, 1, 1, dtype=dtype), groups=4).array.shape == y.shape
 
 
 def test_ints_and_pairs_mean_the_same():

@@ -174,14 +174,14 @@ def test_operators_with_a_tensor_on_either_side(by_operator, by_name):
 def test_operators_with_a_number_on_either_side(a):
     x = mg.tensor([1.0, 4.0], requires_grad=True)
     for y, expected, slope in [
-        (a + x, a + x.data, [1, 1]),
-        (a - x, a - x.data, [-1, -1]),
-        (a * x, a * x.data, [a, a]),
-        (a / x, a / x.data, [-a, -a / 16]),
-        (a**x, a**x.data, a**x.data * np.log(a)),
-        (x - a, x.data - a, [1, 1]),
-        (x / a, x.data / a, [1 / a, 1 / a]),
-        (x**a, x.data**a, a * x.data ** (a - 1)),
+        (a + x, a + x.array, [1, 1]),
+        (a - x, a - x.array, [-1, -1]),
+        (a * x, a * x.array, [a, a]),
+        (a / x, a / x.array, [-a, -a / 16]),
+        (a**x, a**x.array, a**x.array * np.log(a)),
+        (x - a, x.array - a, [1, 1]),
+        (x / a, x.array / a, [1 / a, 1 / a]),
+        (x**a, x.array**a, a * x.array ** (a - 1)),
     ]:
         np.testing.assert_allclose(y.detach().numpy(), expected, rtol=1e-6)
         (g,) = mg.grad(y, x, mg.ones(2))
@@ -248,8 +248,8 @@ def test_slope_at_a_kink(f, at, slope, dtype):
     with np.errstate(divide="ignore"):
         (g,) = mg.grad(f(x), x, mg.tensor(np.array([1.0, 0.0], dtype)))
         h = mg.grad(f(x), x, mg.tensor(np.array([2.0, 0.0], dtype)), create_graph=True)[0].detach()
-    assert g.data[0] == dtype(slope)
-    assert h.data[0] == dtype(2) * dtype(slope)
+    assert g.array[0] == dtype(slope)
+    assert h.array[0] == dtype(2) * dtype(slope)
 
 
 @pytest.mark.parametrize(
@@ -260,7 +260,7 @@ def test_slopes_of_power_at_zero(x, y, slope_x, slope_y):
     x, y = (mg.tensor([float(v), 2.0], dtype=mg.float64, requires_grad=True) for v in (x, y))
     with np.errstate(divide="ignore"):
         gx, gy = mg.grad((x**y)[0], [x, y])
-    assert (gx.data[0], gy.data[0]) == (slope_x, slope_y)
+    assert (gx.array[0], gy.array[0]) == (slope_x, slope_y)
 
 
 def test_nothing_crosses_to_what_where_did_not_choose():

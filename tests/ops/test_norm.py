@@ -90,9 +90,9 @@ def test_running_statistics(x, momentum, dtype):
     mg.batch_norm(mg.tensor(x), mean, var, training=True, momentum=momentum)
     rows = np.moveaxis(x, 1, -1).reshape(-1, x.shape[1]).astype(float)
     tolerance = 20 * np.finfo(dtype).eps * max(1, abs(rows).max() ** 2)
-    np.testing.assert_allclose(mean.data, momentum * rows.mean(0), 0, tolerance)
+    np.testing.assert_allclose(mean.array, momentum * rows.mean(0), 0, tolerance)
     expected = 1 - momentum + momentum * rows.var(0, ddof=1)
-    np.testing.assert_allclose(var.data, expected, 0, tolerance)
+    np.testing.assert_allclose(var.array, expected, 0, tolerance)
     assert mean.dtype == var.dtype == dtype
 
 
@@ -124,7 +124,7 @@ def test_equal_values_give_the_bias_and_no_gradient():
     x = mg.tensor(np.full((4, 2), 3.0), requires_grad=True)
     bias = mg.tensor(np.array([0.5, -1.0]))
     y = mg.batch_norm(x, None, None, None, bias, training=True)
-    np.testing.assert_array_equal(y.detach().numpy(), np.tile(bias.data, (4, 1)))
+    np.testing.assert_array_equal(y.detach().numpy(), np.tile(bias.array, (4, 1)))
     (g,) = mg.grad(y, x, mg.tensor(np.ones((4, 2))))
     np.testing.assert_array_equal(g.numpy(), 0)
 
@@ -140,7 +140,7 @@ def test_images_stay_channels_last():
     x = x.permute(0, 3, 1, 2).requires_grad_()
     for training in (True, False):
         y = mg.batch_norm(x, *running(3, mg.float64), training=training)
-        assert y.permute(0, 2, 3, 1).data.flags.c_contiguous
+        assert y.permute(0, 2, 3, 1).array.flags.c_contiguous
         (g,) = mg.grad(y, x, mg.ones_like(y))
         assert g.shape == x.shape
 

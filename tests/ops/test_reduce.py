@@ -93,7 +93,7 @@ def test_extremes_of_all_and_along_an_axis(f, data):
 def test_places_of_extremes(f, numpy, data):
     x = data.draw(arrays(shapes(min_dims=1, min_side=1)).map(np.round))  # with ties
     dim, keepdim = data.draw(st.none() | axis(x.ndim)), data.draw(st.booleans())
-    for out in (f(x, dim, keepdim), f(mg.tensor(x, requires_grad=True), dim, keepdim).data):
+    for out in (f(x, dim, keepdim), f(mg.tensor(x, requires_grad=True), dim, keepdim).array):
         assert out.dtype == np.int64
         np.testing.assert_array_equal(out, numpy(x, dim, keepdims=keepdim))
 

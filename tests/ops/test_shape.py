@@ -225,14 +225,14 @@ def test_pad(x, data):
 )
 def test_views_share_memory(view):
     x = mg.tensor(np.arange(24.0).reshape(2, 3, 4))
-    assert np.shares_memory(view(x).data, x.data)
+    assert np.shares_memory(view(x).array, x.array)
 
 
 def test_copies_do_not():
     x = mg.tensor(np.arange(24.0).reshape(2, 3, 4))
     turned = x.permute(2, 1, 0)
     for copy in (x.clone(), mg.concat([x]), mg.stack([x]), x[[0, 1]], turned.reshape(-1)):
-        assert not np.shares_memory(copy.data, x.data)
+        assert not np.shares_memory(copy.array, x.array)
 
 
 def test_an_expanded_tensor_cannot_be_written_to():

@@ -67,5 +67,5 @@ def run(cls, options, start, grads):
     for g in grads:
         p.grad = mg.from_numpy(np.array(g, p.dtype))
         opt.step()
-    assert p.data is start
+    assert p.array is start
     return p.numpy(force=True)

@@ -37,9 +37,9 @@ def training(cls, options):
 
 
 def everything(net, opt):
-    state = [x.data.tobytes() for x in net.state_dict().values()]
+    state = [x.array.tobytes() for x in net.state_dict().values()]
     for values in opt.state_dict()["state"].values():
-        state += [x.data.tobytes() if isinstance(x, mg.Tensor) else x for x in values.values()]
+        state += [x.array.tobytes() if isinstance(x, mg.Tensor) else x for x in values.values()]
     return state
 
 
@@ -88,7 +88,7 @@ def test_state_dict_goes_by_place_and_loads_copies():
     assert other.param_groups[0]["params"] == [c, d]
     moments = other.state[d]["exp_avg"], opt.state[b]["exp_avg"]
     assert moments[0].tolist() == moments[1].tolist()
-    assert not np.shares_memory(moments[0].data, moments[1].data)
+    assert not np.shares_memory(moments[0].array, moments[1].array)
 
 
 def test_what_does_not_fit_is_listed_and_nothing_is_changed():
@@ -117,4 +117,4 @@ def test_what_does_not_fit_is_listed_and_nothing_is_changed():
     assert after["param_groups"] == before["param_groups"]
     for i, state in before["state"].items():
         assert after["state"][i]["step"] == state["step"]
-        np.testing.assert_array_equal(after["state"][i]["exp_avg"].data, state["exp_avg"].data)
+        np.testing.assert_array_equal(after["state"][i]["exp_avg"].array, state["exp_avg"].array)

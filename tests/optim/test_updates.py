@@ -81,7 +81,7 @@ def test_layouts_and_blocks_change_nothing(param_layout, grad_layout, name, bloc
         for g in grads:
             p.grad = mg.from_numpy(LAYOUTS[grad_layout](g))
             opt.step()
-            np.testing.assert_array_equal(p.grad.data, g)  # the gradient is left as it is
+            np.testing.assert_array_equal(p.grad.array, g)  # the gradient is left as it is
     np.testing.assert_allclose(p.numpy(force=True), expected, rtol=1e-13)
 
 
@@ -106,7 +106,7 @@ def test_moments_lie_in_memory_as_the_parameter():
     opt = optim.Adam(conv.parameters())
     conv(mg.ones(1, 3, 2, 2)).sum().backward()
     opt.step()
-    assert opt.state[conv.weight]["exp_avg"].data.strides == conv.weight.data.strides
-    vectors = blocks.vectors(conv.weight.grad.data, (conv.weight.data,))
-    assert np.shares_memory(vectors[0], conv.weight.grad.data)  # no copy of the gradient is made
-    assert np.shares_memory(vectors[1], conv.weight.data)
+    assert opt.state[conv.weight]["exp_avg"].array.strides == conv.weight.array.strides
+    vectors = blocks.vectors(conv.weight.grad.array, (conv.weight.array,))
+    assert np.shares_memory(vectors[0], conv.weight.grad.array)  # no copy of the gradient is made
+    assert np.shares_memory(vectors[1], conv.weight.array)

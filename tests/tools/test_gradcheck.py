@@ -93,11 +93,11 @@ def test_a_function_that_does_not_depend_on_its_input_has_slope_zero():
 def test_nothing_is_left_behind(check):
     x, y = leaf(3), leaf(3, seed=1)
     x.grad = mg.ones(3, dtype=mg.float64)
-    before, state = (x.data, y.data), mg.get_rng_state()
+    before, state = (x.array, y.array), mg.get_rng_state()
     values = [v.copy() for v in before]
     check(mg.multiply, (x, y))
     assert x.grad.tolist() == [1, 1, 1] and y.grad is None
-    assert x.data is before[0] and y.data is before[1]
+    assert x.array is before[0] and y.array is before[1]
     np.testing.assert_array_equal(before, values)
     np.testing.assert_array_equal(mg.get_rng_state(), state)
 
@@ -111,10 +111,10 @@ def test_an_error_inside_the_function_leaves_the_input_as_it_was():
             raise KeyError("f")
         return x * 2
 
-    data = x.data
+    data = x.array
     with pytest.raises(KeyError):
         gradcheck(f, (x,))
-    assert x.data is data
+    assert x.array is data
 
 
 @pytest.mark.parametrize("given", [True, False])
@@ -135,7 +135,7 @@ def test_the_report_names_the_input_the_element_and_both_values(fast_mode):
         return x * y
 
     product.gradient("x")(lambda g, y: g * y)
-    product.gradient("y")(lambda g, x: g * x * mg.tensor([1.0, 1.0, 1.5, 1.0]).data)
+    product.gradient("y")(lambda g, x: g * x * mg.tensor([1.0, 1.0, 1.5, 1.0]).array)
 
     x = mg.tensor(np.array([1.0, 2.0, 4.0, 8.0]), requires_grad=True)
     y = mg.tensor(np.array([5.0, 6.0, 7.0, 9.0]), requires_grad=True)
@@ -204,7 +204,7 @@ def test_sum_does_not_see_a_wrong_batch_norm_and_gradcheck_does():
     norm.gradient("x")(lambda g: g - g.mean(0))
     x = leaf(5, 2)
     (of_sum,) = mg.grad(norm(x).sum(), x)
-    np.testing.assert_allclose(of_sum.data, 0, atol=1e-12)
+    np.testing.assert_allclose(of_sum.array, 0, atol=1e-12)
     with pytest.raises(GradcheckError):
         gradcheck(norm, x)
 
@@ -239,7 +239,7 @@ def test_a_function_that_is_not_the_same_twice():
 def test_a_function_that_changes_its_input():
     def f(x):
         y = x * 2
-        x.data[0] += 1
+        x.array[0] += 1
         return y
 
     with pytest.raises(GradcheckError, match="the function changed input 0 in place"):

@@ -15,7 +15,7 @@ def on_cpu(x: Tensor) -> bool:
 
     On a GPU it would stop every step until the device has caught up, and so is not done.
     """
-    return device_of(x.data) is cpu
+    return device_of(x.array) is cpu
 
 
 def check_indices(name: str, index: Tensor, count: int) -> None:
@@ -24,7 +24,7 @@ def check_indices(name: str, index: Tensor, count: int) -> None:
     The values, which must not be negative either, are looked at on the CPU only.
     """
     check_tensor(name, "an index", index)
-    array = index.data
+    array = index.array
     if array.dtype.kind not in "iu":
         raise TypeError(f"{name}: needs integers as indices, got {array.dtype}")
     if on_cpu(index) and array.size and not (array.min() >= 0 and array.max() < count):

@@ -42,7 +42,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
     check_tensor("dropout", "input", input)
     if not training or p == 0:
         return input
-    x = input.data
+    x = input.array
     device = device_of(x)
     mask = device.xp.empty_like(x)  # in the memory order of x
     device.xp.greater_equal(random.uniform(x.shape, x.dtype, device), p, out=mask)
@@ -72,5 +72,5 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     if num_classes == -1:
         num_classes = int(ops.amax(tensor).item()) + 1
     check_indices("one_hot", tensor, num_classes)
-    classes = Tensor(device_of(tensor.data).xp.arange(num_classes))
+    classes = Tensor(device_of(tensor.array).xp.arange(num_classes))
     return (ops.unsqueeze(tensor, -1) == classes).long()

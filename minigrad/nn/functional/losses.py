@@ -73,7 +73,7 @@ def binary_cross_entropy(
     """
     name = "binary_cross_entropy"
     _check_target(name, input, target)
-    p = input.data
+    p = input.array
     if on_cpu(input) and p.size and not (p.min() >= 0 and p.max() <= 1):
         raise ValueError(f"{name}: input must be in [0, 1], got {p.min()} ... {p.max()}")
     loss = bce(input, target)
@@ -174,8 +174,8 @@ def gaussian_nll_loss(
         raise ValueError(
             f"{name}: var of shape {list(spread.shape)} does not fit {list(input.shape)}"
         )
-    if on_cpu(spread) and spread.data.size and spread.data.min() < 0:
-        raise ValueError(f"{name}: var must not be negative, got {spread.data.min()}")
+    if on_cpu(spread) and spread.array.size and spread.array.min() < 0:
+        raise ValueError(f"{name}: var must not be negative, got {spread.array.min()}")
     spread = spread + (ops.clip(spread, min=eps) - spread).detach()
     loss = (ops.log(spread) + (input - target) ** 2 / spread) * 0.5
     return _reduced(name, loss + 0.5 * math.log(2 * math.pi) if full else loss, reduction)

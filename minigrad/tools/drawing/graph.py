@@ -51,8 +51,8 @@ def graph_of(
         raise TypeError(f"draw: needs a tensor, got {type(tensor).__name__}")
     if tensor.node is None:
         raise RuntimeError(
-            f"draw: this tensor (shape {list(tensor.data.shape)}) is not on the tape: nothing that "
-            "it was made from requires a gradient, or it was made under no_grad()"
+            f"draw: this tensor (shape {list(tensor.array.shape)}) is not on the tape: nothing "
+            "that it was made from requires a gradient, or it was made under no_grad()"
         )
     nodes = _behind(tensor.node)
     places = {node: i for i, node in enumerate(nodes)}
@@ -147,13 +147,13 @@ def _given_names(given: Mapping[str, object]) -> dict[Node, str]:
 
 def _gradients(tensor: Variable, nodes: list[Node]) -> dict[Node, Array]:
     """The gradient of `tensor` for each node behind it; everything stays as it was."""
-    if tensor.data.size != 1:
+    if tensor.array.size != 1:
         raise RuntimeError(
             "draw: gradients=True needs a single number, not shape "
-            f"{list(tensor.data.shape)}; draw its .sum() or .mean()"
+            f"{list(tensor.array.shape)}; draw its .sum() or .mean()"
         )
     assert tensor.node is not None
-    one = device_of(tensor.data).xp.ones(tensor.data.shape, tensor.data.dtype)
+    one = device_of(tensor.array).xp.ones(tensor.array.shape, tensor.array.dtype)
     extras = [node.extras for node in nodes]
     try:
         for node in nodes:
@@ -169,7 +169,7 @@ def _gradients(tensor: Variable, nodes: list[Node]) -> dict[Node, Array]:
 
 def _left_by_backward(node: Node) -> Array | None:
     found = node.grad if isinstance(node, Leaf) else (node.extras or {}).get("grad")
-    return None if found is None else found.data
+    return None if found is None else found.array
 
 
 def _norm(g: Array) -> float:
