@@ -22,14 +22,22 @@ def sheet(
 ) -> tuple[Figure, list[Axes]]:
     """A figure and its panels: rows x columns of them, or as letters show, in their order.
 
-    "aab;aac" is a panel of two columns, and beside it two others, one above the other.
+    "aab;aac" is a panel of two columns, and beside it two others, one above the other. What stands
+    on both sides of a / has columns of its own.
     """
     figure = Figure(size, dpi=pictures.DPI, layout="constrained")
     if title:
         figure.suptitle(title, fontsize=TITLE)
     if not isinstance(layout, str):
         return figure, list(figure.subplots(*layout, squeeze=False).flat)
-    panels = figure.subplot_mosaic(layout)
+    bands = layout.split("/")
+    heights = [1 + band.count(";") for band in bands]
+    parts: Any = [figure]
+    if len(bands) > 1:
+        parts = figure.subfigures(len(bands), 1, height_ratios=heights)
+    panels: dict[str, Axes] = {}
+    for part, band in zip(parts, bands, strict=True):
+        panels |= part.subplot_mosaic(band)
     return figure, [panels[letter] for letter in sorted(panels)]
 
 
@@ -89,17 +97,17 @@ def bars(
 
 
 def points(
-    axes: Axes, sets: Mapping[str, Array], title: str = "", *, size: float = 3, reach: float = 0,
+    axes: Axes, sets: Mapping[str, Array], title: str = "",
+    *, size: float = 3, reach: float = 0, legend: str = "",
 ) -> None:  # fmt: skip
     """Points (N, 2) of each set, in a square from -reach to reach if it is given."""
     for i, (name, at) in enumerate(sets.items()):
         axes.scatter(*at.T, s=size, alpha=0.5, linewidths=0, color=f"C{i % 10}", label=name)
-    axes.set_title(title, fontsize=HEADING)
+    dress(axes, title, legend=legend, grid="", marker=3)
     axes.set_aspect("equal")
     if reach:
         axes.set(xlim=(-reach, reach), ylim=(-reach, reach), xticks=[], yticks=[])
-    axes.spines[:].set_color("0.85")
-    axes.tick_params(labelsize=SMALL, colors=pictures.GREY)
+    axes.spines[:].set(color="0.85", visible=True)
 
 
 def strips(
@@ -123,7 +131,7 @@ def strips(
 
 def dress(
     axes: Axes, title: str = "", x: str = "", y: str = "",
-    *, legend: str = "best", grid: str = "both",
+    *, legend: str = "best", grid: str = "both", marker: float = 1,
 ) -> None:  # fmt: skip
     """The style of all panels with numbers; `legend` is its place, or "beside", or "" for none."""
     axes.set_title(title, fontsize=HEADING)
@@ -131,10 +139,11 @@ def dress(
     axes.set_ylabel(y, fontsize=TEXT)
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=SMALL, which="both", colors=pictures.GREY)
-    axes.grid(axis=grid, alpha=0.25, linewidth=0.6)
-    axes.set_axisbelow(True)
+    if grid:
+        axes.grid(axis=grid, alpha=0.25, linewidth=0.6)
+        axes.set_axisbelow(True)
     if legend and (names := axes.get_legend_handles_labels()[1]):
         beside = {"loc": "center left", "bbox_to_anchor": (1, 0.5)}
         place: dict[str, Any] = beside if legend == "beside" else {"loc": legend}
         columns = len(names) if legend == "upper center" else 1
-        axes.legend(frameon=False, fontsize=SMALL, ncols=columns, **place)
+        axes.legend(frameon=False, fontsize=SMALL, ncols=columns, markerscale=marker, **place)

@@ -4,18 +4,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import minigrad as mg
 from demos.common import datasets
 from demos.common.run import CommandError, Row, Run
 from demos.common.store import plain
 from demos.common.training import Trainer
-from minigrad import Tensor
+from minigrad import Tensor, optim
 from minigrad.data import DataLoader, Dataset, ImageDataset
-from models.model import Losses, Stateful
-
-State = dict[str, Any]
+from minigrad.optim.lr_scheduler import CosineAnnealingLR
+from models.model import Learner, Losses, Model
 
 
 class Setting(NamedTuple):
@@ -36,19 +35,23 @@ class Setting(NamedTuple):
 class Recipe:
     """All that a kept network depends on besides the seed. Each kind has a class of its own."""
 
-    kind = "network"
+    kind: ClassVar[str] = "network"
     dataset: str
     limit: int | None = None  # images of each split
     epochs: int = 10
     batch: int = 128
     lr: float = 1e-3
 
+    def images(self, setting: Setting) -> tuple[ImageDataset, ImageDataset]:
+        """The train and test splits."""
+        return datasets.load(self.dataset, setting.data_dir, self.limit)
+
     def folder(self, seed: int) -> str:
         """KIND-DATASET-seedN, and between them all that is not as usual: another one for each."""
         parts = [
-            named(field.name, value)
+            named(field.name, getattr(self, field.name))
             for field in sorted(fields(self), key=lambda field: field.name)
-            if (value := getattr(self, field.name)) != field.default and field.name != "dataset"
+            if field.name != "dataset" and getattr(self, field.name) != field.default
         ]
         return "-".join([self.kind, self.dataset, *parts, f"seed{seed}"])
 
@@ -56,14 +59,16 @@ class Recipe:
 def named(name: str, value: Any) -> str:
     """A part of a folder's name."""
     if isinstance(value, bool):
-        return name if value else f"no_{name}"
+        return name if value else f"no-{name}"
     if isinstance(value, tuple):
         return name + "-".join(map(str, value))
-    return f"{name}{value:g}" if isinstance(value, float) else f"{name}{value}"
+    if isinstance(value, str):
+        return value
+    return f"{name}{value:g}"
 
 
 class Kept(NamedTuple):
-    """A network after its training, and what the training left."""
+    """A model after its training, and what the training left."""
 
     model: Any
     rows: list[Row]  # of metrics.csv
@@ -71,47 +76,51 @@ class Kept(NamedTuple):
     folder: Path
 
 
-def kept(
-    setting: Setting,
-    recipe: Recipe,
-    data: Dataset,
-    build: Callable[[], Mapping[str, Stateful]],
-    step: Callable[..., Losses],
-    end_of_epoch: Callable[[State, int], Mapping[str, float]] = lambda state, number: {},
-    drop_last: bool = False,
-) -> Kept:
-    """The network of a recipe: from its folder, or trained on `data` and kept there.
+class Falling(Learner):
+    """A network whose rate falls step by step, along half a cosine."""
 
-    `build()` makes the "model", and beside it what else training changes; `step(state, *batch)` and
-    `end_of_epoch(state, number)` are given all of it. A "schedule" is stepped after each batch.
-    A training that was stopped goes on, one that was done is only read.
+    def __init__(self, model: Any, optimizer: optim.Optimizer, steps: int, last: float = 0) -> None:
+        super().__init__(model, optimizer)
+        self.schedule = CosineAnnealingLR(optimizer, steps, last)
+
+    def train_step(self, *batch: Tensor) -> Losses:
+        losses = super().train_step(*batch)
+        self.schedule.step()
+        return losses
+
+
+def kept(
+    setting: Setting, recipe: Recipe, data: Dataset, build: Callable[[int], Model],
+    step: Callable[..., Losses] = lambda model, *batch: model.train_step(*batch),
+    end_of_epoch: Callable[..., Mapping[str, float]] = lambda *_: {},
+    drop_last: bool = False,
+) -> Kept:  # fmt: skip
+    """The model of a recipe: from its folder, or trained on `data` and kept there.
+
+    `build(steps)` makes it, given how many steps it will be trained; `step(model, *batch)` and
+    `end_of_epoch(model, run, number)` are as in Trainer.fit. A training that was stopped goes on,
+    one that was done is only read.
     """
     run = Run(setting.folder / recipe.folder(setting.seed), resume=True)
-    refuse_other(run, asdict(recipe))
-    mg.manual_seed(setting.seed)
-    state = dict(build())
+    refuse_another(run, asdict(recipe))
     size = min(recipe.batch, len(data))
     loader = DataLoader(
         data, size, shuffle=True, drop_last=drop_last, seed=setting.seed, device="cpu"
     )
-    trainer = Trainer(run, loader, state, asdict(recipe), epochs=recipe.epochs, seed=setting.seed)
-
-    def stepped(*batch: Tensor) -> Losses:
-        values = step(state, *batch)
-        if "schedule" in state:
-            state["schedule"].step()
-        return values
-
-    trainer.fit(stepped, partial(end_of_epoch, state))
-    return Kept(state["model"], trainer.rows, trainer.clock.rows[-1]["seconds"], run.folder)
+    mg.manual_seed(setting.seed)
+    model = build(recipe.epochs * len(loader))
+    trainer = Trainer(
+        run, loader, model.parts(), asdict(recipe), epochs=recipe.epochs, seed=setting.seed
+    )
+    trainer.fit(partial(step, model), partial(end_of_epoch, model, run))
+    return Kept(model, trainer.rows, trainer.clock.rows[-1]["seconds"], run.folder)
 
 
-def refuse_other(run: Run, recipe: Mapping[str, Any]) -> None:
-    """Raises CommandError if the run is of a recipe of another version, whose folder this was."""
-    if run.checkpoint is None:
-        return
-    before = run.checkpoint["args"]
-    changed = [name for name, value in plain(recipe).items() if before.get(name) != value]
+def refuse_another(run: Run, recipe: Mapping[str, Any]) -> None:
+    """Raises CommandError if the run is of another version of its recipe."""
+    now = plain(recipe)
+    before = plain(run.checkpoint["args"]) if run.checkpoint else now
+    changed = [name for name, value in now.items() if before.get(name) != value]
     if changed:
         raise CommandError(
             f"what is kept in {run.folder} is of another training ({', '.join(changed)}): "

@@ -1,82 +1,44 @@
-"""Autoencoders that experiments share: the first that needs one trains it, the others read it."""
+"""Autoencoders that experiments share."""
 
-from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
-import minigrad as mg
 from demos.common.evaluation import mean_loss
-from demos.common.kept import Setting
-from demos.common.run import Row, Run
-from demos.common.training import Trainer
+from demos.common.kept import Falling, Kept, Recipe, Setting, kept
+from demos.common.run import Run
 from minigrad import Tensor, optim
-from minigrad.data import DataLoader
-from minigrad.optim.lr_scheduler import CosineAnnealingLR
-from models.autoencoder import ARCHITECTURES, Autoencoder
+from models.autoencoder import ARCHITECTURES
 from models.model import Learner, Losses
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """All that a trained autoencoder depends on, besides its data and seed."""
+@dataclass(frozen=True, kw_only=True)
+class AutoencoderRecipe(Recipe):
+    """How an autoencoder is made, and trained with Adam."""
 
+    kind: ClassVar[str] = "autoencoder"
     model: str
     code: int = 32
     epochs: int = 5
-    batch: int = 128
-    lr: float = 1e-3
     falling: bool = False  # whether the rate falls to 0, along half a cosine
 
-    @property
-    def name(self) -> str:
-        """The name of its folder, another one for every recipe."""
-        falling = "-falling" if self.falling else ""
-        how = f"{self.epochs}epochs-batch{self.batch}-lr{self.lr:g}{falling}"
-        return f"autoencoder-{self.model}-{self.code}-{how}"
 
+def autoencoder(setting: Setting, **how: Any) -> Kept:
+    """The autoencoder of a recipe for the setting's data (else glyphs); its rows have the errors on
+    test images."""
+    recipe = AutoencoderRecipe(**{"dataset": setting.dataset or "glyphs", **how})
+    train, test = recipe.images(setting)
 
-class Trained(NamedTuple):
-    """An autoencoder after its training, the rows of its metrics.csv, and the seconds it took."""
+    def build(steps: int) -> Learner:
+        model = ARCHITECTURES[recipe.model](train.images.shape[1:], recipe.code)
+        optimizer = optim.Adam(model.parameters(), recipe.lr)
+        return Falling(model, optimizer, steps) if recipe.falling else Learner(model, optimizer)
 
-    model: Autoencoder
-    rows: list[Row]
-    seconds: float
+    def step(learner: Learner, x: Tensor, labels: Tensor) -> Losses:
+        return learner.train_step(x)
 
-    @property
-    def test_mse(self) -> float:
-        """The squared error per pixel of the test images."""
-        mse: float = self.rows[-1]["test_mse"]
-        return mse
+    def end_of_epoch(learner: Any, run: Run, number: int) -> dict[str, float]:
+        loss = mean_loss(learner.model, test)
+        return {"test_loss": loss, "test_mse": loss / test.images[0].size}
 
-
-def trained(setting: Setting, recipe: Recipe, limit: int | None = None) -> Trained:
-    """The autoencoder of a recipe for the setting's data (else glyphs), trained with Adam.
-
-    Its run is kept in the setting's folder: a training that was stopped goes on, one that was done
-    is only read.
-    """
-    train_set, test_set = setting.images("glyphs", limit)
-    mg.manual_seed(setting.seed)
-    model = ARCHITECTURES[recipe.model](train_set.images.shape[1:], recipe.code)
-    optimizer = optim.Adam(model.parameters(), recipe.lr)
-    learner = Learner(model, optimizer)
-    loader = DataLoader(train_set, recipe.batch, shuffle=True, seed=setting.seed, device="cpu")
-    state: dict[str, Any] = {"model": model, "optimizer": optimizer}
-    if recipe.falling:
-        state["schedule"] = CosineAnnealingLR(optimizer, recipe.epochs * len(loader))
-    first = f"-first{limit}" if limit else ""
-    data = f"{setting.dataset or 'glyphs'}{first}-{setting.seed}"
-    run = Run(setting.folder / f"{recipe.name}-{data}", resume=True)
-    trainer = Trainer(run, loader, state, asdict(recipe), epochs=recipe.epochs, seed=setting.seed)
-
-    def step(x: Tensor, labels: Tensor) -> Losses:
-        losses = learner.train_step(x)
-        if recipe.falling:
-            state["schedule"].step()
-        return losses
-
-    def end_of_epoch(number: int) -> dict[str, float]:
-        loss = mean_loss(model, test_set)
-        return {"test_loss": loss, "test_mse": loss / test_set.images[0].size}
-
-    trainer.fit(step, end_of_epoch)
-    return Trained(model, trainer.rows, trainer.clock.rows[-1]["seconds"])
+    found = kept(setting, recipe, train, build, step, end_of_epoch)
+    return found._replace(model=found.model.model)

@@ -8,60 +8,48 @@ the samples stand in for data: how good is a nearest neighbour among them at rea
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
-from demos.common.kept import Setting
+from demos.common.figures import Array, Figure, sheet, strips
 from demos.experiments import dcgans
-from demos.experiments.finding import Finding
-from demos.experiments.judge import Judge, judge_of
-from demos.experiments.panels import show
+from demos.experiments.finding import Finding, Setting
+from demos.experiments.judge import judge_of
 from minigrad.data import ImageDataset
 from models.gan import GAN
+from models.measures.judge import Judge
 from models.measures.linear import nearest_neighbour_error
 
 CLAIM = (
     "a conditional DCGAN draws the class that it is asked for, well enough to learn reading from"
 )
-DEFAULT = "glyphs"
 SAMPLES = 10_000
 COLUMNS = 14  # of the picture
-RECIPE = {"epochs": 5, "width": 32, "lr": 2e-4}
-Array = NDArray[Any]
+RECIPE = {"conditional": True, "epochs": 5, "width": 32, "lr": 2e-4}
 
 
 def run(
-    setting: Setting,
-    *,
-    samples: int = SAMPLES,
-    judge: Judge | None = None,
-    **changes: Any,
+    setting: Setting, *, samples: int = SAMPLES, judge: Judge | None = None, **changes: Any
 ) -> Finding:
     """The asked labels against those that the judge reads, and nearest neighbours of test images
     among samples, among as much data, and, as a control, among the means of the classes."""
-    name = setting.dataset or DEFAULT
-    judge = judge or judge_of(setting, DEFAULT)
+    judge = judge or judge_of(setting)
     data, test = judge.train, judge.test
-    # Images begin at a quarter of their size: told the class, that is enough, and takes less time.
-    recipe = {**RECIPE, "start": data.images.shape[-1] // 4, **changes}
-    gan = dcgans.trained(setting, name, conditional=True, **recipe)
+    # Array begin at a quarter of their size: told the class, that is enough, and takes less time.
+    start = data.images.shape[-1] // 4
+    found = dcgans.dcgan(setting, **{**RECIPE, "start": start, **changes})
     labels = np.arange(samples) % len(data.classes)
-    images = dcgans.samples(gan, samples, labels)
+    images = dcgans.samples(found.model, samples, labels)
     right = judge.predictions(images) == labels
     shares = {c: float(right[labels == i].mean()) for i, c in enumerate(data.classes)}
-    real, real_labels = data[:samples]
     errors = {
         "samples": neighbour_error(images, labels, test),
-        "data": neighbour_error(real, real_labels, test),
+        "data": neighbour_error(*data[:samples], test),
         "class means": neighbour_error(*class_means(images, labels), test),
     }
     numbers = {
         "agreement with the asked label": float(right.mean()),
         "1-NN error, trained on samples": errors["samples"],
         "samples": samples,
-        "core seconds of training": sum(
-            dcgans.core_seconds(setting, name, conditional=True, **recipe)
-        ),
+        "core seconds of training": sum(dcgans.core_seconds(found)),
         "agreement by class": shares,
         "measures": judge.measure(images),
     }
@@ -71,6 +59,7 @@ def run(
         "1-NN error, trained on class means": errors["class means"],
         "measures of test images": judge.measure(test[:samples][0]),
     }
+    name = setting.dataset or "glyphs"
     result = (
         f"{name}: {right.mean():.1%} are read as the asked class; 1-NN among {samples:,} samples "
         f"reads test images with {errors['samples']:.1%} error"
@@ -79,8 +68,7 @@ def run(
         f"test images: {judge.accuracy:.1%} are read as their class; 1-NN among as much data "
         f"{errors['data']:.1%}, among class means {errors['class means']:.1%}"
     )
-    picture = draw(rows(gan, len(shares)), shares)
-    return Finding(CLAIM, result, beside, numbers, control, picture)
+    return Finding(CLAIM, result, beside, numbers, control, draw(found.model, shares))
 
 
 def neighbour_error(images: Array, labels: Array, test: ImageDataset) -> float:
@@ -97,15 +85,14 @@ def class_means(images: Array, labels: Array) -> tuple[Array, Array]:
     return np.stack([images[labels == c].mean(0) for c in classes]), classes
 
 
-def rows(gan: GAN, classes: int) -> Array:
+def draw(gan: GAN, shares: dict[str, float]) -> Figure:
     """For each class, a row of images of the same latents."""
+    figure, (axes,) = sheet("a", (9, 0.6 * len(shares) + 0.6))
     z = gan.draw_noise(COLUMNS).numpy()
-    return dcgans.decode(gan, np.tile(z, (classes, 1)), np.arange(classes).repeat(COLUMNS))
-
-
-def draw(images: Array, shares: dict[str, float]) -> Figure:
-    figure = Figure((9, 0.6 * len(shares) + 0.6), dpi=100, layout="constrained")
-    labels = [f"{name}   {share:.1%}" for name, share in shares.items()]
+    rows = {
+        f"{name}   {share:.1%}": dcgans.decode(gan, z, np.full(COLUMNS, i))
+        for i, (name, share) in enumerate(shares.items())
+    }
     title = "the same latents with each label; beside it, how often it is read in its samples"
-    show(figure.subplots(), images, COLUMNS, title, row_labels=labels)
+    strips(axes, rows, title)
     return figure

@@ -1,118 +1,78 @@
-"""DCGANs for the experiments: trained once, kept in the folder, taken from there by the next."""
+"""DCGANs that experiments share."""
 
 import copy
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 import minigrad as mg
-from demos.common import datasets
-from demos.common.kept import Setting
-from demos.common.run import CommandError, Run, read_table
-from demos.common.training import Trainer
+from demos.common.kept import Kept, Recipe, Setting, kept
+from demos.common.run import Run
 from minigrad import Tensor, optim
-from minigrad.data import DataLoader
 from models.dcgan import DCGANDiscriminator, DCGANGenerator
 from models.gan import GAN, Shape
 from models.model import Losses
 
 SAMPLED_AT_ONCE = 500
-GENERATOR = "generator-{:0>3}.safetensors"  # of the epoch with that number
+Array = NDArray[Any]
 
 
-@dataclass(frozen=True)
-class Recipe:
+@dataclass(frozen=True, kw_only=True)
+class DCGANRecipe(Recipe):
     """How a DCGAN is made and trained.
 
     With `falling` the rate goes down towards 0 by equal steps in the second half of the epochs.
-    `undone` are the options of both networks that undo a guideline; `leak` is the discriminator's.
 
     NOTE: the paper's rate 2e-4 is for 64 channels and more. With 24, the Fréchet distance after two
     epochs of MNIST is 106 at 2e-4, and 31 at 6e-4.
     """
 
+    kind: ClassVar[str] = "dcgan"
+    dataset: str = "glyphs"
     epochs: int = 8
-    batch_size: int = 64
+    batch: int = 64
+    lr: float = 6e-4
+    conditional: bool = False
     noise: int = 64
     width: int = 24
     start: int = 4
-    lr: float = 6e-4
     ema: float = 0.999
     falling: bool = True
-    undone: dict[str, Any] = field(default_factory=dict)
 
 
-def build(shape: Shape, classes: int = 0, recipe: Recipe = Recipe()) -> GAN:
-    """An untrained DCGAN of images (C, H, W), conditional if there are classes."""
-    options = {"start": recipe.start, **recipe.undone}
-    without_leak = {name: value for name, value in options.items() if name != "leak"}
-    generator = DCGANGenerator(recipe.noise, shape, recipe.width, classes, **without_leak)
-    discriminator = DCGANDiscriminator(shape, recipe.width, classes, **options)
-    g_optimizer, d_optimizer = (
-        optim.Adam(network.parameters(), recipe.lr, (0.5, 0.999))
-        for network in (generator, discriminator)
-    )
-    return GAN(
-        generator, discriminator, g_optimizer, d_optimizer, noise=recipe.noise, ema=recipe.ema
-    )
-
-
-def trained(
-    setting: Setting,
-    dataset: str,
-    *,
-    conditional: bool = False,
-    limit: int | None = None,
-    **changes: Any,
+def build(
+    shape: Shape, classes: int = 0, recipe: DCGANRecipe = DCGANRecipe(), **undone: Any
 ) -> GAN:
-    """A DCGAN of the training set, or its first `limit` images; `changes` are to the Recipe.
+    """An untrained DCGAN of images (C, H, W), conditional if there are classes; `undone` are the
+    options of both networks that undo a guideline, and `leak`, which is the discriminator's."""
+    leak = {"leak": undone.pop("leak")} if "leak" in undone else {}
+    options = {"start": recipe.start, **undone}
+    networks = (
+        DCGANGenerator(recipe.noise, shape, recipe.width, classes, **options),
+        DCGANDiscriminator(shape, recipe.width, classes, **options, **leak),
+    )
+    optimizers = (optim.Adam(net.parameters(), recipe.lr, (0.5, 0.999)) for net in networks)
+    return GAN(*networks, *optimizers, noise=recipe.noise, ema=recipe.ema)
 
-    It is kept in the `folder_of` it, as a run: a training that was killed goes on, one that was
-    done is only read. Its metrics.csv has the seconds of one core that each epoch took. Raises
-    CommandError if what is there was trained otherwise, by another version of the Recipe.
-    """
-    recipe = Recipe(**changes)
-    what = {"dataset": dataset, "conditional": conditional, "limit": limit}
-    args = {**what, **asdict(recipe)}
-    run = Run(folder_of(setting, **what, **changes), resume=True)
-    before = run.checkpoint["args"] if run.checkpoint else {}
-    if changed := [name for name, value in before.items() if args.get(name) != value]:
-        raise CommandError(
-            f"the DCGAN in {run.folder} is of another training ({', '.join(changed)}): "
-            "move it away, or choose another --out"
-        )
-    data, _ = datasets.load(dataset, setting.data_dir, limit)
-    mg.manual_seed(setting.seed)
-    gan = build(data.images.shape[1:], len(data.classes) if conditional else 0, recipe)
-    loader = DataLoader(
-        data,
-        min(recipe.batch_size, len(data)),
-        shuffle=True,
-        drop_last=True,
-        seed=setting.seed,
-        device="cpu",
-    )
-    trainer = Trainer(
-        run,
-        loader,
-        {"gan": gan},
-        args,
-        epochs=recipe.epochs,
-        seed=setting.seed,
-    )
+
+def dcgan(setting: Setting, **how: Any) -> Kept:
+    """The DCGAN of a recipe for the setting's data (else glyphs); its rows have the seconds of one
+    core that each epoch took."""
+    recipe = DCGANRecipe(**{"dataset": setting.dataset or "glyphs", **how})
+    train, _ = recipe.images(setting)
+    classes = len(train.classes) if recipe.conditional else 0
     start = time.process_time()
 
-    def step(x: Tensor, labels: Tensor) -> Losses:
-        return gan.train_step(2 * x - 1, *([labels] if conditional else []))
+    def step(gan: GAN, x: Tensor, labels: Tensor) -> Losses:
+        return gan.train_step(2 * x - 1, *([labels] if recipe.conditional else []))
 
-    def end_of_epoch(number: int) -> dict[str, float]:
+    def end_of_epoch(gan: GAN, run: Run, number: int) -> dict[str, float]:
         nonlocal start
-        mg.save(gan.sampler.state_dict(), run.file(GENERATOR.format(number)))
+        mg.save(gan.sampler.state_dict(), run.file(f"generator-{number:03}.safetensors"))
         if recipe.falling:
             share = min(1.0, 2 * (1 - number / recipe.epochs))
             for optimizer in (gan.g_optimizer, gan.d_optimizer):
@@ -120,50 +80,36 @@ def trained(
         before, start = start, time.process_time()
         return {"core_seconds": start - before}
 
-    trainer.fit(step, end_of_epoch)
-    return gan
+    return kept(
+        setting, recipe, train, lambda steps: build(train.images.shape[1:], classes, recipe),
+        step, end_of_epoch, drop_last=True,
+    )  # fmt: skip
 
 
-def folder_of(
-    setting: Setting,
-    dataset: str,
-    *,
-    conditional: bool = False,
-    limit: int | None = None,
-    **changes: Any,
-) -> Path:
-    """Where `trained` keeps what it makes with these arguments."""
-    usual = asdict(Recipe())
-    parts = [f"{name}{value}" for name, value in changes.items() if value != usual[name]]
-    parts += ["conditional"] * conditional + ([f"first{limit}"] if limit else [])
-    return setting.folder / "-".join(["dcgan", dataset, *sorted(parts), str(setting.seed)])
+def core_seconds(found: Kept) -> list[float]:
+    """The seconds of one core that each epoch of a DCGAN took."""
+    return [row["core_seconds"] for row in found.rows]
 
 
-def core_seconds(setting: Setting, dataset: str, **what: Any) -> list[float]:
-    """The seconds of one core that each epoch took of what `trained` keeps with these arguments."""
-    table = read_table(folder_of(setting, dataset, **what) / "metrics.csv")
-    return [float(row["core_seconds"]) for row in table]
-
-
-def after_each_epoch(gan: GAN, folder: Path) -> Iterator[GAN]:
-    """A trained GAN as it was after each epoch of the training in `folder`: for sampling only."""
-    earlier = copy.deepcopy(gan)
-    for file in sorted(folder.glob("generator-*.safetensors")):
+def after_each_epoch(found: Kept) -> Iterator[GAN]:
+    """A trained GAN as it was after each epoch of its training: for sampling only."""
+    earlier = copy.deepcopy(found.model)
+    for file in sorted(found.folder.glob("generator-*.safetensors")):
         earlier.sampler.load_state_dict(mg.load(file))
         yield earlier
 
 
-def samples(gan: GAN, n: int, labels: NDArray[Any] | None = None) -> NDArray[Any]:
+def samples(gan: GAN, n: int, labels: Array | None = None) -> Array:
     """n images (n, C, H, W) in [0, 1], of labels (n,) if it is conditional."""
     return decode(gan, gan.draw_noise(n).numpy(), labels)
 
 
-def decode(gan: GAN, z: NDArray[Any], labels: NDArray[Any] | None = None) -> NDArray[Any]:
+def decode(gan: GAN, z: Array, labels: Array | None = None) -> Array:
     """The images (n, C, H, W) in [0, 1] of noise z (n, noise), each on its own."""
     parts = []
     for i in range(0, len(z), SAMPLED_AT_ONCE):
         rows = slice(i, i + SAMPLED_AT_ONCE)
         given = [] if labels is None else [mg.from_numpy(labels[rows])]
         parts.append(gan.generate(mg.from_numpy(z[rows]), *given).numpy())
-    images: NDArray[Any] = (np.concatenate(parts) + 1) / 2
+    images: Array = (np.concatenate(parts) + 1) / 2
     return images

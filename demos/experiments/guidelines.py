@@ -1,24 +1,19 @@
 """DCGAN with one guideline undone at a time: what each of them is good for."""
 
-import base64
 from collections.abc import Mapping
+from itertools import chain, islice, repeat
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 import minigrad as mg
-from demos.common import datasets
-from demos.common.kept import Setting
-from demos.common.pictures import tiles
-from demos.common.seeds import mean_and_spread
-from demos.common.store import measured
+from demos.common.figures import Figure, bars, sheet, strips
+from demos.common.seeds import over_seeds, seconds, table_row
 from demos.common.training import random_numbers
 from demos.experiments import dcgans
-from demos.experiments.dcgans import Recipe
-from demos.experiments.finding import Finding
+from demos.experiments.dcgans import DCGANRecipe
+from demos.experiments.finding import Finding, Setting
 from demos.experiments.judge import judge_of
 from minigrad.data import DataLoader
 
@@ -32,49 +27,46 @@ UNDONE: dict[str, dict[str, Any]] = {
     "hidden dense layers": {"hidden": 256},
 }
 SEEDS, STEPS, SAMPLES = 2, 500, 10_000
+MEASURES = ("frechet", "kernel", "score", "core seconds")
 SHOWN, COLUMNS = 24, 6
+Runs = list[dict[str, Any]]
 
 
 def run(
     setting: Setting, *, seeds: int = SEEDS, steps: int = STEPS, n: int = SAMPLES,
-    width: int = Recipe().width, jobs: int | None = None,
+    width: int = DCGANRecipe().width, jobs: int | None = None,
 ) -> Finding:  # fmt: skip
     """Trains each variant for as many steps, with `seeds` seeds, from `seed` on."""
-    name, seed = setting.dataset or "glyphs", setting.seed
-    judge = judge_of(setting, "glyphs")  # trained here, so that the processes only read it
-    arguments = {
-        f"{variant}, seed {s}": {
-            "folder": str(setting.folder), "dataset": name, "data_dir": setting.data_dir,
-            "seed": s, "undone": undone, "steps": steps, "n": n, "width": width,
-        }
-        for variant, undone in UNDONE.items()
-        for s in range(seed, seed + seeds)
+    name = setting.dataset or "glyphs"
+    judge = judge_of(setting)  # trained here, so that the processes only read it
+    how = {
+        "folder": str(setting.folder), "dataset": name, "data_dir": setting.data_dir,
+        "steps": steps, "n": n, "width": width,
     }  # fmt: skip
-    runs = measured(setting.folder / f"guidelines-{name}-runs.json", play, arguments, jobs)
-    table = {v: [runs[f"{v}, seed {s}"] for s in range(seed, seed + seeds)] for v in UNDONE}
-    numbers = {
-        "steps": steps,
-        "core seconds of all trainings": sum(r["core seconds"] for r in runs.values()),
-        "tables": {name: {variant: summary(mine) for variant, mine in table.items()}},
-    }
-    distance = {v: row["frechet"]["mean"] for v, row in numbers["tables"][name].items()}
-    took = {v: row["core seconds"]["mean"] for v, row in numbers["tables"][name].items()}
+    rows = {variant: {**how, "undone": undone} for variant, undone in UNDONE.items()}
+    runs = over_seeds(setting, f"guidelines-{name}", play, rows, seeds, jobs)
+    table = {variant: table_row(some, MEASURES) for variant, some in runs.items()}
+    distance = {variant: row["frechet"]["mean"] for variant, row in table.items()}
+    took = {variant: row["core seconds"]["mean"] for variant, row in table.items()}
     slower = {
         v: f" in {t / took[FOLLOWED]:.1f} times the time" if t > 1.5 * took[FOLLOWED] else ""
         for v, t in took.items()
     }
     result = f"Fréchet distance after {steps} steps: {distance[FOLLOWED]:.0f} with all; without: "
     result += ", ".join(f"{v} {d:.0f}{slower[v]}" for v, d in distance.items() if v != FOLLOWED)
-    control = {"before training": play(**{**arguments[f"{FOLLOWED}, seed {seed}"], "steps": 0})}
-    del control["before training"]["pictures"]
-    control |= judge.controls(n)
-    spread = numbers["tables"][name][FOLLOWED]["frechet"]["std"]
+    before = play(**{**rows[FOLLOWED], "seed": setting.seed, "steps": 0})
+    del before["pictures"]
+    control = {"before training": before, **judge.controls(n)}
     beside = (
-        f"{spread:.1f} is the spread over {seeds} seeds with all; real data "
-        f"{control['real']['frechet']:.1f}, before training "
-        f"{control['before training']['frechet']:.0f}"
+        f"{table[FOLLOWED]['frechet']['std']:.1f} is the spread over {seeds} seeds with all; real "
+        f"data {control['real']['frechet']:.1f}, before training {before['frechet']:.0f}"
     )
-    return Finding(CLAIM, result, beside, numbers, control, draw(table, steps))
+    numbers = {
+        "steps": steps,
+        "core seconds of all trainings": seconds(runs),
+        "tables": {name: table},
+    }
+    return Finding(CLAIM, result, beside, numbers, control, draw(runs, steps, seeds))
 
 
 def play(
@@ -82,71 +74,32 @@ def play(
     steps: int, n: int, width: int,
 ) -> dict[str, Any]:  # fmt: skip
     """Trains one variant: its measures, and the first of its samples."""
-    judge = judge_of(Setting(seed, Path(folder), dataset, data_dir), dataset)
-    data, _ = datasets.load(dataset, data_dir)
-    recipe = Recipe(undone=undone, width=width)
+    judge = judge_of(Setting(seed, Path(folder), dataset, data_dir))
+    data = judge.train
+    recipe = DCGANRecipe(width=width)
     mg.manual_seed(seed)
-    gan = dcgans.build(data.images.shape[1:], recipe=recipe)
-    batches = DataLoader(
-        data, recipe.batch_size, shuffle=True, drop_last=True, seed=seed, device="cpu"
-    )
-    done = 0
-    while done < steps:
-        for x, _ in batches:
-            losses = gan.train_step(2 * x - 1)
-            done += 1
-            if done == steps:
-                break
+    gan = dcgans.build(data.images.shape[1:], recipe=recipe, **undone)
+    loader = DataLoader(data, recipe.batch, shuffle=True, drop_last=True, seed=seed, device="cpu")
+    losses: Mapping[str, Any] = {}
+    for x, _ in islice(chain.from_iterable(repeat(loader)), steps):
+        losses = gan.train_step(2 * x - 1)
     with random_numbers(seed):
         images = dcgans.samples(gan, n)
-    found = judge.measure(images)
-    scores = {k: v.item() for k, v in losses.items()} if steps else {}
-    return {**found, "last step": scores, "pictures": encoded(images[:SHOWN])}
+    last = {name: value.item() for name, value in losses.items()}
+    return {**judge.measure(images), "last step": last, "pictures": images[:SHOWN]}
 
 
-def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    """A row of the table: mean and spread over seeds, and every seed's own numbers."""
-    measures = ("frechet", "kernel", "score", "core seconds")
-    found: dict[str, Any] = {m: mean_and_spread(r[m] for r in runs) for m in measures}
-    found["each seed"] = [{k: v for k, v in r.items() if k != "pictures"} for r in runs]
-    return found
-
-
-def draw(table: Mapping[str, list[dict[str, Any]]], steps: int) -> Figure:
+def draw(runs: Mapping[str, Runs], steps: int, seeds: int) -> Figure:
     """Samples of the first seed of each variant, and all seeds' distances."""
-    figure = Figure((2.3 * len(table), 5.2), dpi=100, layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=(3, 2.2))
-    for axes, (variant, runs) in zip(above.subplots(1, len(table)), table.items(), strict=True):
-        axes.imshow(tiles(decoded(runs[0]["pictures"]), COLUMNS, scale=1, gap=1))
-        axes.set_title(variant, fontsize=10)
-        axes.set_axis_off()
-    axes = below.subplots()
-    means = [np.mean([r["frechet"] for r in runs]) for runs in table.values()]
-    bars = axes.bar(range(len(table)), means, 0.6, color=["C2", *["C0"] * (len(table) - 1)])
-    axes.bar_label(bars, [f"{mean:.0f}" for mean in means], fontsize=9, padding=3)
-    for place, runs in enumerate(table.values()):
-        axes.plot([place] * len(runs), [r["frechet"] for r in runs], "k.", markersize=5, alpha=0.6)
-    axes.set_xticks(range(len(table)), list(table), fontsize=9)
-    axes.set_yscale("log")
-    axes.set_ylim(top=max(means) * 3)
-    axes.set_ylabel("Fréchet distance", fontsize=9)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(alpha=0.25, linewidth=0.6, axis="y")
-    axes.set_axisbelow(True)
-    seeds = len(next(iter(table.values())))
-    figure.suptitle(
-        f"after {steps} steps: samples of one seed; means over {seeds} seeds, and each", fontsize=11
-    )
+    above = "abcde"[: len(runs)]
+    title = f"after {steps} steps: samples of one seed; means over {seeds} seeds, and each"
+    size = (2.3 * len(runs), 5.2)
+    figure, (*pictures, below) = sheet(f"{above};{above};{above}/z;z", size, title)
+    for axes, (variant, some) in zip(pictures, runs.items(), strict=True):
+        strips(axes, some[0]["pictures"], variant, columns=COLUMNS, scale=1, gap=1)
+    distances = {"": {variant: [r["frechet"] for r in some] for variant, some in runs.items()}}
+    colours = ["C2", *["C0"] * (len(runs) - 1)]
+    bars(below, distances, "", "Fréchet distance", text="{:.0f}", colours=colours)
+    below.set_yscale("log")
+    below.set_ylim(top=3 * max(np.mean(each) for each in distances[""].values()))
     return figure
-
-
-def encoded(images: NDArray[Any]) -> dict[str, Any]:
-    """Images (N, C, H, W) in [0, 1] as JSON can hold them."""
-    pixels = np.rint(images * 255).astype(np.uint8)
-    return {"shape": pixels.shape, "bytes": base64.b64encode(pixels.tobytes()).decode()}
-
-
-def decoded(pictures: Mapping[str, Any]) -> NDArray[Any]:
-    """The images that were `encoded`."""
-    pixels = np.frombuffer(base64.b64decode(pictures["bytes"]), np.uint8)
-    return pixels.reshape(pictures["shape"]) / 255

@@ -5,23 +5,19 @@ All have the same number of discriminator updates, so that with k = 5 the genera
 the steps that it has with k = 1.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
-from matplotlib.figure import Figure
-
-from demos.common.figures import bars, sheet
-from demos.common.kept import Setting
+from demos.common.figures import Figure, bars, sheet
 from demos.common.seeds import over_seeds, seconds, table_row
-from demos.experiments.finding import Finding
+from demos.experiments.finding import Finding, Setting
 from demos.experiments.toys import OBJECTIVES, toy
 
 CLAIM = "some find k = 1 more stable, others use k > 1, no best rule: at equal updates of D"
 KS = (1, 2, 5)
-SEEDS = 5
-UPDATES = 4_000  # of the discriminator
+SEEDS, UPDATES = 5, 4_000  # of the discriminator
 RULES = {name: OBJECTIVES[name] for name in ("non-saturating", "WGAN-GP", "non-saturating + R1")}
 MEASURES = {"modes_20": "modes with at least 20 samples", "high_quality": "share of high quality"}
+Tables = dict[str, dict[str, Any]]
 
 
 def run(
@@ -34,14 +30,12 @@ def run(
         for k in KS
     }
     runs = over_seeds(setting, "k-steps", play, rows, seeds, jobs)
-    tables = {
+    tables: Tables = {
         name: {f"k = {k}": table_row(runs[f"{name}, k {k}"], MEASURES) for k in KS}
         for name in RULES
     }
-    best = {
-        name: max(rows, key=lambda k: rows[k]["high_quality"]["mean"])
-        for name, rows in tables.items()
-    }
+    shares = {n: {k: row["high_quality"] for k, row in of.items()} for n, of in tables.items()}
+    best = {n: max(of, key=lambda k: of[k]["mean"]) for n, of in shares.items()}
     numbers = {
         "best k by high quality": best,
         "discriminator updates": updates,
@@ -49,11 +43,12 @@ def run(
         "tables": tables,
     }
     control = {"before training": play(1, setting.seed, 0, RULES["non-saturating"])}
-    result = "best k: " + ", ".join(f"{best[name][4:]} for {name}" for name in tables)
-    shares = "; ".join(
-        f"{name} {', '.join(share(row) for row in rows.values())}" for name, rows in tables.items()
+    result = "best k: " + ", ".join(f"{k.removeprefix('k = ')} for {n}" for n, k in best.items())
+    told = "; ".join(
+        f"{name} " + ", ".join("{mean:.0%} ± {std:.0%}".format(**share) for share in of.values())
+        for name, of in shares.items()
     )
-    beside = f"share of high quality with k = {', '.join(map(str, KS))}: {shares}"
+    beside = f"share of high quality with k = {', '.join(map(str, KS))}: {told}"
     return Finding(CLAIM, result, beside, numbers, control, draw(tables))
 
 
@@ -64,23 +59,14 @@ def play(k: int, seed: int, updates: int, rules: dict[str, Any]) -> dict[str, An
     return dict(vars(game.coverage()))
 
 
-def share(row: Mapping[str, Any]) -> str:
-    """The share of high quality over the seeds, as a table has it."""
-    found = row["high_quality"]
-    return f"{found['mean']:.0%} ± {found['std']:.0%}"
-
-
-def draw(tables: Mapping[str, Mapping[str, Any]]) -> Figure:
+def draw(tables: Tables) -> Figure:
     title = "the 8-mode ring at equal discriminator updates: means, and every seed"
     figure, panels = sheet("ab", (9.6, 3.6), title)
     for axes, (measure, label) in zip(panels, MEASURES.items(), strict=True):
-        series = {
-            f"k = {k}": {
-                name: [run[measure] for run in rows[f"k = {k}"]["each seed"]]
-                for name, rows in tables.items()
-            }
-            for k in KS
-        }
+        series: dict[str, dict[str, list[float]]] = {f"k = {k}": {} for k in KS}
+        for name, rows in tables.items():
+            for k, row in rows.items():
+                series[k][name] = [run[measure] for run in row["each seed"]]
         bars(axes, series, label, legend="" if axes is panels[0] else "upper center")
     panels[1].set_ylim(0, 1.15)
     return figure

@@ -7,18 +7,15 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
-from demos.common.figures import points, sheet
-from demos.common.kept import Setting
+from demos.common.figures import Figure, points, sheet
 from demos.common.seeds import over_seeds, seconds, table_row
-from demos.experiments.finding import Finding
+from demos.experiments.finding import Finding, Setting
 from demos.experiments.toys import OBJECTIVES, toy
-from models.measures.modes import MIXTURES, SAMPLES, coverage
+from models.measures.modes import MIXTURES, SAMPLES, controls, coverage
 
 CLAIM = "objectives differ in the modes that they find; at least one finds all, with every seed"
-SEEDS = 5
-STEPS = {"ring": 6_000, "grid": 10_000}
+SEEDS, STEPS = 5, {"ring": 6_000, "grid": 10_000}
 SHOWN = 600  # points of each run in the picture
 # What the recipe of toys.py adds to a usual setting: averaged weights, a falling rate, no momentum.
 USUAL = "non-saturating, Adam (0.5, 0.999)"
@@ -43,14 +40,15 @@ def run(
         for name, how in games.items()
     }
     runs = over_seeds(setting, "modes", play, rows, seeds, jobs)
-    table = {data: {name: runs[f"{data}, {name}"] for name in games} for data in MIXTURES}
-    met = {data: sum(meets(data, table[data][name]) for name in objectives) for data in table}
     summary = {
-        data: {name: table_row(some, MEASURES) for name, some in of.items()}
-        for data, of in table.items()
+        data: {name: table_row(runs[f"{data}, {name}"], MEASURES) for name in games}
+        for data in MIXTURES
     }
-    control = controls(setting.seed)
-    control |= {f"{data}, {USUAL}": summary[data].pop(USUAL) for data in summary}
+    usual = {data: rows.pop(USUAL) for data, rows in summary.items()}
+    met = {d: sum(meets(d, runs[f"{d}, {name}"]) for name in objectives) for d in MIXTURES}
+    rng = np.random.default_rng(setting.seed)
+    control = {n: vars(found) for data in MIXTURES for n, found in controls(data, rng).items()}
+    control |= {f"{data}, {USUAL}": row for data, row in usual.items()}
     numbers = {
         **{f"objectives that meet the target with every seed, {d}": n for d, n in met.items()},
         "core seconds of all trainings": seconds(runs),
@@ -62,11 +60,11 @@ def run(
         f"{n} of {len(objectives)} objectives"
         for data, n in met.items()
     )
-    found = {data: np.mean([run["modes_20"] for run in of[USUAL]]) for data, of in table.items()}
     beside = f"{USUAL}: " + "; ".join(
-        f"{data} {modes:.1f} of {TARGETS[data][0]} modes" for data, modes in found.items()
+        f"{data} {row['modes_20']['mean']:.1f} of {TARGETS[data][0]} modes"
+        for data, row in usual.items()
     )
-    return Finding(CLAIM, result, beside, numbers, control, draw(table, seeds))
+    return Finding(CLAIM, result, beside, numbers, control, draw(runs, seeds))
 
 
 def play(
@@ -78,11 +76,8 @@ def play(
     samples = game.samples()
     game.gan.average = None
     last = vars(coverage(game.samples(), game.mixture))
-    return {
-        **vars(coverage(samples, game.mixture)),
-        "last weights": last,
-        "points": samples[:SHOWN].astype(np.float32),
-    }
+    found = vars(coverage(samples, game.mixture))
+    return {**found, "last weights": last, "points": samples[:SHOWN].astype(np.float32)}
 
 
 def meets(data: str, runs: Runs) -> bool:
@@ -90,40 +85,24 @@ def meets(data: str, runs: Runs) -> bool:
     return all(r["modes_20"] >= modes and r["high_quality"] >= share for r in runs)
 
 
-def controls(seed: int) -> dict[str, Any]:
-    """What real data get, and what points spread evenly over the square do."""
-    rng = np.random.default_rng(seed)
-    found: dict[str, Any] = {}
-    for data, make in MIXTURES.items():
-        mixture = make()
-        reach = 1.2 * np.abs(mixture.modes).max()
-        even = rng.uniform(-reach, reach, (SAMPLES, 2))
-        found[f"{data}, real data"] = vars(coverage(mixture.draw(SAMPLES, rng), mixture))
-        found[f"{data}, points spread evenly"] = vars(coverage(even, mixture))
-    return found
-
-
-def draw(table: Mapping[str, Mapping[str, Runs]], seeds: int) -> Figure:
+def draw(rows: Mapping[str, Runs], seeds: int) -> Figure:
     """For each mixture and objective the run with the fewest samples of high quality."""
     title = (
         f"the worst of {seeds} seeds; modes with at least 20 of {SAMPLES:,} samples, mean share of "
         "high quality; green: meets the target with every seed"
     )
-    columns = len(next(iter(table.values())))
-    figure, panels = sheet((len(table), columns), (2.05 * columns, 5.3), title)
-    each = [(data, name, runs) for data, rows in table.items() for name, runs in rows.items()]
-    for axes, (data, name, runs) in zip(panels, each, strict=True):
+    columns = len(rows) // len(MIXTURES)
+    figure, panels = sheet((len(MIXTURES), columns), (2.05 * columns, 5.3), title)
+    for axes, (row, runs) in zip(panels, rows.items(), strict=True):
+        data, name = row.split(", ", 1)
         centres = MIXTURES[data]().modes
         worst = min(runs, key=lambda r: (r["modes_20"], r["high_quality"]))
         least, most = (of(r["modes_20"] for r in runs) for of in (min, max))
         span = f"{least}" if least == most else f"{least}-{most}"
         share = np.mean([r["high_quality"] for r in runs])
-        heading = name.replace(", ", ",\n", 1)
         axes.scatter(*centres.T, s=90, facecolors="none", edgecolors="0.75", linewidths=1)
         points(axes, {name: np.array(worst["points"])}, reach=1.25 * np.abs(centres).max())
-        axes.set_title(
-            f"{heading}\n{span} of {len(centres)} modes, {share:.0%}",
-            fontsize=9,
-            color="C2" if meets(data, runs) else "k",
-        )
+        heading = name.replace(", ", ",\n", 1)
+        title = f"{heading}\n{span} of {len(centres)} modes, {share:.0%}"
+        axes.set_title(title, fontsize=9, color="C2" if meets(data, runs) else "k")
     return figure

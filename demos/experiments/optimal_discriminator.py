@@ -2,43 +2,29 @@
 proposition 1. The value of the game is then -log 4 + 2 JSD(p, q), theorem 1."""
 
 import math
-from typing import Any, NamedTuple
 
 import numpy as np
-from matplotlib.figure import Figure
-from numpy.typing import NDArray
 from tqdm import trange
 
 import minigrad as mg
-from demos.common.figures import EXACT, curves, sheet
-from demos.common.kept import Setting
-from demos.experiments.finding import Finding
+from demos.common.figures import EXACT, Figure, curves, sheet
+from demos.experiments.finding import Finding, Setting
 from minigrad import nn, optim
 from minigrad.optim.lr_scheduler import CosineAnnealingLR
 from models.gan import GAN, MLPDiscriminator
-from models.measures.distances import Normal, jensen_shannon
+from models.measures.distances import Normal
+from models.measures.game import Discriminator, against_best
 
 CLAIM = "a trained D is p / (p + q); the value of the game is -log 4 + 2 JSD, and -1.386 at p = q"
 PLACES = np.linspace(-8, 10, 3601)  # where densities are integrated
 DATA, SAMPLES = Normal(-1.0, 1.0), Normal(1.5, 1.5)
 
 
-class Fit(NamedTuple):
-    """What a discriminator has learned of data and samples; arrays are over PLACES."""
-
-    d: NDArray[Any]
-    best: NDArray[Any]  # p / (p + q)
-    error: float  # the largest, where all but a thousandth of the points are
-    value: float  # of the game, with this D
-    best_value: float
-
-
 def run(setting: Setting, *, steps: int = 3000, batch: int = 1024) -> Finding:
     """Two different Gaussians, and as a control two equal ones and a D that has not learned."""
-    seed = setting.seed
-    apart = fit(DATA, SAMPLES, seed, steps, batch)
-    equal = fit(DATA, DATA, seed, steps, batch)
-    untrained = fit(DATA, SAMPLES, seed, 0, batch)
+    apart = fit(DATA, SAMPLES, setting.seed, steps, batch)
+    equal = fit(DATA, DATA, setting.seed, steps, batch)
+    untrained = fit(DATA, SAMPLES, setting.seed, 0, batch)
     numbers = {
         "largest error of D": apart.error,
         "value": apart.value,
@@ -56,7 +42,7 @@ def run(setting: Setting, *, steps: int = 3000, batch: int = 1024) -> Finding:
     return Finding(CLAIM, result, beside, numbers, control, draw(apart, equal))
 
 
-def fit(data: Normal, samples: Normal, seed: int, steps: int, batch: int) -> Fit:
+def fit(data: Normal, samples: Normal, seed: int, steps: int, batch: int) -> Discriminator:
     """Trains a discriminator only, against a generator that is a linear function of the noise."""
     mg.manual_seed(seed)
     generator = nn.Linear(1, 1)
@@ -72,39 +58,21 @@ def fit(data: Normal, samples: Normal, seed: int, steps: int, batch: int) -> Fit
         schedule.step()
     with mg.no_grad():
         scores = discriminator(mg.tensor(PLACES[:, None], dtype=mg.float32)).double().numpy()
-    return compared(scores, data.density(PLACES), samples.density(PLACES))
+    return against_best(scores, data.density(PLACES), samples.density(PLACES), PLACES)
 
 
-def compared(scores: NDArray[Any], p: NDArray[Any], q: NDArray[Any]) -> Fit:
-    """A discriminator's scores beside the best ones, of densities p and q."""
-    shares = np.cumsum((p + q) / 2) * (PLACES[1] - PLACES[0])
-    common = (shares > 0.0005) & (shares < 0.9995)
-    d, best = 1 / (1 + np.exp(-scores)), p / (p + q)
-    log_d, log_not_d = -np.logaddexp(0, -scores), -np.logaddexp(0, scores)
-    return Fit(
-        d,
-        best,
-        float(np.abs(d - best)[common].max()),
-        float(np.trapezoid(p * log_d + q * log_not_d, PLACES)),
-        -math.log(4) + 2 * jensen_shannon(p, q, PLACES),
-    )
-
-
-def draw(apart: Fit, equal: Fit) -> Figure:
+def draw(apart: Discriminator, equal: Discriminator) -> Figure:
     title = "the discriminator that is best against two fixed Gaussians"
     figure, panels = sheet("ab", (9.6, 3.8), title)
     for axes, found, samples in zip(panels, (apart, equal), (SAMPLES, DATA), strict=True):
-        for density, colour, name in ((DATA, "C0", "p, data"), (samples, "C1", "q, samples")):
-            p = density.density(PLACES)
+        for normal, colour, name in ((DATA, "C0", "p, data"), (samples, "C1", "q, samples")):
+            p = normal.density(PLACES)
             axes.fill_between(PLACES, p, color=colour, alpha=0.25, linewidth=0, label=name)
+        lines = {"p / (p + q)": (PLACES, found.best, EXACT), "trained D": (PLACES, found.d, "C3--")}
         title = (
             f"largest error {found.error:.3f}; value {found.value:.3f}, "
             f"$-\\log 4 + 2\\,$JSD = {found.best_value:.3f}"
         )
-        lines = {
-            "p / (p + q)": (PLACES, found.best, EXACT),
-            "trained D": (PLACES, found.d, "C3--"),
-        }
         curves(axes, lines, title, "x", legend="upper right")
         axes.set(xlim=(-5, 7), ylim=(0, 1.02))
     return figure

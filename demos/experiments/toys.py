@@ -51,22 +51,11 @@ class Toy:
         self.scale = np.float32(recipe.reach / np.abs(mixture.modes).max())
         self.rng = np.random.default_rng(seed)
         generator = MLPGenerator(recipe.noise, recipe.hidden, (2,))
-        discriminator = MLPDiscriminator((2,), recipe.hidden)
-        optimizers = [
-            optim.Adam(net.parameters(), recipe.lr, recipe.betas)
-            for net in (generator, discriminator)
-        ]
-        rules = dict(recipe.rules)
-        k = rules.pop("k", 1)
-        self.gan = GAN(
-            generator,
-            discriminator,
-            *optimizers,
-            objectives.named(**rules),
-            noise=recipe.noise,
-            k=k,
-            ema=recipe.ema,
-        )
+        networks = generator, MLPDiscriminator((2,), recipe.hidden)
+        optimizers = [optim.Adam(net.parameters(), recipe.lr, recipe.betas) for net in networks]
+        rules = {"k": 1, **recipe.rules}
+        options = {"noise": recipe.noise, "k": rules.pop("k"), "ema": recipe.ema}
+        self.gan = GAN(*networks, *optimizers, objectives.named(**rules), **options)
         self.schedules = [
             CosineAnnealingLR(optimizer, max(1, recipe.steps), recipe.lr * recipe.last_lr)
             for optimizer in optimizers

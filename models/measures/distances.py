@@ -47,3 +47,20 @@ def _kl(p: Values, m: Values, x: Values) -> float:
     # Where p is 0 it adds nothing, as p log p goes to 0; nor where it is so small that m is 0.
     ratio = np.divide(p, m, out=np.ones_like(p), where=(p > 0) & (m > 0))
     return float(np.trapezoid(p * np.log(ratio), x))
+
+
+def divergence_of_intervals(offset: float, side: float) -> float:
+    """The Jensen-Shannon divergence of two uniform distributions on intervals of length `side`, one
+    of them moved by an offset; or on squares, moved along a side."""
+    # Half a cell off, so that no edge of an interval falls on a place.
+    x = np.linspace(-side, 2 * side + offset, 100_001) + side * 1e-6
+    p, q = ((start <= x) & (x < start + side) for start in (0.0, offset))
+    return jensen_shannon(p / side, q / side, x)
+
+
+def power(x: Values, y: Values) -> float:
+    """The exponent of the power of x that y is nearest to: 1 for what is proportional. NaN where y
+    is not positive everywhere."""
+    if not (y > 0).all():
+        return math.nan
+    return float(np.polyfit(np.log(x), np.log(y), 1)[0])

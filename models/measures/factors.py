@@ -5,14 +5,77 @@ kinds (a digit; glasses or none), floats where they are amounts. Amounts, and co
 bins with equally many images in each: what is measured need not be a straight line.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
 BINS = 20
+FOLLOWED = 0.5  # the R^2 of a code from which on it follows a factor, and of all for it to be there
+
+
+class Codes(NamedTuple):
+    """What codes have of each factor; matrices are (factors, codes)."""
+
+    names: tuple[str, ...]  # of the factors
+    r2: Array
+    together: Array  # R^2 of the linear regression on all codes, (factors,)
+    gaps: Array  # (factors,)
+
+    @property
+    def mig(self) -> float:
+        """The mutual information gap."""
+        return float(self.gaps.mean())
+
+    @property
+    def followed(self) -> int:
+        """How many factors are followed by a single code."""
+        return int((self.r2.max(1) > FOLLOWED).sum())
+
+    @property
+    def order(self) -> list[int]:
+        """The codes in the order of the factors that they have most of."""
+        best = self.r2.argmax(0)
+        return sorted(range(len(best)), key=lambda i: (best[i], -self.r2[best[i], i]))
+
+    def by_factor(self) -> dict[str, dict[str, float]]:
+        """All numbers of each factor."""
+        columns = {"best R2": self.r2.max(1), "R2 of all together": self.together, "gap": self.gaps}
+        return {
+            name: {key: float(values[i]) for key, values in columns.items()}
+            for i, name in enumerate(self.names)
+        }
+
+    def verdicts(self) -> dict[str, str]:
+        """For each factor whether a single code follows it, and if not, whether all together do."""
+        found = {}
+        for name, row, together in zip(self.names, self.r2, self.together, strict=True):
+            best, r2 = row.argmax(), row.max()
+            where = "is spread over latents" if together > FOLLOWED else "is hardly there"
+            missed = f"{where}: R2 {r2:.2f} in z{best}, {together:.2f} in all together"
+            found[name] = f"z{best} follows it, R2 {r2:.2f}" if r2 > FOLLOWED else missed
+        return found
+
+
+def measure(codes: Array, factors: Mapping[str, Array]) -> Codes:
+    """All of these measures."""
+    values = list(factors.values())
+    return Codes(
+        tuple(factors),
+        explained_variance(codes, values),
+        linear_r2(codes, values),
+        mutual_information_gap(codes, values),
+    )
+
+
+def turned(codes: Array, factors: Mapping[str, Array], times: int, seed: int) -> list[float]:
+    """The MIG of codes turned by random orthogonal matrices, which z ~ N(0, I) is blind to."""
+    rng, d = np.random.default_rng(seed), codes.shape[1]
+    turns = [np.linalg.qr(rng.standard_normal((d, d)))[0] for _ in range(times)]
+    values = list(factors.values())
+    return [float(mutual_information_gap(codes @ q, values).mean()) for q in turns]
 
 
 def explained_variance(codes: Array, factors: Sequence[Array], bins: int = BINS) -> Array:

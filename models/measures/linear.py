@@ -95,6 +95,14 @@ def principal_angles(a: Array, b: Array) -> Array:
 # ---- what labels can be read off -----------------------------------------------------------------
 
 
+def balanced(labels: Array, n: int, rng: np.random.Generator) -> Array:
+    """The indices of n samples, equally many of each class (n being a multiple of their number)."""
+    classes = np.unique(labels)
+    each = n // len(classes)
+    chosen = [rng.choice(np.flatnonzero(labels == c), each, replace=False) for c in classes]
+    return np.concatenate(chosen)
+
+
 def nearest_neighbour_error(
     train: Array, labels: Array, test: Array, test_labels: Array, rows: int = ROWS
 ) -> float:
@@ -112,6 +120,12 @@ def nearest_neighbour_error(
         nearest = (squares - 2 * some @ train.T).argmin(1)
         wrong += int((labels[nearest] != test_labels[first : first + rows]).sum())
     return wrong / len(test)
+
+
+def class_means(images: Array, labels: Array) -> tuple[Array, Array]:
+    """One image for each class, and its label."""
+    classes = np.unique(labels)
+    return np.stack([images[labels == c].mean(0) for c in classes]), classes
 
 
 def linear_probe_error(

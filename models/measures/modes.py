@@ -86,3 +86,14 @@ def kl_to_uniform(counts: NDArray[Any]) -> float:
         return math.inf
     p = counts[counts > 0] / total
     return max(0.0, float((p * np.log(p * len(counts))).sum()))
+
+
+def controls(name: str, rng: np.random.Generator) -> dict[str, Coverage]:
+    """What real data of one of MIXTURES get, and what points spread evenly over the square do."""
+    mixture = MIXTURES[name]()
+    reach = 1.2 * np.abs(mixture.modes).max()
+    even = rng.uniform(-reach, reach, (SAMPLES, 2))
+    return {
+        f"{name}, real data": coverage(mixture.draw(SAMPLES, rng), mixture),
+        f"{name}, points spread evenly": coverage(even, mixture),
+    }

@@ -64,3 +64,18 @@ def radial(images: Images) -> Spectrum:
     counts = np.bincount(ring.ravel())
     inside = np.arange(1, side // 2 + 1)  # not 0, which is the mean
     return Spectrum(inside / side, sums[inside] / counts[inside])
+
+
+def relative(images: Images, real: Images, cutoffs: tuple[float, ...]) -> dict[str, float]:
+    """Shares of high frequencies, and all power, data's being 1."""
+    found = {f"at {c} and above": high_frequencies(images, c) for c in cutoffs}
+    shares = {name: found[name] / high_frequencies(real, c) for name, c in zip(found, cutoffs)}
+    return {**shares, "all power": float(power(images).sum() / power(real).sum())}
+
+
+def blurred(images: Images, sigma: float) -> Images:
+    """A Gaussian blur with standard deviation `sigma` pixels, by its frequency response; what
+    leaves an image on one side comes back on the other."""
+    response = np.exp(-0.5 * (2 * np.pi * sigma * frequencies(*images.shape[2:])) ** 2)
+    smooth: Images = np.fft.ifft2(np.fft.fft2(images) * response).real.astype(np.float32)
+    return smooth

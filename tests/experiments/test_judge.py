@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+from demos.common import datasets
 from demos.common.kept import Setting
 from demos.common.run import CommandError
-from demos.experiments.judge import Judge, judge_of
+from demos.experiments.judge import judge_of
 from minigrad import data
 from minigrad.data import ImageDataset
 from models.measures.frechet import classifier_score, frechet_distance
@@ -31,7 +32,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def judge(glyphs, folder):
-    return Judge(*glyphs, folder, epochs=3)
+    return judge_of(Setting(0, folder), glyphs, epochs=3)
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,7 @@ def test_it_is_trained_once(judge, glyphs, folder, monkeypatch):
         raise AssertionError("trained again")
 
     monkeypatch.setattr(Learner, "train_step", never)
-    again = Judge(*glyphs, folder, epochs=3)
+    again = judge_of(Setting(0, folder), glyphs, epochs=3)
     assert again.accuracy == judge.accuracy
     np.testing.assert_array_equal(again.reference, judge.reference)
     np.testing.assert_array_equal(again.reference, judge.features(glyphs[0][:][0]))
@@ -65,7 +66,7 @@ def test_others_random_numbers_are_as_if_it_were_not_there(glyphs, tmp_path):
 
     def drawn_after():
         mg.manual_seed(3)
-        Judge(*few, tmp_path, epochs=1)
+        judge_of(Setting(0, tmp_path), few, epochs=1)
         return mg.randn(4).numpy()
 
     found = [drawn_after(), drawn_after()]  # once it is trained, once only read
@@ -74,9 +75,9 @@ def test_others_random_numbers_are_as_if_it_were_not_there(glyphs, tmp_path):
 
 
 def test_a_folder_belongs_to_one_data_set(judge, folder):
-    faces = (data.load("faces", split, limit=100) for split in ("train", "test"))
+    faces = [data.load("faces", split, limit=100) for split in ("train", "test")]
     with pytest.raises(CommandError, match="does not fit"):
-        Judge(*faces, folder)
+        judge_of(Setting(0, folder), faces)
 
 
 def test_measures_of_spoilt_images_are_worse(controls):
@@ -116,12 +117,12 @@ def test_images_of_another_size_are_refused(judge):
 
 
 def test_the_setting_chooses_the_data_and_the_folder(tmp_path, monkeypatch):
-    def limited(self, default, limit=None):
-        name = self.dataset or default
+    def limited(name, data_dir=None, limit=None):
         return data.load(name, "train", limit=64), data.load(name, "test", limit=32)
 
-    monkeypatch.setattr(Setting, "images", limited)
-    assert judge_of(Setting(7, tmp_path), "glyphs").train.name.startswith("glyphs")
-    assert judge_of(Setting(7, tmp_path, "faces"), "glyphs").train.name.startswith("faces")
+    monkeypatch.setattr(datasets, "load", limited)
+    assert judge_of(Setting(7, tmp_path)).train.name.startswith("glyphs")
+    assert judge_of(Setting(7, tmp_path, "faces")).train.name.startswith("faces")
     folders = {path.name for path in tmp_path.iterdir()}
-    assert folders == {"judge-glyphs-seed0", "judge-faces-seed0"}  # not the experiment's seed
+    # Not the experiment's seed.
+    assert folders == {"classifier-glyphs-seed0", "classifier-faces-seed0"}

@@ -14,6 +14,7 @@ from demos.experiments import colour, likelihood
 from demos.experiments.finding import perform
 from minigrad.data import ImageDataset
 from models.likelihoods import binarize
+from models.measures.pixels import gaussian_bits
 from models.vae import VAE
 
 pytestmark = pytest.mark.slow
@@ -95,7 +96,7 @@ def test_a_gaussian_of_even_bytes():
         for n in (20_000, 4_000)
     )
     expected = 0.5 * math.log2(2 * math.pi * math.e * 256**2 / 12)
-    assert colour.gaussian_bits(train, test, 0) == pytest.approx(expected, abs=0.01)
+    assert gaussian_bits(train, test, 0) == pytest.approx(expected, abs=0.01)
 
 
 def test_a_gaussian_knows_which_pixels_go_together():
@@ -107,7 +108,7 @@ def test_a_gaussian_knows_which_pixels_go_together():
     # One byte, and eleven that follow from it: the noise alone is left, and costs 0.25 bits each.
     one, noise = 0.5 * math.log2(2 * math.pi * math.e * 256**2 / 12 * 12), 0.2546
     expected = (one + 11 * noise) / 12
-    assert colour.gaussian_bits(images, images, 0) == pytest.approx(expected, abs=0.02)
+    assert gaussian_bits(images, images, 0) == pytest.approx(expected, abs=0.02)
 
 
 @pytest.mark.slow

@@ -9,19 +9,17 @@ import pytest
 import minigrad as mg
 from demos.common.kept import Setting
 from demos.common.run import CommandError
-from demos.experiments import (
-    bound,
-    derivation,
-    factors,
-    feature,
-    manifold,
-    reparameterization,
-    vaes,
-)
+from demos.experiments import bound, factors, feature, manifold, reparameterization
 from demos.experiments.factors import Case
-from demos.experiments.reparameterization import Quadratic
+from demos.experiments.vaes import VAERecipe
+from demos.experiments.vaes import vae as kept_vae
 from minigrad import nn
 from models.likelihoods import Gaussian, binarize
+from models.measures import derivation, gradients
+from models.measures.factors import measure, turned
+from models.measures.gradients import Quadratic
+from models.measures.linear import balanced
+from models.measures.plane import Plane
 from models.model import Learner
 from models.vae import VAE, Encoder, mlp_vae
 
@@ -202,7 +200,7 @@ def test_estimators_have_the_moments_that_integrals_say(d, sigma):
     in_mu, in_logvar = f[:, None] * eps / sigma, f[:, None] * (eps**2 - 1) / 2
     score = np.concatenate([in_mu, in_logvar], axis=1)
     assert share @ score == pytest.approx(case.gradient)  # by the identity of the score function
-    found = reparameterization.estimate(case, 40_000)
+    found = gradients.estimate(case, 40_000)
     for moments in found.values():
         assert moments.off(case.gradient) < 4
     assert found["pathwise"].variance[:d] == pytest.approx([sigma**2] * d, rel=0.05)
@@ -220,9 +218,9 @@ def test_reparameterization_finds_the_variances_ratio(tmp_path):
 
 
 def test_chunks_add_up():
-    most = reparameterization.ROWS
+    most = gradients.ROWS
     for n in (1, most, most + 1, 3 * most + 5):
-        parts = reparameterization.chunks(n)
+        parts = gradients.chunks(n)
         assert sum(parts) == n and max(parts) <= most
 
 
@@ -241,7 +239,7 @@ def test_the_cells_share_out_the_prior():
 def test_cells_that_are_read():
     readings = np.array([[0.95, 0.05, 0], [0.02, 0.98, 0], [0.5, 0.2, 0.3], [0.04, 0.91, 0.05]])
     cells = np.zeros((4, 1, 2, 2))
-    numbers = manifold.Plane(cells, readings, np.zeros((3, 2)), 0.25).numbers
+    numbers = Plane(cells, readings, np.zeros((3, 2)), 0.25).numbers
     assert numbers["share of cells read with confidence"] == 0.75
     assert numbers["classes among these"] == 2
     assert numbers["cells of each class"] == [1, 2, 0]
@@ -274,13 +272,13 @@ def test_verdicts_on_planted_codes():
     codes = np.stack([values["one"], *rng.normal(size=(2, 5000))], axis=1)
     codes[:, 1:] = np.stack([values["spread"] + codes[:, 1], values["spread"] - codes[:, 1]], 1)
     codes[:, 1:] += 0.1 * rng.normal(size=(5000, 2))
-    found = factors.measure(codes, values)
-    verdicts = factors.judge(found, list(values))
+    found = measure(codes, values)
+    verdicts = found.verdicts()
     assert verdicts["one"].startswith("z0 follows it, R2 0.9")
     assert verdicts["spread"].startswith("is spread over latents")
     assert verdicts["none"].startswith("is hardly there")
-    assert factors.followed(found) == 1
-    assert factors.turn(codes, values, 0)["mean"] < found.gaps.mean() / 2
+    assert found.followed == 1
+    assert np.mean(turned(codes, values, 10, 0)) < found.mig / 2
 
 
 def test_a_traversal_changes_one_latent():
@@ -310,7 +308,7 @@ def test_factors_of_a_small_vae(tmp_path):
 def test_labels_are_drawn_for_each_class_alike():
     labels = np.random.default_rng(0).integers(0, 5, 400)
     rng = np.random.default_rng(1)
-    first, second = (feature.balanced(labels, 50, rng) for _ in range(2))
+    first, second = (balanced(labels, 50, rng) for _ in range(2))
     assert np.bincount(labels[first]).tolist() == [10] * 5
     assert len(set(first)) == 50
     assert set(first) != set(second)
@@ -320,7 +318,7 @@ def test_features_that_tell_and_features_that_do_not():
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 4, 400)
     told = np.eye(4)[labels] + 0.01 * rng.normal(size=(400, 4))
-    draws = [feature.balanced(labels, 40, rng) for _ in range(3)]
+    draws = [balanced(labels, 40, rng) for _ in range(3)]
     for x, low, high in ((told, 0, 0), (rng.normal(size=(400, 4)), 0.55, 0.95)):
         found = feature.read(x, x, labels, labels, draws)
         assert all(low <= row["mean"] <= high for row in found.values())
@@ -342,15 +340,15 @@ SMALL = {"latent": 2, "epochs": 2, "limit": 256}
 
 
 def test_a_trained_vae_is_only_read(tmp_path, monkeypatch):
-    first = vaes.trained(Setting(0, tmp_path), "glyphs", **SMALL)
+    first = kept_vae(Setting(0, tmp_path), **SMALL)
     monkeypatch.setattr(Learner, "train_step", None)
-    second = vaes.trained(Setting(0, tmp_path), "glyphs", **SMALL)
+    second = kept_vae(Setting(0, tmp_path), **SMALL)
     for a, b in zip(first.parameters(), second.parameters(), strict=True):
         assert np.array_equal(a.numpy(force=True), b.numpy(force=True))
 
 
 def test_a_stopped_training_goes_on(tmp_path, monkeypatch):
-    whole = vaes.trained(Setting(0, tmp_path / "whole"), "glyphs", **SMALL, dynamic=True)
+    whole = kept_vae(Setting(0, tmp_path / "whole"), **SMALL, dynamic=True)
     steps = []
 
     def until_the_third(*args):
@@ -363,23 +361,22 @@ def test_a_stopped_training_goes_on(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(Learner, "train_step", until_the_third)
         with pytest.raises(KeyboardInterrupt):
-            vaes.trained(Setting(0, tmp_path), "glyphs", **SMALL, dynamic=True)
-    rest = vaes.trained(Setting(0, tmp_path), "glyphs", **SMALL, dynamic=True)
+            kept_vae(Setting(0, tmp_path), **SMALL, dynamic=True)
+    rest = kept_vae(Setting(0, tmp_path), **SMALL, dynamic=True)
     for a, b in zip(whole.parameters(), rest.parameters(), strict=True):
         assert np.array_equal(a.numpy(force=True), b.numpy(force=True))
 
 
 def test_every_recipe_has_a_folder_of_its_own():
-    usual = vaes.Recipe("glyphs", "mlp", 2, 10, 1.0, False, "relu", (), None, 0)
-    others = {"dataset": "mnist", "model": "conv", "latent": 20, "epochs": 1, "beta": 4.0}
-    others |= {"dynamic": True, "activation": "tanh", "hidden": (50,), "limit": 100, "seed": 1}
+    usual = VAERecipe(dataset="glyphs")
+    others = {"dataset": "mnist", "model": "conv", "latent": 2, "epochs": 1, "beta": 4.0}
+    others |= {"dynamic": True, "activation": "tanh", "hidden": (50,), "limit": 100}
+    others |= {"batch": 7, "lr": 1e-2}
     assert set(others) == {field.name for field in fields(usual)}
-    names = [replace(usual, **{name: value}).name for name, value in others.items()]
-    assert len({usual.name, *names}) == len(others) + 1
+    names = [replace(usual, **{name: value}).folder(0) for name, value in others.items()]
+    assert len({usual.folder(0), usual.folder(1), *names}) == len(others) + 2
 
 
 def test_units_of_a_vae(tmp_path):
-    vae = vaes.trained(
-        Setting(0, tmp_path), "glyphs", latent=2, epochs=1, limit=1, activation="tanh"
-    )
+    vae = kept_vae(Setting(0, tmp_path), latent=2, epochs=1, limit=1, activation="tanh")
     assert {type(part) for part in vae.decoder.modules()} > {nn.Tanh}

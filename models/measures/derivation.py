@@ -10,6 +10,7 @@ Only in so few dimensions is there a grid that holds the first line and the post
 """
 
 import math
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -117,9 +118,9 @@ def without_grid(vae: VAE, x: Array, nodes: int = NODES) -> tuple[Array, Array]:
     """E_q[log p(x|z)] by Gauss-Hermite quadrature at places of q's own, and KL(q || p(z)) by its
     closed form: (N,) each, in nats."""
     with mg.no_grad():
-        mu, logvar = vae.encoder(mg.tensor(x))
-        kl = kl_per_latent(mu, logvar).sum(1).numpy()
-    mu, std = mu.numpy(), np.exp(0.5 * logvar.numpy())
+        means, logvar = vae.encoder(mg.tensor(x))
+        kl = kl_per_latent(means, logvar).sum(1).numpy()
+    mu, std = means.numpy(), np.exp(0.5 * logvar.numpy())
     at, weights = np.polynomial.hermite_e.hermegauss(nodes)
     offsets = np.stack(np.meshgrid(at, at), axis=-1).reshape(-1, 2)
     share = np.outer(weights, weights).reshape(-1) / weights.sum() ** 2
@@ -156,5 +157,76 @@ def integrate(vae: VAE, x: Array, points: int) -> Found:
         part = slice(i, i + 1)
         fine.append(derive(table[part], log_q[part], places))
         coarse.append(derive(table[part, every], log_q[part, every], wider))
-    both = (Lines(*map(np.concatenate, zip(*lines))) for lines in (fine, coarse))
-    return Found(x, places, table, log_q, *both, *without_grid(vae, x), np.exp(0.5 * logvar))
+    lines, wide = (Lines(*map(np.concatenate, zip(*each))) for each in (fine, coarse))
+    rec, kl = without_grid(vae, x)
+    return Found(x, places, table, log_q, lines, wide, rec, kl, np.exp(0.5 * logvar))
+
+
+# ---- other estimates of log p(x) -----------------------------------------------------------------
+
+
+def by_samples_of_prior(found: Found, n: int) -> Array:
+    """log of the mean p(x|z) at n of the grid's places, drawn as p(z) has them: (N,) in nats."""
+    p = np.exp(found.places.log_prior)
+    chosen = np.random.default_rng(0).choice(len(p), n, p=p / p.sum())
+    values = found.log_likelihood[:, chosen]
+    highest = values.max(1)
+    bound: Array = highest + np.log(np.exp(values - highest[:, None]).mean(1))
+    return bound
+
+
+def iwae_bounds(vae: VAE, x: mg.Tensor, k: int, samples: int) -> Array:
+    """IWAE's bound on log p(x) of N images in nats, as often as takes so many samples of each:
+    (samples / k, N)."""
+    together = max(1, ROWS // len(x))
+    times = [min(together, samples // k - i) for i in range(0, samples // k, together)]
+    copies = (x.expand(n, *x.shape).flatten(0, 1) for n in times)
+    bounds = [vae.iwae(images, k).double().numpy() for images in copies]
+    return np.concatenate(bounds).reshape(-1, len(x))
+
+
+def standard_error(bounds: Array) -> float:
+    """Of the mean of bounds (repeats, N) over the same N images."""
+    variances = bounds.var(0, ddof=1) / len(bounds)
+    return math.sqrt(variances.sum()) / len(bounds[0])
+
+
+# ---- in numbers ----------------------------------------------------------------------------------
+
+DERIVATION = ("log_p", "expected_log_p", "bayes", "times_q_over_q", "three_terms")
+TERMS = ("rec", "kl_prior", "elbo", "kl_posterior")
+
+
+def summary(found: Found, iwae: Mapping[int, Array]) -> dict[str, Any]:
+    """How far the lines agree, and how far IWAE's bounds for each k (repeats, N) climb."""
+    fine = found.fine
+    identity = found.rec - found.kl + fine.kl_posterior
+    return {
+        "images": len(found.x),
+        "lines, mean": {name: getattr(fine, name).mean() for name in DERIVATION},
+        "terms, mean": {name: getattr(fine, name).mean() for name in TERMS},
+        "lines differ by": max(_worst(getattr(fine, name), fine.log_p) for name in DERIVATION),
+        "largest error of the identity": _worst(fine.log_p, identity),
+        "KL(q || p(z)), grid and closed form": _worst(fine.kl_prior, found.kl),
+        "IWAE-k, mean": {k: bound.mean() for k, bound in iwae.items()},
+        "log p - IWAE-k, mean": {k: (fine.log_p - bound).mean() for k, bound in iwae.items()},
+        "its standard error": {k: standard_error(bound) for k, bound in iwae.items()},
+        "smallest KL(q || p(z|x))": fine.kl_posterior.min(),
+        "images whose ELBO is above log p": int((fine.elbo > fine.log_p).sum()),
+        "smallest standard deviation of q": found.std.min(),
+    }
+
+
+def controls(found: Found, samples: int) -> dict[str, Any]:
+    """What a coarser grid says, and so many samples of the prior."""
+    fine, coarse = found.fine, found.coarse
+    return {
+        "step of the grid": math.sqrt(found.places.area),
+        "log p, twice the step": _worst(fine.log_p, coarse.log_p),
+        "KL(q || p(z|x)), twice the step": _worst(fine.kl_posterior, coarse.kl_posterior),
+        "log p by samples of p(z)": by_samples_of_prior(found, samples).mean(),
+    }
+
+
+def _worst(a: Array, b: Array) -> float:
+    return float(np.abs(a - b).max())

@@ -12,13 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 import minigrad as mg
-from demos.common.kept import Setting
-from demos.common.run import Run
-from demos.common.training import Trainer, random_numbers
-from minigrad import Tensor, nn, optim
-from minigrad.data import DataLoader, ImageDataset, TensorDataset
+from minigrad import Tensor, nn
+from minigrad.data import ImageDataset
 from minigrad.data.faces import render
-from minigrad.optim.lr_scheduler import CosineAnnealingLR
+from models.model import Losses
 
 # The ranges that the data set draws its factors from.
 RANGES = {
@@ -38,7 +35,6 @@ SWITCHES = ("glasses", "gender", "hair")  # that are 0 or 1, and nothing between
 LOW, HIGH = (np.array(ends, np.float32) for ends in zip(*RANGES.values(), strict=True))
 NOISE = 0.05  # added in training: what reads pure drawings only is misled by a generator's traces
 SMILE_WEIGHT = 3  # of the squared error: a smile is a few pixels, the background a thousand
-EPOCHS, BATCH, LR = 5, 100, 2e-3
 AT_ONCE = 500  # images that are read together
 Images = NDArray[Any]
 Factors = Mapping[str, NDArray[Any]]
@@ -108,38 +104,12 @@ class Reader(nn.Module):
         read: Tensor = self.layers(x)
         return read
 
-
-def trained_reader(setting: Setting, faces: ImageDataset, *, epochs: int = EPOCHS) -> Reader:
-    """A reader that has learned from drawn faces by least squares; kept in the setting's folder."""
-    seed = setting.seed
-    with random_numbers(seed):
-        reader = Reader()
-        data = TensorDataset(faces.images, scaled(faces.factors))
-        loader = DataLoader(data, BATCH, shuffle=True, seed=seed, device="cpu")
-        optimizer = optim.Adam(reader.parameters(), LR)
-        schedule = CosineAnnealingLR(optimizer, epochs * len(loader))
-        trainer = Trainer(
-            Run(setting.folder / f"faces-reader-{len(faces)}-{epochs}epochs-{seed}", resume=True),
-            loader,
-            {"reader": reader, "optimizer": optimizer, "schedule": schedule},
-            {"dataset": faces.name},
-            epochs=epochs,
-            seed=seed,
-        )
+    def losses(self, images: Tensor, factors: Tensor) -> Losses:
+        """The squared error of `scaled` factors (N, 11), read in faces as bytes, with noise."""
+        x = images.float() / 255
+        squares = (self(x + NOISE * mg.randn_like(x)) - factors).square()
         weights = mg.tensor([SMILE_WEIGHT if name == "smile" else 1.0 for name in RANGES])
-
-        def step(images: Tensor, factors: Tensor) -> dict[str, Tensor]:
-            x = images.float() / 255
-            squares = (reader(x + NOISE * mg.randn_like(x)) - factors).square()
-            loss = (weights * squares).mean()
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-            return {"loss": loss}
-
-        trainer.fit(step, lambda number: {})
-    return reader.eval()
+        return {"loss": (weights * squares).mean()}
 
 
 def scaled(factors: Factors) -> NDArray[np.float32]:

@@ -1,0 +1,49 @@
+"""The panels of `bound`: for one image, the bound as a waterfall, and q beside the posterior."""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from demos.common.figures import Axes, dress
+from models.measures.derivation import Array, Found
+
+
+def waterfall(axes: Axes, found: Found, iwae: Mapping[int, Array], i: int) -> None:
+    """From the reconstruction down by a KL to the ELBO, and up by the other to log p."""
+    rec, elbo, log_p = found.fine.rec[i], found.fine.elbo[i], found.fine.log_p[i]
+    axes.bar([1, 2], [elbo - rec, log_p - elbo], 0.7, [rec, elbo], color=["C1", "C2"])
+    dress(axes, grid="")
+    for name, at, level, side in (
+        ("E_q[log p(x|z)]", 0.65, rec, "bottom"),
+        ("ELBO", 0.65, elbo, "top"),
+        ("log p(x)", 1.65, log_p, "bottom"),
+    ):
+        axes.axhline(level, color="0.6", linewidth=0.8, linestyle=":")
+        axes.text(at, level, f"{name} = {level:.2f}", va=side, fontsize=8)
+    for bound in iwae.values():
+        axes.plot(3, bound[:, i].mean(), "C0_", markersize=14, markeredgewidth=1.5)
+    margin = 0.12 * (rec - elbo)
+    axes.set(xlim=(0.3, 3.5), ylim=(elbo - margin, rec + margin))
+    ticks = [f"-KL to p(z)\n{rec - elbo:.2f}", f"+KL to p(z|x)\n{log_p - elbo:.2f}", "IWAE-k"]
+    axes.set_xticks([1, 2, 3], ticks)
+
+
+def posterior(axes: Axes, found: Found, i: int) -> None:
+    """Contours of q over the posterior, which is shaded, where they are."""
+    side = round(math.sqrt(len(found.places.z)))
+    z1, z2 = (found.places.z[:, axis].reshape(side, side) for axis in (0, 1))
+    log_joint = found.log_likelihood[i] + found.places.log_prior
+    p, q = (np.exp(v - v.max()).reshape(side, side) for v in (log_joint, found.log_q[i]))
+    levels = np.exp(-0.5 * np.arange(3.0, -0.5, -0.5) ** 2)
+    axes.contourf(z1, z2, p, levels=levels, cmap="Greens", extend="neither")
+    axes.contour(z1, z2, q, levels=levels[:-1], colors="C3", linewidths=0.8)
+    seen = (p > 0.005) | (q > 0.005)
+    for limits, z in ((axes.set_xlim, z1), (axes.set_ylim, z2)):
+        middle = (z[seen].min() + z[seen].max()) / 2
+        # At least the place itself, where all of both is in one place of the grid.
+        half = max(np.ptp(z1[seen]), np.ptp(z2[seen]), math.sqrt(found.places.area)) / 2 * 1.1
+        limits(middle - half, middle + half)
+    axes.set_aspect("equal")
+    axes.set_xlabel("z1")
+    axes.tick_params(labelsize=8)
