@@ -307,6 +307,23 @@ FAULTS = [
         ("models/vae::samples_of_q_have_variance_exp_logvar", "parity/vae::*"),
     ),
     Fault(
+        "gradients of a step added to those of the one before",
+        "models/model.py",
+        "    optimizer.zero_grad()\n    loss.backward()",
+        "    loss.backward()",
+        (
+            "models/autoencoder::a_step_goes_down_the_gradient_of_this_batch",
+            "parity/autoencoder::*",
+        ),
+    ),
+    Fault(
+        "a state without the numbers that no gradient moves",
+        "models/model.py",
+        "return {**states, **self._numbers()}",
+        "return states",
+        ("models/model::the_trainer_trains_any_model_and_goes_on_with_it",),
+    ),
+    Fault(
         "a likelihood averaged over pixels",
         "models/likelihoods.py",
         "values.flatten(1).sum(1)",

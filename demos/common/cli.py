@@ -135,7 +135,8 @@ def arguments(
     run = Run(folder, resume)
     if resume and run.checkpoint is None:
         print(f"there is no run in {folder} to go on with: it begins here", flush=True)
-    begun: dict[str, Any] = run.checkpoint["args"] if run.checkpoint else {}
+    before: dict[str, Any] = run.checkpoint["args"] if run.checkpoint else {}
+    begun = {name: value for name, value in before.items() if name in defaults}
     changed = [
         f"--{name.replace('_', '-')} is {value}, was {begun[name]}"
         for name, value in given.items()

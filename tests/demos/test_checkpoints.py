@@ -74,4 +74,6 @@ def test_a_run_of_an_earlier_version_goes_on(program, tmp_path):
     saved["args"]["experiment"] = None
     save(saved, path)
     assert main(["--resume", "--epochs", "2", *out]) == 0
-    assert load(path)["epoch"] == 2
+    resumed = load(path)
+    assert resumed["epoch"] == 2
+    assert "experiment" not in resumed["args"]
