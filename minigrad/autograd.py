@@ -44,13 +44,17 @@ def grad(
     grad_outputs: "Tensor | Sequence[Tensor] | None" = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    only_inputs: bool = True,
     allow_unused: bool = False,
 ) -> "tuple[Tensor, ...]":
     """The gradients of the sum of `outputs` with respect to each of `inputs`, and nothing else.
 
     Only the paths that lead to the inputs are walked. RuntimeError for an input that requires no
-    gradient or has no part in the outputs, where with allow_unused None is returned.
+    gradient or has no part in the outputs, where with allow_unused None is returned. only_inputs is
+    always true, as in PyTorch.
     """
+    if not only_inputs:
+        raise ValueError("grad: only_inputs=False is gone, as in PyTorch; use backward()")
     outputs, inputs = _listed("outputs", outputs), _listed("inputs", inputs)
     cotangents: Any = grad_outputs
     if cotangents is not None and not isinstance(cotangents, list | tuple):
@@ -136,16 +140,22 @@ def _cotangent(name: str, x: Any, g: Any) -> Any:
 # ---- hooks ---------------------------------------------------------------------------------------
 
 
-def add_hook(node: Node, hook: Callable[[Any], Any]) -> Callable[[], None]:
-    """Have `hook` see the gradient of the node's output; the function returned removes it."""
-    hooks = extras_of(node).setdefault("hooks", {})
-    key = tick()
-    hooks[key] = hook
+class Hook:
+    """A hook that was registered; `remove()` takes it away again."""
 
-    def remove() -> None:
-        hooks.pop(key, None)
+    def __init__(self, hooks: dict[int, Callable[..., Any]], hook: Callable[..., Any]) -> None:
+        self._hooks, self._key = hooks, tick()
+        hooks[self._key] = hook
 
-    return remove
+    def remove(self) -> None:
+        self._hooks.pop(self._key, None)
+
+    __call__ = remove  # NOTE: what register_hook returned before it returned an object
+
+
+def add_hook(node: Node, hook: Callable[[Any], Any]) -> Hook:
+    """Have `hook` see the gradient of the node's output."""
+    return Hook(extras_of(node).setdefault("hooks", {}), hook)
 
 
 # ---- what the current thread records ------------------------------------------------------------

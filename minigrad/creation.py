@@ -180,24 +180,45 @@ def full_like(x: Tensor, fill_value: float | np.generic, *, dtype: DTypeLike = N
     return full(x.shape, fill_value, dtype=dtype or x.dtype, device=x.device)
 
 
-def arange(*limits: float, dtype: DTypeLike = None, device: Place = None) -> Tensor:
-    """start, start + step, ... below end.
+def arange(
+    start: float,
+    end: float | None = None,
+    step: float = 1,
+    *,
+    dtype: DTypeLike = None,
+    device: Place = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """start, start + step, ... below end; `arange(end)` starts at 0.
 
-    `arange(end)`, `arange(start, end)` or `arange(start, end, step)`; ValueError for a step of 0.
+    ValueError for a step that is 0, or does not lead from start to end.
     """
-    if len(limits) == 3 and limits[2] == 0:
-        raise ValueError("arange: the step must not be 0")
-    kind = dtype or (float32 if any(isinstance(n, float | np.floating) for n in limits) else int64)
-    return Tensor(_place(device).xp.arange(*limits, dtype=kind))
+    start, end = (0, start) if end is None else (start, end)
+    if step == 0 or (end - start) * step < 0:
+        raise ValueError(f"arange: steps of {step} do not lead from {start} to {end}")
+    floats = any(isinstance(n, float | np.floating) for n in (start, end, step))
+    kind = find_dtype("arange", dtype or (float32 if floats else int64))
+    xp = _place(device).xp
+    made = xp.arange(start, end, step, dtype=float64 if kind.kind == "f" else None).astype(kind)
+    return _finished(made, requires_grad)
 
 
 def linspace(
-    start: float, end: float, steps: int, *, dtype: DTypeLike = float32, device: Place = None
+    start: float,
+    end: float,
+    steps: int,
+    *,
+    dtype: DTypeLike = float32,
+    device: Place = None,
+    requires_grad: bool = False,
 ) -> Tensor:
-    """`steps` numbers from start to end, both included."""
+    """`steps` numbers from start to end, both included; TypeError for a dtype of integers."""
     if steps < 0:
         raise ValueError(f"linspace: needs a number of steps that is not negative, got {steps}")
-    return Tensor(_place(device).xp.linspace(start, end, steps, dtype=dtype))
+    kind = find_dtype("linspace", dtype or float32)
+    if kind.kind != "f":
+        raise TypeError(f"linspace: makes floating numbers, not {kind}; round them as you mean it")
+    return _finished(_place(device).xp.linspace(start, end, steps, dtype=kind), requires_grad)
 
 
 def eye(

@@ -6,7 +6,7 @@ from . import ops, random
 from .backend import device_of
 from .methods import Methods
 from .op import Op
-from .ops.indexing import plain_key
+from .ops.indexing import in_parts, plain_key
 from .tape import Leaf, Variable, mode, mutated
 
 if TYPE_CHECKING:
@@ -57,7 +57,9 @@ class InPlace(Methods):
         device, value = device_of(self.array), _data(value)
         if not isinstance(value, int | float | bool):
             value = device.asarray(value, self.array.dtype)
-        self.array[plain_key(key, device)] = value
+        *first, last = in_parts(plain_key(key, device))
+        target = self.array[first[0]] if first else self.array
+        target[last] = value
         mutated(self.array)
 
     def __iadd__(self, other: Any) -> Any:

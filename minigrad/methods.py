@@ -20,11 +20,25 @@ def _reflected(op: Callable[..., "Tensor"]) -> "Callable[[Any, Any], Tensor]":
     return method
 
 
+_NUMPYS = {  # NumPy's names for ops that have another name here
+    "equal": "eq", "not_equal": "ne", "less": "lt", "less_equal": "le", "greater": "gt",
+    "greater_equal": "ge", "invert": "bitwise_not", "absolute": "abs",
+}  # fmt: skip
+
+
 class Methods(Variable):
     """What Tensor inherits."""
 
     __slots__ = ()
-    __array_ufunc__ = None  # so that numpy_array * tensor is ours, and not an array of tensors
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *operands: Any, **how: Any) -> "Tensor":
+        """What NumPy calls for `array * tensor` and np.sin(tensor): our op of that name."""
+        name = _NUMPYS.get(ufunc.__name__, ufunc.__name__)
+        op = getattr(ops, name, None)
+        if op is None or method != "__call__" or how:
+            what = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
+            raise TypeError(f"numpy.{what} does not take tensors; use x.numpy()")
+        return op(*operands)  # type: ignore[no-any-return]
 
     # NOTE: the four that a step calls most are functions, which Python binds faster than an op:
     # 0.15 of 0.9 microseconds.
@@ -53,8 +67,13 @@ class Methods(Variable):
     __invert__ = ops.bitwise_not
     __and__ = __rand__ = ops.bitwise_and
     __or__ = __ror__ = ops.bitwise_or
-    __eq__ = ops.eq  # type: ignore[assignment]  # object's own gives a bool
-    __ne__ = ops.ne  # type: ignore[assignment]
+
+    def __eq__(self, other: Any) -> Any:
+        return False if other is None else ops.eq(self, other)
+
+    def __ne__(self, other: Any) -> Any:
+        return True if other is None else ops.ne(self, other)
+
     __lt__ = ops.lt
     __le__ = ops.le
     __gt__ = ops.gt

@@ -174,12 +174,9 @@ class Tensor(InPlace):
         if not isinstance(self.node, Leaf):
             extras_of(self.node)["retain"] = True
 
-    def register_hook(self, hook: "Callable[[Tensor], Tensor | None]") -> Callable[[], None]:
+    def register_hook(self, hook: "Callable[[Tensor], Tensor | None]") -> "autograd.Hook":
         """Call `hook` with the gradient when it is known; what it returns, if anything, replaces
-        it.
-
-        Returns a function that removes the hook.
-        """
+        it. `remove()` of what is returned takes the hook away."""
         if self.node is None:
             raise RuntimeError("register_hook: this tensor requires no gradient")
         if not callable(hook):

@@ -155,9 +155,9 @@ FAULTS = [
     ),
     Fault(
         "every one of equal maxima gets the whole gradient",
-        REDUCE,
-        "expand(reshape(g, _kept(x_shape, dim)) / number, shape=x_shape)",
-        "expand(reshape(g, _kept(x_shape, dim)), shape=x_shape)",
+        "minigrad/ops/extremes.py",
+        "expand(reshape(g, kept(x_shape, dim)) / number, shape=x_shape)",
+        "expand(reshape(g, kept(x_shape, dim)), shape=x_shape)",
         ("ops/reduce::ties_share_the_gradient_equally", "parity/ops::at_ties_and_kinks"),
     ),
     Fault(

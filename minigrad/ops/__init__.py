@@ -2,10 +2,11 @@
 
 from typing import TYPE_CHECKING
 
-from . import compare, conv, elementwise, indexing, linalg, norm, reduce, shape
+from . import compare, conv, elementwise, extremes, indexing, linalg, norm, reduce, shape
 from .compare import *
 from .conv import *
 from .elementwise import *
+from .extremes import *
 from .indexing import *
 from .linalg import *
 from .norm import *
@@ -15,6 +16,6 @@ from .shape import *
 if not TYPE_CHECKING:  # checkers follow the stars
     __all__ = [
         name
-        for family in (compare, conv, elementwise, indexing, linalg, norm, reduce, shape)
+        for family in (compare, conv, elementwise, extremes, indexing, linalg, norm, reduce, shape)
         for name in family.__all__
     ]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..op import not_differentiable
+from .checks import Dim, reduction
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -80,11 +81,11 @@ def _all(xp, x, *, dim, keepdim):
     return xp.all(x, axis=dim, keepdims=keepdim)
 
 
-def any(x: Tensor, dim: int | tuple[int, ...] | None = None, keepdim: bool = False) -> Tensor:
+def any(x: Tensor, dim: Dim = None, keepdim: bool = False, **numpy_spelling: Any) -> Tensor:
     """Whether an element, or one along `dim`, is not zero."""
-    return _any(x, dim=dim, keepdim=keepdim)
+    return _any(x, **reduction("any", x, dim, keepdim, numpy_spelling))
 
 
-def all(x: Tensor, dim: int | tuple[int, ...] | None = None, keepdim: bool = False) -> Tensor:
+def all(x: Tensor, dim: Dim = None, keepdim: bool = False, **numpy_spelling: Any) -> Tensor:
     """Whether every element, or every one along `dim`, is not zero."""
-    return _all(x, dim=dim, keepdim=keepdim)
+    return _all(x, **reduction("all", x, dim, keepdim, numpy_spelling))

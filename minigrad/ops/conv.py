@@ -31,8 +31,8 @@ __all__ = ["conv2d", "conv_transpose2d"]
 
 
 @op(keeps="patches")
-def _conv2d(xp, x, weight, bias, *, how):
-    patches = _patches(x, weight.shape[2:], how)
+def _conv2d(xp, x, weight, bias, *, how, size):
+    patches = _patches(x, weight.shape[2:], how, size)
     n, oh, ow = patches.shape[:3]
     parts = [
         xp.matmul(rows, _matrix(w).T)
@@ -61,7 +61,7 @@ def _conv_transpose2d(xp, x, weight, bias, *, how, size):
 
 @op
 def _conv2d_weight(xp, x, y, *, how, kernel):
-    return _weight_product(_patches(x, kernel, how), y, how)
+    return _weight_product(_patches(x, kernel, how, y.shape[2:]), y, how)
 
 
 # ---- each one's gradient is the other two --------------------------------------------------------
@@ -78,8 +78,8 @@ def _(g, x, weight_shape, how):
 
 
 @_conv_transpose2d.gradient("x")
-def _(g, weight, how):
-    return _conv2d(g, weight, None, how=how)[0]
+def _(g, weight, x_shape, how):
+    return _conv2d(g, weight, None, how=how, size=x_shape[2:])[0]
 
 
 @_conv_transpose2d.gradient("weight")
@@ -93,8 +93,8 @@ def _(g, y, x_shape, how):
 
 
 @_conv2d_weight.gradient("y")
-def _(g, x, how):
-    return _conv2d(x, g, None, how=how)[0]
+def _(g, x, y_shape, how):
+    return _conv2d(x, g, None, how=how, size=y_shape[2:])[0]
 
 
 @_conv2d.gradient("bias")
@@ -113,7 +113,7 @@ def _(g, patches, how):
 
 @_conv_transpose2d.fused("x", "weight")
 def _(g, x, weight, how):
-    g_x, patches = _conv2d(g, weight, None, how=how)
+    g_x, patches = _conv2d(g, weight, None, how=how, size=x.shape[2:])
     return g_x, _weight_product(patches, x, how)
 
 
@@ -143,9 +143,10 @@ def _first(x):
     return x.transpose(0, 3, 1, 2)
 
 
-def _patches(x, kernel, how):
-    """The patches of x (N, C, H, W) that a kernel meets: (N, OH, OW, KH, KW, C)."""
-    return device_of(x).gather_patches(_last(x), kernel, how, _out_size(x.shape[2:], kernel, how))
+def _patches(x, kernel, how, size):
+    """The patches of x (N, C, H, W) that a kernel meets at (OH, OW) places, which is `size`:
+    (N, OH, OW, KH, KW, C). If output_padding is the stride or more there would be room for more."""
+    return device_of(x).gather_patches(_last(x), kernel, how, size)
 
 
 def _matrix(weight):
@@ -166,15 +167,6 @@ def _rows_by_group(patches, groups):
     return [
         patches[..., i * each : (i + 1) * each].reshape(-1, kh * kw * each) for i in range(groups)
     ]
-
-
-def _out_size(size: Pair, kernel: Pair, how: Geometry) -> Pair:
-    """How many places a kernel has along each axis of an image."""
-    h, w = (
-        conv_size(*args)
-        for args in zip(size, kernel, how.stride, how.padding, how.dilation, strict=True)
-    )
-    return h, w
 
 
 # ---- the functions that users call ---------------------------------------------------------------
@@ -253,15 +245,15 @@ def conv2d(
         raise ValueError(
             f"conv2d: {weight.shape[0]} output channels cannot be split into {groups} groups"
         )
-    if any(
-        conv_size(*args) < 1 for args in zip(x.shape[2:], weight.shape[2:], *how[:3], strict=True)
-    ):
+    sizes = zip(x.shape[2:], weight.shape[2:], *how[:3], strict=True)
+    size = tuple([conv_size(*args) for args in sizes])
+    if min(size) < 1:
         raise ValueError(
             f"conv2d: a kernel of {list(weight.shape[2:])} with dilation {how.dilation} is larger "
             "than "
             f"the image of {list(x.shape[2:])} with padding {how.padding}"
         )
-    return _conv2d(x, weight, bias, how=how)[0]
+    return _conv2d(x, weight, bias, how=how, size=size)[0]
 
 
 def conv_transpose2d(

@@ -85,9 +85,11 @@ def _(g, x, y):
 
 @_power.gradient("y")
 def _(g, x, y, out):
-    if isinstance(x, int | float):
-        return g * (out * (math.log(x) if x > 0 else 0.0 if x == 0 else math.nan))
+    if isinstance(x, int | float) and x != 0:
+        return g * (out * (math.log(x) if x > 0 else math.nan))
     no_slope = (x == 0) & (y >= 0)
+    if isinstance(x, int | float):
+        return g * where(no_slope, 0, out * -math.inf)
     return g * where(no_slope, 0, out * log(where(no_slope, 1, x)))
 
 
@@ -102,6 +104,7 @@ def _as_number(x):
 
 
 def square(x: Tensor) -> Tensor:
+    x = _as_number(x)
     return multiply(x, x)
 
 
@@ -321,5 +324,8 @@ select.gradient("y")(lambda g, condition: where(condition, 0, g))
 
 def where(condition: Tensor | bool, x: Tensor | float, y: Tensor | float) -> Tensor:
     """x where `condition` holds, else y; no gradient crosses the condition, or reaches what was not
-    chosen."""
-    return select(x, y, condition)
+    chosen. Of two numbers the result is float32, int64 or bool."""
+    chosen = select(x, y, condition)
+    if {type(x), type(y)} <= {int, float, bool} and chosen.dtype.kind == "f":
+        return cast(chosen, dtype=np.dtype(np.float32))
+    return chosen

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..backend import Device, device_of, xp_of
+from ..backend import Device, cpu, device_of, xp_of
 from ..op import op
 from ..tape import Variable
 from .checks import axis
@@ -49,9 +49,32 @@ def _is_basic(key: Any) -> bool:
 
 
 def index(x: Tensor, key: Any) -> Tensor:
-    """x[key]: ints, slices, ..., None, masks and index arrays (lists, arrays or tensors), as in
-    NumPy."""
-    return _index(x, key=plain_key(key, device_of(x.array if isinstance(x, Variable) else x)))
+    """x[key]: ints, slices, ..., None, masks and index arrays (lists, arrays or tensors).
+
+    As in PyTorch an int takes its axis away before arrays are looked at: x[0, :, [1, 2]] is
+    x[0][:, [1, 2]], where NumPy puts the axis of the array in front.
+    """
+    for part in in_parts(plain_key(key, device_of(x.array if isinstance(x, Variable) else x))):
+        x = _index(x, key=part)
+    return x
+
+
+def in_parts(key: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+    """A key that has ints beside arrays as two keys, to be applied one after the other: that of the
+    ints, which gives a view, and that of the arrays."""
+    arrays = [hasattr(k, "dtype") for k in key]
+    if True not in arrays or not any(isinstance(k, int) for k in key):
+        return [key]
+    whole = slice(None)
+    first, then = [], []
+    for k, is_array in zip(key, arrays, strict=True):
+        if is_array:
+            first += [whole] * (k.ndim if k.dtype.kind == "b" else 1)
+            then.append(k)
+        else:
+            first.append(k)
+            then += [] if isinstance(k, int) else [k if k is Ellipsis else whole]
+    return [tuple(first), tuple(then)]
 
 
 def plain_key(key: Any, place: Device) -> tuple[Any, ...]:
@@ -61,7 +84,13 @@ def plain_key(key: Any, place: Device) -> tuple[Any, ...]:
 
 def _plain_part(k: Any, place: Device) -> Any:
     if isinstance(k, Variable):
-        return place.asarray(k.array.copy())
+        k = k.array
+    if getattr(k, "dtype", None) == np.uint8 and k.ndim:
+        raise IndexError("index: uint8 may mean a mask or places; use .bool() or .long()")
+    if device_of(k) is not cpu or (hasattr(k, "ndim") and k.ndim):
+        return place.asarray(k.copy())
+    if hasattr(k, "ndim") and k.dtype.kind in "iu":
+        return int(k)
     if isinstance(k, int | np.integer) and not isinstance(k, bool):
         return int(k)
     if isinstance(k, float):
@@ -74,12 +103,41 @@ def _plain_part(k: Any, place: Device) -> Any:
 
 
 def gather(x: Tensor, dim: int, index: Tensor) -> Tensor:
-    """x's elements at places `index` along `dim`: out[i][j] = x[index[i][j]][j] for dim 0."""
+    """x's elements at places `index` along `dim`: out[i][j] = x[index[i][j]][j] for dim 0.
+
+    IndexError for a place that is not in 0 ... n - 1; on a GPU, where looking at values would stop
+    every step, they are not looked at.
+    """
     d = axis("gather", x.ndim, dim)
+    check_places("gather", index, x.shape[d])
+    return take_along(x, d, index)
+
+
+def take_along(x: Tensor, dim: int, index: Tensor) -> Tensor:
+    """`gather` for places that are known to be in range."""
+    return _index(x, key=key_along("gather", x, dim, index))
+
+
+def key_along(name: str, x: Any, dim: int, index: Any) -> tuple[Any, ...]:
+    """The key of the elements at places `index` along `dim`."""
     places = index.array if isinstance(index, Variable) else index
     if places.ndim != x.ndim:
-        raise ValueError(f"gather: index has {places.ndim} dimensions, x has {x.ndim}")
+        raise ValueError(f"{name}: index has {places.ndim} dimensions, x has {x.ndim}")
     xp = xp_of(places)
     key = [xp.arange(n).reshape(-1, *[1] * (x.ndim - 1 - i)) for i, n in enumerate(places.shape)]
-    key[d] = places
-    return _index(x, key=tuple(key))
+    key[dim] = places.copy()
+    return tuple(key)
+
+
+def check_places(name: str, index: Any, n: int) -> None:
+    """TypeError for what is no tensor of integers, IndexError for one that is not in 0 ... n - 1.
+
+    NOTE: NumPy takes negative ones from the end without a word.
+    """
+    places = index.array if isinstance(index, Variable) else index
+    if not hasattr(places, "dtype") or places.dtype.kind not in "iu":
+        raise TypeError(f"{name}: index must be a tensor of integers, got {index!r:.60}")
+    if device_of(places) is cpu and places.size and not (places.min() >= 0 and places.max() < n):
+        raise IndexError(
+            f"{name}: index must be in 0 ... {n - 1}, got {places.min()} ... {places.max()}"
+        )

@@ -31,7 +31,8 @@ def _batch_norm(xp, x, weight, bias, *, eps):
 @_batch_norm.gradient("x", "weight", "bias")
 def _(g, x, weight, eps):
     others = tuple([i for i in range(x.ndim) if i != 1])
-    mean, rstd = mean_over(x, others, True), (var(x, others, True, correction=0) + eps) ** -0.5
+    mean = mean_over(x, others, True)
+    rstd = (var(x, others, keepdim=True, correction=0) + eps) ** -0.5
     xhat = (x - mean) * rstd
     g_bias, g_weight = g.sum(others), (g * xhat).sum(others)
     m = math.prod(x.shape) // x.shape[1]

@@ -6,10 +6,13 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..backend import device_of, in_memory_order
+from ..broadcasting import cast
 from ..broadcasting import expand as _expand
 from ..op import op
-from .checks import axis, need_arrays, shape_of
+from .checks import Dim, axes, axis, need_arrays, shape_of
 from .indexing import _index
 
 if TYPE_CHECKING:
@@ -90,11 +93,9 @@ def expand(x: Tensor, *sizes: Any) -> Tensor:
     return _expand(x, shape=shape)
 
 
-def squeeze(x: Tensor, dim: int | None = None) -> Tensor:
-    """x without its axes of size 1, or without that one if it is of size 1."""
-    dropped = {i for i, n in enumerate(x.shape) if n == 1}
-    if dim is not None:
-        dropped &= {axis("squeeze", max(x.ndim, 1), dim)}
+def squeeze(x: Tensor, dim: Dim = None) -> Tensor:
+    """x without its axes of size 1, or without those of `dim` that are of size 1."""
+    dropped = {i for i, n in enumerate(x.shape) if n == 1} & {*axes("squeeze", x.ndim, dim)}
     return _reshape(x, shape=tuple([n for i, n in enumerate(x.shape) if i not in dropped]))
 
 
@@ -157,7 +158,15 @@ def concat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
         raise ValueError(
             f"concat: shapes {[list(x.shape) for x in tensors]} differ in more than dim {dim}"
         )
-    return _concat(*tensors, dim=d, sizes=tuple([x.shape[d] for x in tensors]))
+    dtype = common_dtype(tensors)
+    together = [x if x.dtype == dtype else cast(x, dtype=dtype) for x in tensors]
+    return _concat(*together, dim=d, sizes=tuple([x.shape[d] for x in tensors]))
+
+
+def common_dtype(tensors: Sequence[Any]) -> Any:
+    """The dtype of several tensors together: that of the floating ones if there are any."""
+    floats = [x.dtype for x in tensors if x.dtype.kind == "f"]
+    return np.result_type(*(floats or [x.dtype for x in tensors]))
 
 
 cat = concat

@@ -95,7 +95,9 @@ MISTAKES: dict[str, tuple[Callable[[], Any], Any, list[str]]] = {
     "a list on the left": (lambda: [1.0, 2.0] * mg.ones(2), TypeError, ["multiply", "list"]),
     "compare with a string": (lambda: mg.ones(2) < "a", TypeError, ["lt", "str"]),
     "exp of a list": (lambda: mg.exp([1.0]), TypeError, ["exp", "list"]),
-    "a NumPy function": (lambda: np.exp(mg.ones(2)), TypeError, ["Tensor"]),
+    "a NumPy function": (lambda: np.arctan2(mg.ones(2), 1), TypeError, ["arctan2", ".numpy()"]),
+    "a sum by NumPy": (lambda: np.add.reduce(mg.ones(2)), TypeError, ["add.reduce", ".numpy()"]),
+    "a mean by NumPy": (lambda: np.mean(mg.ones(2)), TypeError, ["mean", ".numpy()"]),
     # ---- making tensors
     "a list to Tensor": (
         lambda: mg.Tensor([1.0]),

@@ -7,6 +7,7 @@ dtype: a target that would broadcast is an error, and not a loss of another size
 import math
 
 from ... import ops
+from ...ops.indexing import take_along
 from ...ops.losses import bce, bce_with_logits, bce_with_logits_sum
 from ...tensor import Tensor
 from .checks import check_indices, check_tensor, on_cpu
@@ -116,7 +117,7 @@ def _picked(name: str, x: Tensor, target: Tensor) -> Tensor:
             f"shape {list(target.shape)}"
         )
     check_indices(name, target, x.shape[1])
-    return ops.gather(x, 1, ops.unsqueeze(target, 1)).squeeze(1)
+    return take_along(x, 1, ops.unsqueeze(target, 1)).squeeze(1)
 
 
 def nll_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
