@@ -68,11 +68,11 @@ class Methods(Variable):
     __and__ = __rand__ = ops.bitwise_and
     __or__ = __ror__ = ops.bitwise_or
 
-    def __eq__(self, other: Any) -> Any:
-        return False if other is None else ops.eq(self, other)
+    def __eq__(self, other: Any) -> "Tensor":  # type: ignore[override]  # object's gives a bool
+        return ops.eq(self, other) if other is not None else False  # type: ignore[return-value]
 
-    def __ne__(self, other: Any) -> Any:
-        return True if other is None else ops.ne(self, other)
+    def __ne__(self, other: Any) -> "Tensor":  # type: ignore[override]
+        return ops.ne(self, other) if other is not None else True  # type: ignore[return-value]
 
     __lt__ = ops.lt
     __le__ = ops.le

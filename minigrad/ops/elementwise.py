@@ -89,7 +89,7 @@ def _(g, x, y, out):
         return g * (out * (math.log(x) if x > 0 else math.nan))
     no_slope = (x == 0) & (y >= 0)
     if isinstance(x, int | float):
-        return g * where(no_slope, 0, out * -math.inf)
+        return g * where(no_slope, 0, -math.inf)
     return g * where(no_slope, 0, out * log(where(no_slope, 1, x)))
 
 

@@ -111,7 +111,8 @@ def test_zero_to_a_power_has_pytorchs_slope():
 
 
 def test_a_transposed_convolution_with_more_output_padding_than_stride():
-    how = {"stride": (3, 2), "padding": (1, 2), "output_padding": (2, 3), "groups": 2, "dilation": 4}
+    how = {"stride": (3, 2), "padding": (1, 2), "output_padding": (2, 3)}
+    how |= {"groups": 2, "dilation": 4}
     rng = np.random.default_rng(0)
     arrays = [rng.standard_normal(s) for s in ((2, 4, 5, 4), (4, 3, 3, 2), (6,))]
     made = []
