@@ -6,6 +6,7 @@ from contextlib import ContextDecorator
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from . import messages
 from .backend import device_of
 from .tape import Node, Variable, extras_of, mode, tick, walk
 
@@ -105,18 +106,11 @@ def _roots(
     roots = []
     for x, g in zip(tensors, given):
         if x.node is None:
-            raise RuntimeError(
-                f"{name}: this tensor (shape {list(x.shape)}) is not on the tape: nothing that it "
-                "was made from requires a gradient, or it was made under no_grad(), or from what "
-                ".detach(), .item() or .numpy() returned"
-            )
+            raise messages.not_on_the_tape(name, x)
         tensor = g if isinstance(g, Variable) else Variable.made(_cotangent(name, x, g))
         array, node = tensor.array, x.node
         if array.shape != node.shape or array.dtype != node.dtype:
-            raise ValueError(
-                f"{name}: the gradient must be {node.dtype}{list(node.shape)} as its tensor, got "
-                f"{array.dtype}{list(array.shape)}"
-            )
+            raise messages.wrong_cotangent(name, node, array)
         roots.append((node, tensor if differentiable else array))
     return roots
 
@@ -130,10 +124,7 @@ def _cotangent(name: str, x: Any, g: Any) -> Any:
     if g is not None:
         return device.asarray(g, node.dtype)
     if math.prod(node.shape) != 1:
-        raise RuntimeError(
-            f"{name}: a gradient can be left out only for a single number, not for shape "
-            f"{list(node.shape)}; reduce the tensor (.sum() or .mean()) or pass the gradient"
-        )
+        raise messages.gradient_left_out(name, node)
     return device.xp.ones(node.shape, node.dtype)
 
 

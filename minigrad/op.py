@@ -46,7 +46,8 @@ from typing import (
 
 import numpy as np
 
-from .backend import Shape, in_memory_order, on_same_device, xp_of
+from . import messages
+from .backend import Shape, in_memory_order, xp_of
 from .plan import Plan, Rule
 from .tape import Node, Variable, mode
 
@@ -172,7 +173,7 @@ class Op(Generic[P]):
             else:
                 out = self.forward(np, *arrays, **settings)
         except (TypeError, ValueError, IndexError) as error:
-            raise self._explained(error, arrays) from error
+            raise messages.explained(self, error, arrays) from error
         if plain:
             return out  # type: ignore[no-any-return]
         kept: Any = ()
@@ -217,10 +218,7 @@ class Op(Generic[P]):
         """The forward for operands that are not all numbers and NumPy arrays of one dtype."""
         for x in arrays:
             if type(x) not in _NUMBERS and not hasattr(x, "dtype"):
-                raise TypeError(
-                    f"{self.name}: operands are tensors, arrays and numbers, not "
-                    f"{type(x).__name__}; use minigrad.tensor(...)"
-                )
+                raise messages.not_an_operand(self, x)
         xp = xp_of(*arrays)
         if self.broadcasts and xp is not np:
             return in_memory_order(lambda *xs: self.forward(xp, *xs, **settings), arrays)
@@ -233,19 +231,13 @@ class Op(Generic[P]):
         return None
 
     def fitted(self, part: Any, shape: Shape) -> Any:
-        """A rule's result in the shape of its operand."""
-        raise ValueError(
-            f"{self.name}: a gradient rule gave shape {list(part.shape)} for an operand of shape "
-            f"{list(shape)}"
-        )
+        """A rule's result in the shape of its operand, as far as the op has a way to get there."""
+        return part
 
     def _checked(self, operands: tuple[Any, ...], settings: dict[str, Any]) -> tuple[Any, ...]:
         """The operands, completed by defaults; TypeError for what the forward does not take."""
         if not settings.keys() <= self.settings.keys():
-            raise TypeError(
-                f"{self.name}: unexpected {sorted(settings.keys() - self.settings.keys())}; its "
-                f"settings are {list(self.settings)}, and operands are passed by position"
-            )
+            raise messages.unknown_settings(self, settings)
         missing = len(self.operands) - len(operands)
         if self.variadic or not missing:
             return operands
@@ -259,23 +251,6 @@ class Op(Generic[P]):
         if not hasattr(out, "strides"):
             raise TypeError(f"{self.name}: its forward must return an array, got {out!r:.60}")
         return out
-
-    def _explained(self, error: Exception, arrays: list[Any]) -> Exception:
-        """The same error, with the op's name and what it was given."""
-        if not on_same_device(*arrays):
-            kinds = [type(x).__module__.split(".")[0] for x in arrays if hasattr(x, "shape")]
-            return ValueError(
-                f"{self.name}: operands live on different devices ({', '.join(kinds)}); "
-                "use .to(device)"
-            )
-        what = ", ".join(
-            f"{name} {x.dtype}{list(x.shape)}" if hasattr(x, "dtype") else f"{name} {x!r:.60}"
-            for name, x in zip(self.operands, arrays, strict=False)
-        )
-        kind = next(k for k in (TypeError, IndexError, ValueError) if isinstance(error, k))
-        message = str(error)
-        named = message.startswith(self.name)
-        return kind(message if named else f"{self.name}: {message} (given {what})")
 
     def __repr__(self) -> str:
         return f"<op {self.name}({', '.join(self.operands)})>"

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from . import messages
 from .backend import device_of, in_memory_order
 from .tape import Node, Variable
 
@@ -72,21 +73,16 @@ class Plan:
         beyond = [name for name in kept if name not in layout]
         for name in beyond:
             if name not in known:
-                readable = [*layout, *known]
-                raise TypeError(
-                    f"{self.op.name}: a rule reads {name!r}, which is none of {readable}"
-                )
+                raise messages.unreadable(self.op, name, [*layout, *known])
         layout += beyond
         return [known[name] for name in beyond]
 
     def _prepared(self, rule: Rule) -> tuple[Any, ...]:
         """Where a rule's result goes, or where the several go that it returns; and what it reads of
         what is kept (None for all)."""
-        if not rule.fused and (not_on_tape := set(rule.reads) & set(self.op.keeps)):
-            raise TypeError(
-                f"{self.op.name}: only a fused rule may read {', '.join(sorted(not_on_tape))}, "
-                "which the forward kept, and which is not on the tape"
-            )
+        for name in () if rule.fused else rule.reads:
+            if name in self.op.keeps:
+                raise messages.unreadable(self.op, name, [])
         names = self.parents
         places = [names.index(n) if n in names else -1 for n in rule.targets]
         target = None if self.op.variadic or len(places) > 1 else places[0]
@@ -129,27 +125,18 @@ class Plan:
         self, got: Any, targets: list[int], parents: tuple[Node, ...], parts: list[Any]
     ) -> None:
         """Put what a rule for several operands gave where it belongs."""
-        name = self.op.name
         if not isinstance(got, tuple | list) or len(got) != len(targets):
-            raise TypeError(
-                f"{name}: a gradient rule for {len(targets)} operands must return as many "
-                f"gradients, got {got!r:.60}"
-            )
+            raise messages.not_as_many(self.op, len(targets), got)
         for t, part in zip(targets, got, strict=True):
             if t >= 0:
                 parts[t] = self._fitted(part, parents[t])
 
     def _fitted(self, part: Any, parent: Node) -> Any:
-        """`part`, which must be an array, in the parent's shape."""
-        name = self.op.name
-        if not hasattr(part, "dtype"):
-            raise TypeError(f"{name}: a gradient rule gave {part!r:.60}, not an array")
-        if part.shape != parent.shape:
+        """`part` in the parent's shape; TypeError or ValueError if it does not get there."""
+        if hasattr(part, "dtype") and part.shape != parent.shape:
             part = self.op.fitted(part, parent.shape)
-        if part.dtype != parent.dtype:
-            raise TypeError(
-                f"{name}: a gradient rule gave {part.dtype} for an operand of {parent.dtype}"
-            )
+        if not hasattr(part, "dtype") or (part.shape, part.dtype) != (parent.shape, parent.dtype):
+            raise messages.wrong_gradient(self.op, part, parent)
         return part
 
 

@@ -8,9 +8,6 @@ backward and then changed is recognised by comparing two numbers.
 """
 
 import itertools
-import linecache
-import os
-import sys
 import threading
 import weakref
 from collections.abc import Sequence
@@ -18,6 +15,7 @@ from heapq import heapify, heappop, heappush
 from operator import add
 from typing import Any, ClassVar
 
+from . import messages
 from .backend import Array, DType, Shape, device_of, in_memory_order, is_new, quiet, storage
 
 # ---- what the current thread does ----------------------------------------------------------------
@@ -97,7 +95,7 @@ class Node:
         self.parents = parents
         self.shape: Shape = out.shape
         self.dtype: DType = out.dtype
-        self.extras = {"line": _line_of_caller()} if mode.anomaly else None
+        self.extras = {"line": messages.line_of_caller()} if mode.anomaly else None
         self.stamp: int = tick()
         if plan.beyond:
             values += [read(values, settings) for read in plan.beyond]
@@ -116,31 +114,16 @@ class Node:
         `g` is an array, and so are the results; if they are to be differentiable, all are tensors.
         """
         if self.saved is None:
-            raise RuntimeError(_FREED.format(self.name, line_of(self)))
+            raise messages.freed(self)
         if _last_mutation > self.stamp:
-            self._check_unchanged(self.saved)
+            for x in self.saved:
+                if hasattr(x, "strides") and mutated_since(x, self.stamp):
+                    raise messages.changed_in_place(self, x)
         found: list[Any] = self.plan.gradients(self, g, differentiable, on_path)
         return found
 
-    def _check_unchanged(self, saved: tuple[Any, ...]) -> None:
-        for x in saved:
-            if hasattr(x, "strides") and mutated_since(x, self.stamp):
-                raise RuntimeError(
-                    f"backward: an array that '{self.name}' saved for its gradient (shape "
-                    f"{list(x.shape)}) has since been changed in place (by an optimizer's step, an "
-                    "assignment or load_state_dict); call backward() before the change, or run the "
-                    f"forward again after it. '{self.name}' was called at\n  {line_of(self)}"
-                )
-
     def __repr__(self) -> str:
         return f"<{self.name} {list(self.shape)}>"
-
-
-_FREED = (
-    "backward: the graph behind '{0}' has been freed by an earlier backward() or grad(); "
-    "pass retain_graph=True to the earlier call to go through it a second time. '{0}' was called at"
-    "\n  {1}"
-)
 
 
 class Leaf(Node):
@@ -173,25 +156,6 @@ def extras_of(node: Node) -> dict[str, Any]:
         node.extras = {}
     return node.extras
 
-
-def line_of(node: Node) -> str:
-    """The line of code that recorded a node, for messages."""
-    unknown = "a line that is known only if it runs under minigrad.detect_anomaly()"
-    found: str = (node.extras or {}).get("line", unknown)
-    return found
-
-
-def _line_of_caller() -> str:
-    """The innermost line of code outside of this package."""
-    frame = sys._getframe()
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
-        frame = frame.f_back
-    code, number = frame.f_code, frame.f_lineno
-    text = linecache.getline(code.co_filename, number).strip()
-    return f"{code.co_filename}:{number} in {code.co_name}: {text}"
-
-
-_PACKAGE = os.path.dirname(__file__)
 
 # ---- the walk ------------------------------------------------------------------------------------
 
@@ -246,8 +210,8 @@ def _walk(
             parts = node.gradients(g, differentiable, on_path)
         else:
             parts = _observed(observer, node, g, differentiable, on_path)
-        if anomaly:
-            _complain_of_nan(node, parts)
+        if anomaly and any(map(_has_nan, parts)):
+            raise messages.has_nan(node)
         for i, (parent, part) in enumerate(zip(node.parents, parts)):
             if part is None:
                 continue
@@ -291,7 +255,7 @@ def _leading_to(wanted: set[Node], roots: Sequence[Node]) -> set[Node]:
     while stack:
         node = stack.pop()
         if node.saved is None:
-            raise RuntimeError(_FREED.format(node.name, line_of(node)))
+            raise messages.freed(node)
         new = [p for p in node.parents if p not in seen]
         seen.update(new)
         stack.extend(new)
@@ -309,30 +273,18 @@ def _run_hooks(node: Node, g: Any) -> Any:
     tensor: Any = g if isinstance(g, Variable) else Variable.made(device_of(g).asarray(g))
     for hook in list(extras.get("hooks", {}).values()):
         replaced = hook(tensor)
-        if replaced is not None:
-            _check_hook(replaced, node)
-            tensor = replaced
+        if replaced is None:
+            continue
+        fits = isinstance(replaced, Variable) and replaced.array.shape == node.shape
+        if not fits or replaced.array.dtype != node.dtype:
+            raise messages.wrong_hook_result(node, replaced)
+        tensor = replaced
     if extras.get("retain"):
         kept = extras.get("grad")
         extras["grad"] = tensor.clone() if kept is None else kept + tensor
     return tensor if isinstance(g, Variable) else tensor.array
 
 
-def _check_hook(replaced: Any, node: Node) -> None:
-    array = replaced.array if isinstance(replaced, Variable) else replaced
-    if not isinstance(replaced, Variable) or (array.shape, array.dtype) != (node.shape, node.dtype):
-        got = f"{array.dtype}{list(array.shape)}" if hasattr(array, "dtype") else repr(replaced)
-        raise RuntimeError(
-            f"register_hook: a hook must return None or a tensor {node.dtype}{list(node.shape)}, "
-            f"as the gradient of '{node.name}' is; got {type(replaced).__name__} {got}"
-        )
-
-
-def _complain_of_nan(node: Node, parts: Sequence[Any]) -> None:
-    for part in parts:
-        array = part.array if isinstance(part, Variable) else part
-        if array is not None and not (array == array).all():
-            raise RuntimeError(
-                f"detect_anomaly: the gradient of '{node.name}' has a NaN. The operation was "
-                f"recorded at\n  {line_of(node)}"
-            )
+def _has_nan(part: Any) -> bool:
+    array = part.array if isinstance(part, Variable) else part
+    return array is not None and not bool((array == array).all())

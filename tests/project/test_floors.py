@@ -12,6 +12,7 @@ from tests.sources import PACKAGES, ROOT, module_name, parse, relative, sources
 # Imports go one way: a file may import what is its own, and what stands on a row above.
 LAYERS = (
     {"minigrad.backend", "minigrad.files"},
+    {"minigrad.messages"},
     {"minigrad.tape", "minigrad.random"},
     {"minigrad.plan", "minigrad.autograd"},
     {"minigrad.op"},
