@@ -16,6 +16,11 @@ Group = dict[str, Any]
 State = dict[str, Any]
 T = TypeVar("T")
 
+# Options that a state may lack, as one from before they were there: then they are off.
+_SWITCHES = ("amsgrad", "maximize")
+# PyTorch's words for how its kernels run a step, which changes no result and is not kept.
+_WAYS = {"foreach", "fused", "capturable"}
+
 
 class Optimizer(ABC):
     """The base of all optimizers.
@@ -94,7 +99,8 @@ class Optimizer(ABC):
                 if (grad := param.grad) is not None:
                     state = self.state.setdefault(param, {})
                     _follow(param.array, state)
-                    self._update(param.array, grad.array, state, group)
+                    g = -grad.array if group.get("maximize") else grad.array
+                    self._update(param.array, g, state, group)
                     mutated(param.array)
         if not self.state and any(p.requires_grad for p in self._params()):
             warnings.warn(
@@ -148,7 +154,7 @@ class Optimizer(ABC):
             f"group {i} has no {option!r}: was it saved by another kind of optimizer?"
             for i, group in enumerate(saved)
             for option in self.defaults
-            if option not in group
+            if option not in group and option not in _SWITCHES
         ]
         where = dict(zip([i for g in saved for i in g["params"]], self._params(), strict=True))
         for i, state in states.items():
@@ -164,6 +170,7 @@ class Optimizer(ABC):
             raise ValueError(f"{name}.load_state_dict: " + "\n  ".join(faults))
         self.state = {where[i]: _copied(where[i].array, state) for i, state in states.items()}
         for group, new in zip(self.param_groups, saved, strict=True):
+            group.update({name: False for name in _SWITCHES if name in group})
             group.update({option: new[option] for option in new if option != "params"})
 
     def _params(self) -> list[Tensor]:
@@ -182,10 +189,20 @@ def zeros_like(p: Array) -> Tensor:
     return Tensor(device_of(p).xp.zeros_like(p))
 
 
+def check_ways(name: str, ways: Mapping[str, object]) -> None:
+    """TypeError for what is no option of PyTorch's either; ValueError for differentiable=True."""
+    if ways.get("differentiable"):
+        raise ValueError(f"{name}: a step is not recorded; differentiable=True is not there")
+    if unknown := sorted(ways.keys() - _WAYS - {"differentiable"}):
+        raise TypeError(f"{name}: unexpected options {unknown}")
+
+
 def _check_options(name: str, group: Group) -> None:
-    for option in ("lr", "eps", "weight_decay", "momentum", "alpha"):
+    for option in ("lr", "eps", "weight_decay", "momentum", "alpha", "lr_decay"):
         if option in group and not group[option] >= 0:
             raise ValueError(f"{name}: {option} must be at least 0, got {group[option]}")
+    if not 0 <= group.get("rho", 0) <= 1:
+        raise ValueError(f"{name}: rho must be from 0 to 1, got {group['rho']}")
     if not all(0 <= beta < 1 for beta in group.get("betas", ())):
         raise ValueError(f"{name}: betas must be from 0 to below 1, got {group['betas']}")
     if group.get("nesterov") and (group["momentum"] == 0 or group["dampening"] != 0):

@@ -2,7 +2,7 @@
 
 from ..backend import Array, device_of
 from .blocks import blocks
-from .optimizer import Group, Optimizer, Params, State, zeros_like
+from .optimizer import Group, Optimizer, Params, State, check_ways, zeros_like
 
 
 class RMSprop(Optimizer):
@@ -20,7 +20,11 @@ class RMSprop(Optimizer):
         weight_decay: float = 0,
         momentum: float = 0,
         centered: bool = False,
+        *,
+        maximize: bool = False,
+        **ways: object,
     ) -> None:
+        check_ways("RMSprop", ways)
         defaults = {
             "lr": lr,
             "alpha": alpha,
@@ -28,10 +32,12 @@ class RMSprop(Optimizer):
             "weight_decay": weight_decay,
             "momentum": momentum,
             "centered": centered,
+            "maximize": maximize,
         }
         super().__init__(params, defaults)
 
     def _update(self, p: Array, g: Array, state: State, group: Group) -> None:
+        state["step"] = state.get("step", 0) + 1  # PyTorch counts them too
         names = ["square_avg"]
         names += ["grad_avg"] if group["centered"] else []
         names += ["momentum_buffer"] if group["momentum"] else []

@@ -2,7 +2,7 @@
 
 from ..backend import Array, device_of
 from .blocks import blocks
-from .optimizer import Group, Optimizer, Params, State, zeros_like
+from .optimizer import Group, Optimizer, Params, State, check_ways, zeros_like
 
 
 class SGD(Optimizer):
@@ -16,20 +16,25 @@ class SGD(Optimizer):
         dampening: float = 0,
         weight_decay: float = 0,
         nesterov: bool = False,
+        *,
+        maximize: bool = False,
+        **ways: object,
     ) -> None:
+        check_ways("SGD", ways)
         defaults = {
             "lr": lr,
             "momentum": momentum,
             "dampening": dampening,
             "weight_decay": weight_decay,
             "nesterov": nesterov,
+            "maximize": maximize,
         }
         super().__init__(params, defaults)
 
     def _update(self, p: Array, g: Array, state: State, group: Group) -> None:
         buffer, dampening = None, group["dampening"]
         if group["momentum"]:
-            if "momentum_buffer" not in state:
+            if state.get("momentum_buffer") is None:
                 state["momentum_buffer"], dampening = zeros_like(p), 0
             buffer = state["momentum_buffer"].array
         sgd_step(

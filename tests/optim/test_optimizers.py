@@ -19,7 +19,8 @@ def test_it_learns(cls, options):
     x = mg.randn(64, 3)
     t = x @ mg.tensor([[1.0], [-2.0], [0.5]]) + 0.3
     net = nn.Linear(3, 1)
-    opt = cls(net.parameters(), **{**options, "lr": 0.05, "weight_decay": 0})
+    lr = 0.5 if cls in (optim.Adagrad, optim.Adadelta) else 0.05  # whose steps shrink
+    opt = cls(net.parameters(), **{**options, "lr": lr, "weight_decay": 0})
     first = last = None
     for _ in range(60):
         loss = F.mse_loss(net(x), t)
@@ -143,6 +144,9 @@ def test_wrong_parameters_are_named():
         (optim.Adam, {"weight_decay": -1}, "weight_decay must be"),
         (optim.Adam, {"betas": (0.9, 1.0)}, "betas must be from 0 to below 1"),
         (optim.RMSprop, {"alpha": -1}, "alpha must be"),
+        (optim.Adagrad, {"lr_decay": -1}, "lr_decay must be"),
+        (optim.Adadelta, {"rho": 2}, "rho must be from 0 to 1"),
+        (optim.Adam, {"differentiable": True}, "a step is not recorded"),
     ],
 )
 def test_wrong_options_are_named(cls, options, message):
@@ -150,9 +154,22 @@ def test_wrong_options_are_named(cls, options, message):
         cls([nn.Parameter(mg.ones(1))], **options)
 
 
+@pytest.mark.parametrize("cls", [optim.SGD, optim.RMSprop, optim.Adam, optim.AdamW, optim.Adagrad])
+def test_maximize_goes_upwards(cls):
+    down, up = nn.Parameter(mg.ones(2)), nn.Parameter(mg.ones(2))
+    for p, maximize, sign in ((down, False, 1), (up, True, -1)):
+        opt = cls([p], lr=0.1, weight_decay=0, maximize=maximize, foreach=None)
+        p.grad = mg.tensor([1.0, 2.0]) * sign
+        opt.step()
+        assert p.grad.tolist() == [sign, 2 * sign]
+    assert up.tolist() == down.tolist()
+    with pytest.raises(TypeError, match=r"unexpected options \['faster'\]"):
+        cls([up], faster=True)
+
+
 def test_repr():
     p = nn.Parameter(mg.ones(1))
     assert repr(optim.AdamW([p])) == (
-        "AdamW (\nParameter Group 0\n    betas: (0.9, 0.999)\n    eps: 1e-08\n    lr: 0.001\n"
-        "    weight_decay: 0.01\n)"
+        "AdamW (\nParameter Group 0\n    amsgrad: False\n    betas: (0.9, 0.999)\n    eps: 1e-08\n"
+        "    lr: 0.001\n    maximize: False\n    weight_decay: 0.01\n)"
     )
