@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 
 from demos.common.kept import Setting
-from demos.common.store import Arguments, Numbers, measured, split
+from demos.common.store import Arguments, Numbers, measured, plain, split
 
 
 def over_seeds(
@@ -19,9 +19,9 @@ def over_seeds(
 
 
 def table_row(runs: list[Numbers], measures: Iterable[str]) -> Numbers:
-    """A row of a table: mean and spread of each measure where it is a number; all that was found
-    with each seed, but for arrays."""
-    finite = {m: [run[m] for run in runs if run[m] is not None] for m in measures}
+    """A row of a table: mean and spread of each measure over the seeds in which it is a number; all
+    that was found with each seed, but for arrays."""
+    finite = {m: [run[m] for run in runs if plain(run[m]) is not None] for m in measures}
     found: Numbers = {m: mean_and_spread(values) for m, values in finite.items() if values}
     return {**found, "each seed": [split(run)[0] for run in runs]}
 

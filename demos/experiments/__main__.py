@@ -61,6 +61,7 @@ def parser() -> ArgumentParser:
     parser = cli.parser("demos.experiments", __doc__)
     add = parser.add_argument
     add("names", nargs="*", metavar="NAME", help="of an experiment; quick; all")
+    add("--list", action="store_true", help="say what there is, as without arguments")
     add("--table", action="store_true", help="print the results in --out as a table")
     add("--dataset", choices=data.NAMES)
     add("--data-dir", metavar="DIR", help="where the real data are")
@@ -74,10 +75,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if args.table:
             print("\n\n".join(tables.of(Path(args.out), entries())))
-        elif args.names:
-            do(args)
-        else:
+        elif args.list or not args.names:
             print(listed())
+        else:
+            do(args)
     except CommandError as error:
         print(f"{parser().prog}: error: {error}", file=sys.stderr)
         return 2

@@ -12,25 +12,15 @@ from typing import Any
 
 import numpy as np
 
-import minigrad as mg
-from demos.common.evaluation import codes, flat
 from demos.common.figures import Figure, curves, sheet
 from demos.common.seeds import mean_and_spread
 from demos.common.store import measured
-from demos.experiments.autoencoders import autoencoder
+from demos.experiments.few_labels_pairs import ENCODER, HEADS, READERS, SCRATCH, Pairs, Row
 from demos.experiments.finding import Finding, Setting
-from models.autoencoder import classifier, deep_autoencoder
-from models.measures.classifier import fitted_error
-from models.measures.linear import balanced, linear_probe_error, nearest_neighbour_error, pca
 
 CLAIM = "the encoder can initialize a supervised model, sometimes with small data"
 LABELS = (100, 1000)
 DRAWS, STEPS, EPOCHS = 10, 300, 5
-COMPONENTS = 50
-HEADS = {"on the code": True, "on the last hidden layer": False}
-SCRATCH, ENCODER = "scratch", "encoder"
-READERS = {"1-NN": nearest_neighbour_error, "probe": linear_probe_error}
-Row = dict[str, float]
 
 
 def run(
@@ -64,43 +54,6 @@ def run(
         for name, found in tables.items()
     }
     return Finding(CLAIM, result, beside, numbers, control, draw_figure(rows))
-
-
-class Pairs:
-    """The data, the autoencoder that knows them without labels, and what is made of a draw."""
-
-    def __init__(self, setting: Setting, epochs: int, steps: int, limit: int | None) -> None:
-        images = self.train, self.test = setting.images("glyphs", limit)
-        self.autoencoder = autoencoder(setting, model="deep", epochs=epochs, limit=limit)
-        self.steps = steps
-        pixels = [flat(some) for some in images]
-        exact = pca(pixels[0], COMPONENTS)
-        self.features = {
-            "pixels": pixels,
-            f"PCA-{COMPONENTS}": [exact.encode(x) for x in pixels],
-            "codes": [codes(self.autoencoder.model, some) for some in images],
-        }
-
-    def errors(self, n: int, draw: int, seed: int, **_: Any) -> Row:
-        """The test errors of both classifiers, and of what needs no network."""
-        rng = np.random.default_rng([seed, n, draw])
-        chosen = rng.permutation(balanced(self.train.labels, n, rng))
-        images, labels = self.train[chosen][0], self.train.labels[chosen]
-        classes = len(self.train.classes)
-        found = {}
-        for head, on_code in HEADS.items():
-            mg.manual_seed(1000 * seed + draw)
-            untrained = deep_autoencoder(self.train.images.shape[1:])
-            scratch = classifier(untrained, classes, on_code)
-            begun = classifier(self.autoencoder.model, classes, on_code)
-            begun[1].load_state_dict(scratch[1].state_dict())
-            for start, model in ((SCRATCH, scratch), (ENCODER, begun)):
-                error = fitted_error(model, images, labels, self.test, self.steps, draw)
-                found[f"{start}, {head}"] = error
-        for name, (x, test) in self.features.items():
-            for reader, error_of in READERS.items():
-                found[f"{reader} {name}"] = error_of(x[chosen], labels, test, self.test.labels)
-        return found
 
 
 def table(rows: list[Row]) -> dict[str, Any]:

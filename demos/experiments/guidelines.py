@@ -40,7 +40,7 @@ def run(
     name = setting.dataset or "glyphs"
     judge = judge_of(setting)  # trained here, so that the processes only read it
     how = {
-        "folder": str(setting.folder), "dataset": name, "data_dir": setting.data_dir,
+        "out": str(setting.folder), "dataset": name, "data_dir": setting.data_dir,
         "steps": steps, "n": n, "width": width,
     }  # fmt: skip
     rows = {variant: {**how, "undone": undone} for variant, undone in UNDONE.items()}
@@ -70,11 +70,11 @@ def run(
 
 
 def play(
-    folder: str, dataset: str, data_dir: str | None, seed: int, undone: dict[str, Any],
+    out: str, dataset: str, data_dir: str | None, seed: int, undone: dict[str, Any],
     steps: int, n: int, width: int,
 ) -> dict[str, Any]:  # fmt: skip
     """Trains one variant: its measures, and the first of its samples."""
-    judge = judge_of(Setting(seed, Path(folder), dataset, data_dir))
+    judge = judge_of(Setting(seed, Path(out), dataset, data_dir))
     data = judge.train
     recipe = DCGANRecipe(width=width)
     mg.manual_seed(seed)

@@ -5,35 +5,24 @@ layers of 200 tanh units each way, pixels drawn anew at every use; L_5000 of tes
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
-import numpy as np
-
-import minigrad as mg
-from demos.common.evaluation import mean_terms
 from demos.common.figures import Figure, bars, curves, sheet, strips
-from demos.common.kept import Kept, Recipe, kept
 from demos.common.references import BURDA, PYTORCH, PYTORCH_ACTIVE_UNITS
 from demos.common.store import measured
 from demos.common.training import random_numbers
 from demos.experiments.finding import Finding, Setting
-from minigrad import Tensor, nn, optim
-from minigrad.data import DataLoader, TensorDataset
-from minigrad.optim.lr_scheduler import CosineAnnealingLR
-from models.likelihoods import binarize
-from models.measures.bounds import importance_bounds
+from demos.experiments.likelihood_vaes import LATENT, trained
+from models.measures.bounds import bounds
 from models.measures.pixels import pixels_alone
-from models.model import Learner, Losses
-from models.vae import VAE, mlp_vae
+from models.vae import VAE
 
 ELBO_OF_PYTORCH, L_OF_PYTORCH = PYTORCH.values()
 CLAIM = (
     f"the ELBO bounds log p(x) from below; PyTorch in 60 epochs: -ELBO {ELBO_OF_PYTORCH}, "
     f"-L_5000 {L_OF_PYTORCH} nats"
 )
-LATENT, HIDDEN = 50, (200, 200)
 MAIN, FIXED = "VAE", "VAE, fixed binarization"
 # An epoch of k = 50 decodes 50 times as much: the objectives are compared after fewer epochs, in
 # the paper's batches of 20, so that these are steps enough.
@@ -46,15 +35,6 @@ RUNS: dict[str, dict[str, Any]] = {
     **{name: {"k": k, "epochs": 2, "batch": 20, "images": 100} for k, name in COMPARED.items()},
 }
 Row = dict[str, Any]
-
-
-@dataclass(frozen=True, kw_only=True)
-class LikelihoodRecipe(Recipe):
-    """How the paper's VAE is trained: the rate falls from lr to last_lr, epoch by epoch."""
-
-    kind: ClassVar[str] = "likelihood"
-    k: int
-    last_lr: float = 1e-4
 
 
 def run(
@@ -104,71 +84,14 @@ def run(
     return Finding(CLAIM, result, beside, numbers, control, figure)
 
 
-def trained(setting: Setting, values: Mapping[str, Any]) -> tuple[Kept, Tensor]:
-    """The model of a run, its rows having the bounds on test images; and these, drawn once."""
-    how = {name: values[name] for name in ("dataset", "k", "epochs", "batch", "limit")}
-    recipe = LikelihoodRecipe(**how)
-    train, test = recipe.images(setting)
-    x_test = mg.tensor(test[:][0])
-
-    def build(steps: int) -> Learner:
-        nonlocal x_test
-        x_test = binarize(x_test)
-        vae = network(train.images.mean(0) / 255, recipe.k)
-        learner = Learner(vae, optim.Adam(vae.parameters(), recipe.lr))
-        learner.schedule = CosineAnnealingLR(learner.optimizer, recipe.epochs, recipe.last_lr)
-        return learner
-
-    def step(learner: Learner, x: Tensor, labels: Tensor) -> Losses:
-        losses = learner.train_step(binarize(x))
-        return {"objective": losses["loss"], "rec": losses["rec"], "kl": losses["kl"]}
-
-    def end_of_epoch(learner: Any, *_: Any) -> dict[str, float]:
-        learner.schedule.step()
-        rec, kl = elbo(learner.model, x_test)
-        return {"test_nelbo": rec + kl, "test_rec": rec, "test_kl": kl}
-
-    found = kept(setting, recipe, train, build, step, end_of_epoch)
-    return found._replace(model=found.model.model), x_test
-
-
 def play(setting: Setting, *, images: int, samples: int, **how: Any) -> Row:
     """Trains a model, or goes on with it, and measures it: `images` test images with `samples`
     samples of z each, all of them with 50."""
     found, x_test = trained(setting, how)
     with random_numbers(setting.seed):
-        measures = measure(found.model, x_test, images, samples, setting.seed)
+        measures = bounds(found.model, x_test, images, samples, setting.seed)
     curve = {name: [row[name] for row in found.rows] for name in ("train_objective", "test_nelbo")}
     return {**measures, **curve, "training seconds": found.seconds}
-
-
-def network(mean: Any, k: int) -> VAE:
-    """The paper's network and its first weights: Glorot & Bengio's, and for the last biases the
-    logits of the mean image (C, H, W)."""
-    vae = mlp_vae(mean.shape, LATENT, HIDDEN, nn.Tanh, k=k)
-    for layer in vae.modules():
-        if isinstance(layer, nn.Linear):
-            nn.init.xavier_uniform_(layer.weight)
-            nn.init.zeros_(layer.bias)
-    p = np.clip(mean.ravel(), 1e-3, 1 - 1e-3)
-    *_, last, _ = vae.decoder
-    with mg.no_grad():
-        last.bias.copy_(mg.tensor((np.log(p) - np.log1p(-p)).astype(np.float32)))
-    return vae
-
-
-def elbo(vae: VAE, x: Tensor) -> tuple[float, float]:
-    """The two parts of the negative ELBO, averaged over images."""
-    return mean_terms(vae, DataLoader(TensorDataset(x.numpy()), 500, device="cpu"))
-
-
-def measure(vae: VAE, x: Tensor, images: int, samples: int, seed: int) -> Row:
-    """All bounds on a test set, in nats per image."""
-    rec, kl = elbo(vae, x)
-    return {
-        "-ELBO": rec + kl, "rec": rec, "kl": kl,
-        **importance_bounds(vae, x, images, samples, seed),
-    }  # fmt: skip
 
 
 def draw(found: Mapping[str, Row], how: Mapping[str, Any], vae: VAE, seed: int) -> Figure:
@@ -185,8 +108,8 @@ def draw(found: Mapping[str, Row], how: Mapping[str, Any], vae: VAE, seed: int) 
     curves(left, lines, title, "epoch", "nats per image", levels={"PyTorch": ELBO_OF_PYTORCH})
     left.set_ylim(main["-L"] - 6, main["-ELBO"] + 25)
     compared = {"VAE" if k == 1 else f"IWAE, k = {k}": found[name] for k, name in COMPARED.items()}
-    bounds = ("-ELBO", "-L_50", "-L")
-    series = {bound: {name: row[bound] for name, row in compared.items()} for bound in bounds}
+    names = ("-ELBO", "-L_50", "-L")
+    series = {bound: {name: row[bound] for name, row in compared.items()} for bound in names}
     values = [height for heights in series.values() for height in heights.values()]
     title = f"objectives after {how['epochs']} epochs, batches of {how['batch']}: less is better"
     bars(middle, series, title, text="{:.1f}", colours=("0.7", "C0", "C2"), legend="upper center")

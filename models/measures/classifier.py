@@ -14,7 +14,6 @@ different scales.
 
 import math
 from collections.abc import Callable
-from itertools import chain, islice, repeat
 from typing import Any
 
 import numpy as np
@@ -22,13 +21,11 @@ from numpy.typing import NDArray
 
 import minigrad as mg
 import minigrad.nn.functional as F
-from minigrad import Tensor, nn, optim
-from minigrad.data import DataLoader, ImageDataset, TensorDataset
-from models.model import Losses, descend
+from minigrad import Tensor, nn
+from models.model import Losses
 
 Images = NDArray[Any]
 FEATURES = 64
-TESTED_AT_ONCE = 500
 AT_ONCE = 500  # images: memory stays small, and the products are large enough
 
 
@@ -84,28 +81,6 @@ def predictions(model: Classifier, images: Images) -> NDArray[np.int64]:
     """The most probable classes: (N,)."""
     best: NDArray[np.int64] = probabilities(model, images).argmax(1)
     return best
-
-
-def fitted_error(
-    model: nn.Module,
-    x: Images,
-    labels: NDArray[Any],
-    test: ImageDataset,
-    steps: int,
-    seed: int,
-    lr: float = 1e-3,
-    batch: int = 100,
-) -> float:
-    """Trains a classifier on labelled images with Adam; the share of test images it gets wrong."""
-    optimizer = optim.Adam(model.parameters(), lr)
-    loader = DataLoader(TensorDataset(x, labels), batch, shuffle=True, seed=seed, device="cpu")
-    batches = chain.from_iterable(repeat(loader))  # every pass over a loader is an epoch
-    for images, targets in islice(batches, steps):
-        descend(optimizer, F.cross_entropy(model(images), targets))
-    with mg.no_grad():
-        held = DataLoader(test, TESTED_AT_ONCE, device="cpu")
-        right = [model(images).numpy().argmax(1) == y.numpy() for images, y in held]
-    return 1 - float(np.concatenate(right).mean())
 
 
 def _in_batches(

@@ -13,7 +13,7 @@ from demos.experiments.autoencoders import autoencoder
 from demos.experiments.finding import Finding
 from minigrad import data
 from models.autoencoder import ARCHITECTURES, linear_autoencoder
-from models.measures import linear
+from models.measures import linear, pretraining
 from models.measures.linear import balanced
 from models.model import Learner
 
@@ -114,7 +114,7 @@ def test_few_labels(tmp_path, monkeypatch):
         assert gain["draws in which the encoder is better"] == sum(g > 0 for g in gains)
     assert {"1-NN codes", "probe PCA-50", "probe pixels"} <= table.keys()
     # What was done is kept.
-    monkeypatch.setattr(few_labels, "fitted_error", None)
+    monkeypatch.setattr(pretraining, "fitted_error", None)
     assert few_labels.run(Setting(0, tmp_path), **how).numbers == found.numbers
 
 
@@ -127,7 +127,7 @@ def test_draws_are_balanced():
 
 def test_pairs_begin_with_the_same_last_layer_and_see_the_same_batches(tmp_path, monkeypatch):
     begun = []
-    monkeypatch.setattr(few_labels, "fitted_error", lambda *args: begun.append(args) or 0.5)
+    monkeypatch.setattr(pretraining, "fitted_error", lambda *args: begun.append(args) or 0.5)
     pairs = few_labels.Pairs(Setting(0, tmp_path), epochs=1, steps=4, limit=80)
     assert pairs.errors(20, 0, 0)["encoder, on the code"] == 0.5
     body = next(pairs.autoencoder.model.encoder.body.parameters()).numpy(force=True)

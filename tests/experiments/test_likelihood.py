@@ -12,8 +12,10 @@ from demos.common.kept import Setting
 from demos.common.run import CommandError
 from demos.experiments import colour, likelihood
 from demos.experiments.finding import perform
+from demos.experiments.likelihood_vaes import network
 from minigrad.data import ImageDataset
 from models.likelihoods import binarize
+from models.measures.bounds import bounds
 from models.measures.pixels import gaussian_bits
 from models.vae import VAE
 
@@ -28,7 +30,7 @@ TINY_RUNS = {
 
 def idle(mean: np.ndarray) -> VAE:
     """q(z|x) is the prior and the decoder knows the mean image only: all bounds are log p(x)."""
-    vae = likelihood.network(mean, 1)
+    vae = network(mean, 1)
     with mg.no_grad():
         for head in (vae.encoder.mu, vae.encoder.logvar, vae.decoder[4]):
             head.weight.zero_()
@@ -38,7 +40,7 @@ def idle(mean: np.ndarray) -> VAE:
 def test_the_bounds_of_a_vae_that_does_not_use_its_latents():
     mean = np.full((1, 28, 28), 0.25)
     x = binarize(mg.tensor(np.broadcast_to(mean, (40, 1, 28, 28)).astype(np.float32)))
-    found = likelihood.measure(idle(mean), x, 10, 200, seed=0)
+    found = bounds(idle(mean), x, 10, 200, seed=0)
     on = x.numpy().sum((1, 2, 3))
     exact = -on * math.log(0.25) - (784 - on) * math.log(0.75)
     for name in ("-ELBO", "-L_50", "-L"):
@@ -55,11 +57,11 @@ def test_units_are_active_whose_mean_varies():
     with mg.no_grad():
         vae.encoder.mu.weight[:7].fill_(1.0)
     x = binarize(mg.full((50, 1, 28, 28), 0.5))
-    assert likelihood.measure(vae, x, 2, 5, seed=0)["active units"] == 7
+    assert bounds(vae, x, 2, 5, seed=0)["active units"] == 7
 
 
 def test_the_first_weights_are_the_papers():
-    vae = likelihood.network(np.linspace(0, 1, 784).reshape(1, 28, 28), 1)
+    vae = network(np.linspace(0, 1, 784).reshape(1, 28, 28), 1)
     first = vae.encoder.body[1]
     assert first.weight.shape == (200, 784)
     assert np.abs(first.weight.numpy(force=True)).max() == pytest.approx(
