@@ -31,6 +31,11 @@ def manual_seed(seed: int) -> None:
     _streams.clear()
 
 
+def initial_seed() -> int:
+    """What `manual_seed` was last given; 0 before that."""
+    return _seed
+
+
 def stream(place: Device) -> Generator:
     """The generator of a device."""
     if place not in _streams:

@@ -4,10 +4,33 @@ from __future__ import annotations
 
 import os
 
-from minigrad.data.dataset import Dataset, ImageDataset, TensorDataset
+from minigrad.data.collate import default_collate, default_convert
+from minigrad.data.dataset import (
+    ChainDataset,
+    ConcatDataset,
+    Dataset,
+    ImageDataset,
+    IterableDataset,
+    Subset,
+    TensorDataset,
+)
 from minigrad.data.loader import DataLoader
+from minigrad.data.samplers import (
+    BatchSampler,
+    RandomSampler,
+    Sampler,
+    SequentialSampler,
+    SubsetRandomSampler,
+    WeightedRandomSampler,
+    random_split,
+)
 
-__all__ = ["NAMES", "DataLoader", "Dataset", "ImageDataset", "TensorDataset", "load", "splits"]
+__all__ = [
+    "NAMES", "BatchSampler", "ChainDataset", "ConcatDataset", "DataLoader", "Dataset",
+    "ImageDataset", "IterableDataset", "RandomSampler", "Sampler", "SequentialSampler", "Subset",
+    "SubsetRandomSampler", "TensorDataset", "WeightedRandomSampler", "default_collate",
+    "default_convert", "load", "random_split", "splits",
+]  # fmt: skip
 
 NAMES = ("glyphs", "faces", "mnist", "fashion-mnist", "cifar-10", "binarized-mnist")
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from minigrad.data.sources import Source
-from minigrad.files import locked, remove_left
+from minigrad.files import locked
 
 Names = tuple[str, ...]
 
@@ -33,7 +33,6 @@ def find_files(
     """
     wanted = source.files[split]
     cache = cache_folder() / source.folders[0]
-    remove_left(cache)
     roots = [data_dir, os.environ.get("MINIGRAD_DATA") or None]
     folders = [
         Path(root).expanduser() / sub
@@ -68,20 +67,20 @@ def _download_missing(source: Source, wanted: Sequence[Names], cache: Path) -> l
 
     One program at a time: those that waited find that nothing is missing any more.
     """
-    from minigrad.data.download import DownloadError, fetch, fetch_members
+    from minigrad.data.download import DownloadError, fetch, unpack
 
     try:
         cache.mkdir(parents=True, exist_ok=True)
         with locked(cache, wait=True):
             present = _present(cache, wanted)
-            missing = [names[0] for names in wanted if names not in present]
-            for remote, sha256 in source.sha256.items():
+            remotes = [names[0] for names in wanted if names not in present]
+            archives = [name for name in source.sha256 if name.endswith(".tar.gz")]
+            for remote in archives if remotes and archives else remotes:
                 urls = [mirror + remote for mirror in source.mirrors]
-                if remote in missing:
-                    fetch(urls, cache / remote, sha256)
-                elif missing and remote.endswith(".tar.gz"):
+                fetch(urls, cache / remote, source.sha256[remote])
+                if archives:
                     members = {names[0] for split in source.files.values() for names in split}
-                    fetch_members(urls, cache, sha256, members)
+                    unpack(cache / remote, members)
     except DownloadError as error:
         return error.failures
     except OSError as error:

@@ -157,7 +157,7 @@ def test_batches_are_copies():
     data = TensorDataset(np.zeros(4))
     for (batch,) in DataLoader(data, 2):
         batch += 1
-    assert data.arrays[0].sum() == 0
+    assert data.tensors[0].sum() == 0
 
 
 def images(n: int) -> ImageDataset:
