@@ -24,14 +24,23 @@ from .serialization import save as save
 from .tensor import Tensor as Tensor
 
 if TYPE_CHECKING:
+    from . import cuda as cuda
+    from . import data as data
+    from . import distributions as distributions
+    from . import utils as utils
     from .tools import *
     from .tools.gradcheck import *
 
 __version__ = "0.1.0"
 
 
+_LATE = ("cuda", "data", "distributions", "tools", "utils")
+
+
 def __getattr__(name: str) -> Any:
-    """The tools are imported when they are first asked for."""
+    """The tools, and the folders that not all need, are imported when they are first asked for."""
+    if name in _LATE:
+        return import_module(f"minigrad.{name}")
     tools = import_module("minigrad.tools")
     if name not in tools.__all__:
         raise AttributeError(f"module 'minigrad' has no attribute {name!r}")
@@ -39,4 +48,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *import_module("minigrad.tools").__all__})
+    return sorted({*globals(), *_LATE, *import_module("minigrad.tools").__all__})

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from . import messages
 from .backend import device_of
-from .tape import Node, Variable, extras_of, mode, tick, walk
+from .tape import Node, extras_of, mode, tick, walk
+from .tape import Variable as Traced
 
 if TYPE_CHECKING:  # only types: the engine knows no tensor
     from .tensor import Tensor
@@ -85,14 +86,14 @@ def grad(
 
 
 def _as_result(g: Any, differentiable: bool) -> Any:
-    return g if differentiable else Variable.made(device_of(g).asarray(g).copy())
+    return g if differentiable else Traced.made(device_of(g).asarray(g).copy())
 
 
 def _listed(name: str, x: Any) -> list[Any]:
     """One tensor or several, as a list."""
     listed = list(x) if isinstance(x, list | tuple) else [x]
     for i, item in enumerate(listed):
-        if not isinstance(item, Variable):
+        if not isinstance(item, Traced):
             raise TypeError(f"grad: {name} must be tensors; number {i} is {type(item).__name__}")
     return listed
 
@@ -107,7 +108,7 @@ def _roots(
     for x, g in zip(tensors, given):
         if x.node is None:
             raise messages.not_on_the_tape(name, x)
-        tensor = g if isinstance(g, Variable) else Variable.made(_cotangent(name, x, g))
+        tensor = g if isinstance(g, Traced) else Traced.made(_cotangent(name, x, g))
         array, node = tensor.array, x.node
         if array.shape != node.shape or array.dtype != node.dtype:
             raise messages.wrong_cotangent(name, node, array)
@@ -126,6 +127,23 @@ def _cotangent(name: str, x: Any, g: Any) -> Any:
     if math.prod(node.shape) != 1:
         raise messages.gradient_left_out(name, node)
     return device.xp.ones(node.shape, node.dtype)
+
+
+class _IsATensor(type):
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return isinstance(instance, Traced)
+
+
+class Variable(metaclass=_IsATensor):
+    """What a tensor with a place on the tape was called once: `Variable(x)` is a tensor on the
+    same memory, off the tape of x."""
+
+    if not TYPE_CHECKING:
+
+        def __new__(cls, data, requires_grad=False):
+            if not isinstance(data, Traced):
+                raise TypeError(f"Variable: needs a tensor, got {type(data).__name__}")
+            return data.detach().requires_grad_(requires_grad)
 
 
 # ---- hooks ---------------------------------------------------------------------------------------

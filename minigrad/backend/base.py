@@ -57,6 +57,11 @@ class Device(ABC):
     def generator(self, seed: int) -> Any:
         """A generator of random numbers on this device (see `RandomGenerator`)."""
 
+    @property
+    def type(self) -> str:
+        """Its kind, "cpu" or "cuda"."""
+        return self.name.partition(":")[0]
+
     # ---- the heavy primitives, in NumPy; other devices have kernels of their own for them --------
 
     def gather_patches(self, image: Array, kernel: Pair, how: Geometry, out_size: Pair) -> Array:

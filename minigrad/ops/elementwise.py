@@ -19,40 +19,30 @@ if TYPE_CHECKING:
     from ..tensor import Tensor
 
 __all__ = [
-    "abs", "add", "clamp", "clip", "cos", "divide", "exp", "expm1", "leaky_relu", "log",
+    "abs", "add", "clamp", "clip", "cos", "div", "divide", "exp", "expm1", "leaky_relu", "log",
     "log1p", "maximum", "minimum", "mul", "multiply", "neg", "negative", "pow", "power", "relu",
-    "sigmoid", "sign", "sin", "softplus", "sqrt", "square", "sub", "subtract", "tanh",
+    "sigmoid", "sign", "sin", "softplus", "sqrt", "square", "sub", "subtract", "tanh", "where",
 ]  # fmt: skip
 
 # ---- arithmetic ----------------------------------------------------------------------------------
 
 
 @elementwise
-def _add(xp, x, y):
+def add(xp, x, y):
     return xp.add(x, y)
 
 
-_add.gradient("x")(lambda g: g)
-_add.gradient("y")(lambda g: g)
+add.gradient("x")(lambda g: g)
+add.gradient("y")(lambda g: g)
 
 
 @elementwise
-def _subtract(xp, x, y):
+def subtract(xp, x, y):
     return xp.subtract(x, y)
 
 
-_subtract.gradient("x")(lambda g: g)
-_subtract.gradient("y")(lambda g: -g)
-
-
-def add(x: Tensor | float, y: Tensor | float, *, alpha: float = 1) -> Tensor:
-    """x + alpha y."""
-    return _add(x, y if alpha == 1 else multiply(y, alpha))
-
-
-def subtract(x: Tensor | float, y: Tensor | float, *, alpha: float = 1) -> Tensor:
-    """x - alpha y."""
-    return _subtract(x, y if alpha == 1 else multiply(y, alpha))
+subtract.gradient("x")(lambda g: g)
+subtract.gradient("y")(lambda g: -g)
 
 
 @elementwise
@@ -119,7 +109,7 @@ def square(x: Tensor) -> Tensor:
 
 
 # PyTorch's other names for the same functions.
-sub, mul, neg, pow = subtract, multiply, negative, power
+sub, mul, div, neg, pow = subtract, multiply, divide, negative, power
 
 # ---- exponentials and roots ----------------------------------------------------------------------
 

@@ -24,7 +24,9 @@ LAYERS = (
     {"minigrad.creation", "minigrad.serialization"},
     {"minigrad.nn", "minigrad.optim"},
     {"minigrad"},  # what `import minigrad` brings is above this line
-    {"minigrad.data", "minigrad.tools"},  # not needed to compute
+    # Imported when asked for:
+    {"minigrad.data", "minigrad.tools", "minigrad.cuda", "minigrad.distributions"},
+    {"minigrad.utils"},
     {"minigrad.__main__"},
     {"models"},
     {"demos.common"},
@@ -42,7 +44,7 @@ ALLOWED = {
 }
 # The same inside of functions: optional, and imported when it is asked for.
 ALLOWED_LATE = {
-    "minigrad": {"cupy", "cupyx", "tqdm", "matplotlib"},
+    "minigrad": {"cupy", "cupyx", "tqdm", "matplotlib", "PIL"},
     "models": {"tqdm"},
     "demos": set[str](),
 }

@@ -52,7 +52,8 @@ def test_import_does_not_bring(name: str) -> None:
 
 def test_the_models_the_readers_and_the_tools_are_imported_when_asked_for() -> None:
     loaded = modules_after("import minigrad")
-    late = ("minigrad.data", "minigrad.tools", "models", "demos")
+    late = ("minigrad.data", "minigrad.tools", "minigrad.utils", "minigrad.distributions",
+            "minigrad.cuda", "models", "demos")  # fmt: skip
     assert not {m for m in loaded if m.startswith(late)}
     assert "minigrad.nn" in modules_after("import minigrad.nn")
     assert "minigrad.tools.profiler" in modules_after("import minigrad\nminigrad.profile")
@@ -65,6 +66,19 @@ def test_the_tools_are_attributes_of_the_package_as_all_else() -> None:
         "assert not hasattr(mg, 'gradcheque')\n"
         "from minigrad import draw, gradcheck, tools\n"
         "assert (draw, gradcheck) == (tools.draw, tools.gradcheck) == (mg.draw, mg.gradcheck)"
+    )
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True)
+
+
+def test_folders_are_attributes_of_the_package_as_soon_as_they_are_asked_for() -> None:
+    script = (
+        "import minigrad as torch\n"
+        "assert torch.utils.data.DataLoader is torch.data.DataLoader\n"
+        "assert torch.distributions.Normal and torch.cuda.is_available() in (True, False)\n"
+        "import minigrad.utils.data as data\n"
+        "from minigrad.utils.data import DataLoader, Dataset, random_split\n"
+        "from minigrad.utils import make_grid, save_image\n"
+        "assert {'cuda', 'data', 'distributions', 'utils'} <= {*dir(torch)}"
     )
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True)
 

@@ -12,7 +12,7 @@ from tests.sources import PACKAGES, ROOT, parse, relative, sources
 
 # Where NumPy is meant: the backend, and code whose data is the host's.
 HOST = (
-    *("minigrad/backend/", "minigrad/data/", "models/measures/"),
+    *("minigrad/backend/", "minigrad/data/", "minigrad/utils/", "models/measures/"),
     *("minigrad/tools/jacobian.py", "minigrad/tools/machine.py", "minigrad/serialization.py"),
 )
 # Elsewhere it may only name types, constants, and questions about types and shapes.

@@ -1,0 +1,3 @@
+"""`minigrad.data` under the name that PyTorch has for it."""
+
+from minigrad.data import *
