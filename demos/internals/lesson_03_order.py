@@ -44,7 +44,8 @@ def once_each(root: Node, youngest_first: bool) -> tuple[float, int]:
     while waiting:
         node = max(waiting, key=lambda n: n.stamp) if youngest_first else next(iter(waiting))
         g = done[node] = waiting.pop(node)
-        for parent, part in zip(node.parents, node.gradients(g, False, None), strict=True):
+        parts = [] if isinstance(node, Leaf) else node.gradients(g, False, None)
+        for parent, part in zip(node.parents, parts, strict=True):
             if parent not in done:  # else it is too late: what it had has been passed on
                 waiting[parent] = waiting.get(parent, 0.0) + part
     leaf = next(node for node in done if isinstance(node, Leaf))

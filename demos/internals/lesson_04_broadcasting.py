@@ -15,7 +15,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import minigrad as mg
-from minigrad.op import expand, sum_to
+from minigrad.broadcasting import expand, sum_to
 
 
 def main(out: Path) -> None:

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 
 import minigrad as mg
 from minigrad.backend import Geometry
-from minigrad.ops.conv import conv2d_weight_
+from minigrad.ops.conv import _conv2d_weight
 
 
 def whole(*shape: int) -> mg.Tensor:
@@ -37,7 +37,7 @@ def main(out: Path) -> None:
     y = whole(*result.shape).requires_grad_()
     back = mg.conv_transpose2d(y, w, stride=stride, padding=padding)
     how = Geometry((stride,) * 2, (padding,) * 2, (1, 1), 1)
-    kernel = conv2d_weight_(x, y, how=how, kernel=(4, 4))
+    kernel = _conv2d_weight(x, y, how=how, kernel=(4, 4))
     orders = [(result * y).sum(), (x * back).sum(), (w * kernel).sum()]
     print([order.item() for order in orders])  # → [-5530.0, -5530.0, -5530.0]
 
