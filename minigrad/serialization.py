@@ -21,6 +21,10 @@ from .tensor import Tensor
 _KEY = "minigrad"
 _CHECKED = "minigrad:sha256:"
 _UNKNOWN = "0" * 64
+_A_PICKLE = (
+    "; it looks like a pickle, which can run code: safetensors.torch.save_file(state_dict, path) "
+    "writes what PyTorch has for here"
+)
 # NumPy has no bfloat16; float32 has all its values.
 _DTYPES = {
     **{f"F{8 * size}": f"float{8 * size}" for size in (2, 4, 8)},
@@ -33,7 +37,7 @@ _DTYPES = {
 
 def save(obj: dict[Any, Any], path: File) -> None:
     """Write a dict of tensors, arrays, numbers, strings, None, lists, tuples and dicts to a
-    safetensors file.
+    safetensors file. NumPy's numbers are written as Python's.
 
     The file appears at once, or not at all: a crash while writing leaves the old one whole, and
     `load` finds any bit of it that changes later. TypeError for anything else, with its place in
@@ -42,7 +46,7 @@ def save(obj: dict[Any, Any], path: File) -> None:
     import json  # here, as all that only files need: the import of minigrad stays light
 
     if not isinstance(obj, dict):
-        raise TypeError(f"save: needs a dict, got {type(obj).__name__}")
+        raise TypeError(f"save: needs a dict, as .state_dict() gives, got {type(obj).__name__}")
     tensors: dict[str, np.ndarray[Any, Any]] = {}
     tree = json.dumps(_described(obj, "", tensors))
     folder = os.path.dirname(os.path.abspath(path))
@@ -58,18 +62,26 @@ def save(obj: dict[Any, Any], path: File) -> None:
         file.write(after)
 
 
-def load(path: File, device: str | Device | None = None) -> dict[Any, Any]:
+def load(
+    path: File,
+    map_location: Any = None,
+    *,
+    device: str | Device | None = None,
+    weights_only: bool = True,
+) -> dict[Any, Any]:
     """Read what `save` wrote, or any other safetensors file as a flat dict of tensors.
 
-    The tensors are put on `device` (the CPU if None). bfloat16, which NumPy lacks, becomes float32,
-    value for value. FileNotFoundError or ValueError names the file if it is missing, damaged (in
-    what `save` wrote, by a single bit), of another kind, or has numbers that NumPy lacks (float8).
+    The tensors are put on `device`, else where PyTorch's `map_location` says of the CPU's, else on
+    the CPU. Whatever `weights_only` is, no code is run. bfloat16, which NumPy lacks, becomes
+    float32, value for value. FileNotFoundError or ValueError names the file if it is missing,
+    damaged (in what `save` wrote, by a single bit), of another kind, or has numbers that NumPy
+    lacks (float8).
     """
     import json
 
     from safetensors import SafetensorError, deserialize
 
-    place = cpu if device is None else find_device(device)
+    place = _place(map_location) if device is None else find_device(device)
     name = os.fspath(path)
     try:
         with open(path, "rb") as file:
@@ -77,7 +89,7 @@ def load(path: File, device: str | Device | None = None) -> dict[Any, Any]:
     except (FileNotFoundError, IsADirectoryError):
         raise FileNotFoundError(f"load: there is no file {name}") from None
     errors = (SafetensorError, ValueError, KeyError, TypeError, RecursionError)
-    with _told_of(name, errors):
+    with _told_of(name, errors, content):
         found = dict(deserialize(content))  # type: ignore[no-untyped-call]
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
         metadata = header.pop("__metadata__", None) or {}
@@ -87,7 +99,7 @@ def load(path: File, device: str | Device | None = None) -> dict[Any, Any]:
     for key in header:
         if (dtype := found[key]["dtype"]) not in _DTYPES:
             raise ValueError(f"load: {name}: {key!r} is of type {dtype}, which cannot be read here")
-    with _told_of(name, errors):
+    with _told_of(name, errors, content):
         arrays = {key: _array(**found[key]) for key in header}
         if (tree := metadata.get(_KEY)) is not None:
             if tree.startswith(_CHECKED):
@@ -97,15 +109,27 @@ def load(path: File, device: str | Device | None = None) -> dict[Any, Any]:
     return {key: Tensor(place.asarray(array)) for key, array in arrays.items()}
 
 
+def _place(map_location: Any) -> Device:
+    """The device that PyTorch's argument names: by a device, a dict of devices, or a function of a
+    tensor and its device. What a file holds counts as the CPU's."""
+    if callable(map_location):
+        moved = map_location(Tensor(np.empty(0)), "cpu")
+        return moved.device if isinstance(moved, Tensor) else cpu
+    if isinstance(map_location, dict):
+        map_location = map_location.get("cpu")
+    return cpu if map_location is None else find_device(map_location)
+
+
 @contextmanager
-def _told_of(name: str, errors: tuple[type[Exception], ...]) -> Iterator[None]:
+def _told_of(name: str, errors: tuple[type[Exception], ...], content: bytes) -> Iterator[None]:
     """What goes wrong inside is told of the file."""
     try:
         yield
     except errors as error:
+        pickled = content.startswith((b"PK\3\4", b"\x80\2", b"\x80\4"))
         raise ValueError(
             f"load: {name} is damaged, or no safetensors file that can be read here "
-            f"({type(error).__name__}: {error})"
+            f"({type(error).__name__}: {error}){_A_PICKLE if pickled else ''}"
         ) from error
 
 
@@ -118,6 +142,8 @@ def _described(value: Any, name: str, tensors: dict[str, np.ndarray[Any, Any]]) 
         return {"tensor": _put_aside(value.device.to_numpy(value.array), name, tensors)}
     if isinstance(value, np.ndarray):
         return {"array": _put_aside(value, name, tensors)}
+    if isinstance(value, np.generic):  # the mean of a list, a rate out of np.logspace
+        value = value.item()
     if value is None or type(value) in (bool, int, float, str):
         return value
     if isinstance(value, dict):

@@ -161,9 +161,11 @@ def test_numbers_that_cannot_be_read_are_named(path, dtype):
 @pytest.mark.parametrize(
     ("tree", "message"),
     [
-        ([mg.ones(1)], "save: needs a dict, got list"),
+        ([mg.ones(1)], "save: needs a dict, .*got list"),
         ({"a": [1, {"b": object()}]}, r"save: 'a\.1\.b' is of type object"),
-        ({"a": {"b": np.float64(1)}}, r"save: 'a\.b' is of type float64"),
+        (mg.nn.Linear(1, 1), r"save: needs a dict, as \.state_dict\(\) gives, got Linear"),
+        ({"a": {"b": 1j}}, r"save: 'a\.b' is of type complex"),
+        ({"a": {"b": np.complex64(1)}}, r"save: 'a\.b' is of type complex"),
         ({"a": {1, 2}}, "save: 'a' is of type set"),
         ({"a": np.array(["x"])}, "save: 'a' has dtype <U1"),
         ({"a": np.array([1j])}, "save: 'a' has dtype complex128"),
@@ -189,6 +191,44 @@ def test_a_missing_file_is_named(path):
     for wrong in (path, path.parent):
         with pytest.raises(FileNotFoundError, match=f"load: there is no file .*{wrong.name}"):
             load(wrong)
+
+
+def test_numbers_of_numpy_come_back_as_pythons(path):
+    numbers = {"loss": np.mean([1.0, 2.0]), "best": np.float32(0.5), "epoch": np.int64(3)}
+    save(numbers | {"done": np.bool_(True), "name": np.str_("x"), "seen": [np.uint8(7)]}, path)
+    loaded = load(path)
+    assert loaded == {"loss": 1.5, "best": 0.5, "epoch": 3, "done": True, "name": "x", "seen": [7]}
+    assert [type(loaded[key]) for key in ("loss", "epoch", "done")] == [float, int, bool]
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        None, "cpu", mg.device("cpu"), {"cuda:0": "cpu"}, {"cpu": "cpu"},
+        lambda storage, location: storage, lambda storage, location: None,
+    ],
+)  # fmt: skip
+def test_pytorchs_arguments_of_load(path, location):
+    save({"x": mg.ones(2)}, path)
+    for weights_only in (True, False):
+        x = load(path, location, weights_only=weights_only)["x"]
+        assert (x.device.name, x.tolist()) == ("cpu", [1.0, 1.0])
+    assert load(path, map_location=location)["x"].device is mg.device("cpu")
+
+
+def test_another_place_is_asked_for_in_each_way(path):
+    save({"x": mg.ones(2)}, path)
+    there = lambda x, place: x.to(device="nowhere")
+    for location in ("nowhere", {"cpu": "nowhere"}, there):
+        with pytest.raises(ValueError, match="unknown name 'nowhere'"):
+            load(path, map_location=location)
+
+
+def test_a_pickle_is_told_what_to_do(path):
+    for content in (b"PK\x03\x04" + bytes(99), b"\x80\x02" + bytes(99)):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match="looks like a pickle, which can run code"):
+            load(path)
 
 
 def with_tree(tree):
