@@ -11,7 +11,7 @@ from typing import Any
 
 import minigrad as mg
 from demos.common import datasets
-from demos.common.run import CommandError, Run, holds_run
+from demos.common.run import CommandError, Run, holds_run, one_writer
 from demos.common.training import Stopped, Trainer
 from minigrad import data
 from models.model import Stateful
@@ -131,12 +131,16 @@ def arguments(
     defaults = vars(parser.parse_args([]))
     given = given_arguments(parser, argv)
     resume = given.get("resume", False)
-    folder = given.get("out") or default_folder(name_of(parser), resume)
-    run = Run(folder, resume)
+    folder = folder_of(parser, given)
+    run = Run(folder, resume, program=name_of(parser))
     if resume and run.checkpoint is None:
         print(f"there is no run in {folder} to go on with: it begins here", flush=True)
     before: dict[str, Any] = run.checkpoint["args"] if run.checkpoint else {}
     begun = {name: value for name, value in before.items() if name in defaults}
+    for name, value in begun.items():
+        if not _alike(value, defaults.get(name)):
+            kinds = f"a {type(value).__name__}, where this program has {defaults[name]!r}"
+            raise CommandError(f"{folder}/{Run.CHECKPOINT}: --{name} is {value!r}, {kinds}")
     changed = [
         f"--{name.replace('_', '-')} is {value}, was {begun[name]}"
         for name, value in given.items()
@@ -148,6 +152,19 @@ def arguments(
             "Leave them out, or choose another --out"
         )
     return Namespace(**defaults | begun | given | {"out": folder}), run
+
+
+def _alike(value: Any, default: Any) -> bool:
+    """Whether a saved argument is of the type that the default has, if it shows one."""
+    kinds = {type(value), type(default)}
+    return default is None or len(kinds) == 1 or kinds == {int, float}
+
+
+def folder_of(parser: ArgumentParser, given: Mapping[str, Any]) -> str:
+    """The run's folder: --out, or the default."""
+    default = default_folder(name_of(parser), given.get("resume", False))
+    folder: str = given.get("out") or default
+    return folder
 
 
 def given_arguments(parser: ArgumentParser, argv: Sequence[str] | None) -> dict[str, Any]:
@@ -220,11 +237,12 @@ def main(
     """
     again = "nothing was begun"
     try:
-        args, run = arguments(parser, argv, FREE | free)
-        resume = f"{parser.prog} --resume --out {shlex.quote(args.out)}"
-        again = f"go on from the last checkpoint with:\n  {resume}"
-        check_device(args.device)
-        program(args, run)
+        with one_writer(folder_of(parser, given_arguments(parser, argv))):
+            args, run = arguments(parser, argv, FREE | free)
+            resume = f"{parser.prog} --resume --out {shlex.quote(args.out)}"
+            again = f"go on from the last checkpoint with:\n  {resume}"
+            check_device(args.device)
+            program(args, run)
     except CommandError as error:
         print(f"{parser.prog}: error: {error}", file=sys.stderr)
         return 2

@@ -4,12 +4,13 @@ import csv
 import io
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import minigrad as mg
-from minigrad.files import write_json, write_text
+from minigrad.files import FolderInUse, locked, write_json, write_text
 
 Row = dict[str, Any]
 
@@ -18,18 +19,35 @@ class CommandError(Exception):
     """What the person at the command line can put right: shown without a traceback, status 2."""
 
 
+@contextmanager
+def one_writer(folder: str | os.PathLike[str]) -> Iterator[None]:
+    """Makes a folder that no other program works in meanwhile; CommandError says which one does."""
+    with ExitStack() as stack:
+        try:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            stack.enter_context(locked(folder))
+        except FolderInUse as error:
+            raise CommandError(str(error)) from error
+        except OSError as error:
+            raise CommandError(f"cannot write to {folder}: {error.strerror}") from error
+        yield
+
+
 class Run:
     """The folder of one training run.
 
     `checkpoint` is what the run goes on from, as `save` got it; None at a run's beginning. Raises
     CommandError if the folder holds a run and `resume` is not given, if it cannot be written to, or
-    if its checkpoint cannot be read.
+    if its checkpoint cannot be read, or was written by another `program` or version.
     """
 
     CHECKPOINT = "checkpoint.safetensors"
 
-    def __init__(self, folder: str | os.PathLike[str], resume: bool = False) -> None:
+    def __init__(
+        self, folder: str | os.PathLike[str], resume: bool = False, program: str | None = None
+    ) -> None:
         self.folder = Path(folder)
+        self.writer = {"version": mg.__version__} | ({"program": program} if program else {})
         self.checkpoint: dict[str, Any] | None = None
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -50,8 +68,11 @@ class Run:
             found = mg.load(path)
         except (OSError, ValueError) as error:
             raise CommandError(str(error)) from error
-        if "args" not in found:
+        if not isinstance(found.get("args"), dict):
             raise CommandError(f"{path} is no checkpoint of a run")
+        before = {name: found.get(name, now) for name, now in self.writer.items()}
+        if before != self.writer:
+            raise CommandError(f"{path} was written by {_named(before)}, not {_named(self.writer)}")
         return found
 
     def file(self, name: str) -> Path:
@@ -62,7 +83,7 @@ class Run:
 
     def save(self, state: Mapping[str, Any]) -> None:
         """Replaces the checkpoint."""
-        mg.save(dict(state), self.folder / self.CHECKPOINT)
+        mg.save({**self.writer, **state}, self.folder / self.CHECKPOINT)
 
     def write_table(self, name: str, rows: Sequence[Row]) -> None:
         """Replaces a CSV file, whose columns are the first row's keys."""
@@ -93,6 +114,10 @@ def read_table(path: Path) -> list[dict[str, str]]:
 def holds_run(folder: Path) -> bool:
     """Whether a folder has something that a run can go on from."""
     return (folder / Run.CHECKPOINT).exists()
+
+
+def _named(writer: Mapping[str, Any]) -> str:
+    return f"{writer.get('program', 'a program')} of minigrad {writer['version']}"
 
 
 def _infinite(value: Any) -> bool:

@@ -15,10 +15,10 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-import numpy as np
 from tqdm import tqdm
 
 import minigrad as mg
+from demos.common import finite
 from demos.common.run import CommandError, Row, Run
 from minigrad.data import DataLoader
 from models.model import Losses, Stateful
@@ -86,6 +86,7 @@ class Trainer:
                     measured = end_of_epoch(number)
                 self._finite_means()
                 trained = {f"train_{name}": value for name, value in self.means.take().items()}
+                self._stop_if(finite.wrong_measure(measured, trained))
                 self.rows.append({"epoch": number, **trained, **measured})
                 self.epoch = number
                 self._save()
@@ -112,25 +113,29 @@ class Trainer:
 
     def _finite_means(self) -> dict[str, float]:
         means = self.means.values()
-        if wrong := [name for name, value in means.items() if not np.isfinite(value)]:
+        self._stop_if(finite.wrong_loss(means))
+        return means
+
+    def _stop_if(self, wrong: str | None) -> None:
+        if wrong:
             raise CommandError(
-                f"{wrong[0]} became {means[wrong[0]]} in epoch {self.epoch + 1}; "
+                f"{wrong} in epoch {self.epoch + 1}; "
                 "a smaller --lr usually helps. The last checkpoint is from before"
             )
-        return means
 
     def _save(self) -> None:
         self._finite_means()
+        parts = {name: part.state_dict() for name, part in self.state.items()}
+        self._stop_if(finite.wrong_part(parts))
         self.run.save(
             {
                 "args": self.args,
-                "version": mg.__version__,
                 "epoch": self.epoch,
                 "rows": self.rows,
                 "means": self.means.state_dict(),
                 "loader": self.loader.state_dict(),
                 "random": random_state(self.device),
-                **{name: part.state_dict() for name, part in self.state.items()},
+                **parts,
             }
         )
         self.clock.record(self.epoch, self.loader.state_dict()["batches"])
@@ -139,13 +144,14 @@ class Trainer:
         try:
             for name, part in self.state.items():
                 part.load_state_dict(saved[name])
-            self.epoch, self.rows = saved["epoch"], saved["rows"]
+            self.epoch, self.rows = typed(saved, "epoch", int), typed(saved, "rows", list)
             self.means.load_state_dict(saved["means"])
             self.loader.load_state_dict(saved["loader"])
             set_random_state(saved["random"])
-        except (KeyError, ValueError, RuntimeError) as error:
+        except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+            reason = " ".join(str(error).split())  # in one line
             raise CommandError(
-                f"the checkpoint in {self.run.folder} does not fit this program: {error}"
+                f"the checkpoint in {self.run.folder} does not fit this program: {reason[:300]}"
             ) from error
         # A kill may have come between the checkpoint and the table.
         self.run.write_table("metrics.csv", self.rows)
@@ -154,6 +160,14 @@ class Trainer:
         row = self.rows[-1]
         numbers = [f"{name} {value:.2f}" for name, value in row.items() if name != "epoch"]
         print(f"epoch {self.epoch}/{self.epochs}: {', '.join(numbers)}", flush=True)
+
+
+def typed(fields: Mapping[str, Any], name: str, kind: type) -> Any:
+    """A field; TypeError if it is of another type."""
+    value = fields[name]
+    if type(value) is not kind:
+        raise TypeError(f"{name!r} is {value!r}, and should be of type {kind.__name__}")
+    return value
 
 
 class Means:

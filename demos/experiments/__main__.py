@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from demos.common import cli
 from demos.common.kept import Setting
-from demos.common.run import CommandError
+from demos.common.run import CommandError, one_writer
 from demos.experiments import tables
 from demos.experiments.finding import Experiment, command_of, perform
 from minigrad import data
@@ -78,7 +78,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         elif args.list or not args.names:
             print(listed())
         else:
-            do(args)
+            with one_writer(args.out):
+                do(args)
     except CommandError as error:
         print(f"{parser().prog}: error: {error}", file=sys.stderr)
         return 2

@@ -1,11 +1,13 @@
 """Arguments of the programs: kept, compared when a run goes on, refused."""
 
 import argparse
+import os
 
 import pytest
 
+import minigrad as mg
 from demos.common import cli
-from demos.common.run import CommandError
+from demos.common.run import CommandError, Run, one_writer
 from tests.data.test_real import write_mnist
 
 
@@ -50,6 +52,37 @@ def test_the_default_folder_is_the_next_free_one(tmp_path, monkeypatch):
     args, run = cli.arguments(demo_parser(), ["--resume"], cli.FREE)
     assert args.out == "runs/game-3"
     assert run.checkpoint is not None
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "named"),
+    [("program", "vae", "vae of minigrad"), ("version", "9.9", "game of minigrad 9.9")],
+)
+def test_a_checkpoint_of_another_program_or_version_is_refused(tmp_path, field, value, named):
+    args = begin(tmp_path)
+    file = tmp_path / Run.CHECKPOINT
+    mg.save({**mg.load(file), field: value}, file)
+    here = f"not game of minigrad {mg.__version__}"
+    with pytest.raises(CommandError, match=rf"{file} was written by {named}.*, {here}"):
+        begin(tmp_path, "--resume")
+    mg.save({"args": cli.saved_arguments(args)}, file)  # as before programs wrote who they are
+    begin(tmp_path, "--resume")
+
+
+def test_a_saved_argument_of_another_type_is_an_error(tmp_path):
+    args = cli.saved_arguments(begin(tmp_path))
+    mg.save({"args": {**args, "epochs": "3"}}, tmp_path / Run.CHECKPOINT)
+    with pytest.raises(CommandError, match="--epochs is '3', a str, where this program has 3"):
+        begin(tmp_path, "--resume")
+
+
+def test_two_programs_do_not_work_in_one_folder(tmp_path, capsys):
+    argv = ["--out", str(tmp_path / "run")]
+    with one_writer(tmp_path / "run"):
+        assert cli.main(demo_parser(), lambda args, run: None, argv) == 2
+        said = capsys.readouterr().err
+    assert f"error: {tmp_path}/run is in use by process {os.getpid()} on" in said
+    assert cli.main(demo_parser(), lambda args, run: None, argv) == 0
 
 
 def test_files_of_ones_own_are_read_where_one_says_so(tmp_path):

@@ -1,6 +1,5 @@
 """The training harness: metrics, checkpoints, exact continuation, signals."""
 
-import json
 import os
 import signal
 import threading
@@ -214,6 +213,43 @@ def test_a_loss_that_is_not_finite_is_an_error_and_not_a_checkpoint(tmp_path):
     assert Run(tmp_path, resume=True).checkpoint["loader"]["batches"] == 1
 
 
+def test_a_step_that_spoils_the_weights_does_not_touch_the_checkpoint(tmp_path):
+    """Its loss was still finite, as are all that a learning rate of 1e30 begins from."""
+    game = Game(tmp_path, every=1)
+
+    def step(x):
+        values = game.step(x)
+        if len(game.steps) == 5:
+            game.second.weight.data[:] = np.inf
+        return values
+
+    with pytest.raises(CommandError, match="a number of second became infinite or NaN in epoch 2"):
+        game.trainer.fit(step, game.end_of_epoch)
+    assert Run(tmp_path, resume=True).checkpoint["loader"]["batches"] == 1
+
+
+@pytest.mark.parametrize(
+    ("measured", "stops"),
+    [
+        ({"test_loss": float("inf")}, True),
+        ({"test_loss": float("nan")}, True),
+        ({"distance": float("nan")}, True),
+        ({"distance": float("inf")}, False),  # of samples that reach nothing
+    ],
+)
+def test_a_measure_that_is_not_finite_stops_before_the_checkpoint(tmp_path, measured, stops):
+    game = Game(tmp_path, epochs=1, every=0)
+    game.end_of_epoch = lambda number: measured
+    if stops:
+        (name,) = measured
+        with pytest.raises(CommandError, match=rf"{name} became (inf|nan) in epoch 1; a smaller"):
+            game.fit()
+    else:
+        game.fit()
+    found = Run(tmp_path, resume=True).checkpoint
+    assert (found["epoch"], len(found["rows"])) == ((0, 0) if stops else (1, 1))
+
+
 # ---- random numbers ------------------------------------------------------------------------------
 
 
@@ -328,40 +364,3 @@ def test_a_run_can_be_resumed_from_its_first_moment(tmp_path, straight):
     assert Run(tmp_path, resume=True).checkpoint["args"] == {"a": 1}
     Game(tmp_path, resume=True).fit()
     assert contents(tmp_path) == straight
-
-
-def test_a_checkpoint_of_another_program_is_an_error(tmp_path):
-    Game(tmp_path, epochs=1).fit()
-    run = Run(tmp_path, resume=True)
-    loader = DataLoader(TensorDataset(np.zeros(3, np.float32)))
-    with pytest.raises(CommandError, match=r"does not fit this program: 'other'"):
-        Trainer(run, loader, {"other": nn.Linear(2, 2)}, {}, epochs=1)
-
-
-def test_a_damaged_checkpoint_is_an_error_that_names_it(tmp_path):
-    Game(tmp_path, epochs=1).fit()
-    file = tmp_path / "checkpoint.safetensors"
-    file.write_bytes(file.read_bytes()[:-100])
-    with pytest.raises(CommandError, match=r"checkpoint\.safetensors is damaged"):
-        Run(tmp_path, resume=True)
-
-
-def test_another_programs_checkpoint_is_an_error(tmp_path):
-    from minigrad.serialization import save
-
-    save({"weight": mg.ones(2)}, tmp_path / "checkpoint.safetensors")
-    with pytest.raises(CommandError, match=r"checkpoint\.safetensors is no checkpoint of a run"):
-        Run(tmp_path, resume=True)
-
-
-def test_a_summary_is_json_whatever_was_measured(tmp_path):
-    Run(tmp_path).write_summary({"kl": float("inf"), "nelbo": float("nan"), "n": 3, "x": 0.1})
-    text = (tmp_path / "summary.json").read_text()
-    found = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
-    assert found == {"kl": None, "nelbo": None, "n": 3, "x": 0.1}
-
-
-def test_a_file_where_the_folder_should_be_is_an_error(tmp_path):
-    (tmp_path / "taken").write_text("")
-    with pytest.raises(CommandError, match=r"cannot write to .*taken"):
-        Run(tmp_path / "taken")
