@@ -220,7 +220,7 @@ def test_a_step_that_spoils_the_weights_does_not_touch_the_checkpoint(tmp_path):
     def step(x):
         values = game.step(x)
         if len(game.steps) == 5:
-            game.second.weight.data[:] = np.inf
+            game.second.weight.data.fill_(np.inf)
         return values
 
     with pytest.raises(CommandError, match="a number of second became infinite or NaN in epoch 2"):

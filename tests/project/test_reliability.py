@@ -1,12 +1,48 @@
-"""A rule of the house: no file is written in its place, in which it would be half for a while."""
+"""docs/reliability.md: its tests exist, no file is written in its place, nothing falls short."""
 
 import ast
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.project.test_layout import PACKAGES, ROOT, parse, relative, sources
+
+
+def test_every_promise_names_tests_that_exist() -> None:
+    page = (ROOT / "docs" / "reliability.md").read_text("utf-8")
+    named = set(re.findall(r"`(test_\w+)`", page))
+    defined = {
+        node.name
+        for path in sources("tests")
+        for node in parse(path).body
+        if isinstance(node, ast.FunctionDef)
+    }
+    assert len(named) > 10 and named <= defined, named - defined
+
+
+def test_the_page_quotes_every_row_of_the_table() -> None:
+    page = (ROOT / "docs" / "reliability.md").read_text("utf-8")
+    source = (ROOT / "tests" / "torture.py").read_text("utf-8")
+    rows = re.findall(r'^@row\("(.+)"\)$', source, re.MULTILINE)
+    assert len(rows) > 5
+    for title in rows:
+        assert re.search(rf"^{re.escape(title)} +(\d+) +\1 +0$", page, re.MULTILINE), title
+
+
+@pytest.mark.slow
+def test_nothing_falls_short_in_a_few_cases() -> None:
+    command = [sys.executable, "-m", "tests.torture", "--count", "2"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    heading, *rows = done.stdout.splitlines()
+    assert heading.split() == ["tried", "survived", "fell", "short"]
+    assert len(rows) > 5 and all(row.split()[-3:] == ["2", "2", "0"] for row in rows), done.stdout
+
+
+# ---- whole files --------------------------------------------------------------------------------
 
 
 def write_faults(path: Path, tree: ast.Module) -> list[str]:
