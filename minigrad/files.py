@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 
 File = str | os.PathLike[str]
+_PART = re.compile(r"\..*\.[0-9a-f]{16}\.part", re.DOTALL)
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 
 
@@ -24,11 +25,11 @@ def replacing(path: File) -> Iterator[IO[bytes]]:
     """A new file that takes the place of `path`, whole and on the disk, when the block ends well.
 
     A reader meets the old file or the new one, however many write to the same path: each writes
-    beside it, under a name of its own. What a killed one left there is removed by the next. Where
-    `path` is a symbolic link, the link is replaced, and the file that it names stays as it is.
+    beside it, under a name of its own. What a killed one left in the folder is removed by the
+    next. Where `path` is a symbolic link, the link is replaced, and what it names stays as it is.
     """
     path = Path(path)
-    _remove_left(path)
+    remove_left(path.parent)
     part, file = _part(path)
     try:
         with file:
@@ -65,6 +66,15 @@ def write_json(path: File, values: Any) -> None:
     write_text(path, text + "\n")
 
 
+def remove_left(folder: File) -> None:
+    """Removes what killed writers left in a folder."""
+    with suppress(OSError):  # not ours, or gone: nothing depends on it
+        for name in filter(_PART.fullmatch, os.listdir(folder)):
+            with suppress(OSError), os.fdopen(_open(Path(folder, name)), "r+b") as file:
+                if _lock(file.fileno(), wait=False):
+                    os.unlink(Path(folder, name))
+
+
 def _part(path: Path) -> tuple[Path, IO[bytes]]:
     """A new locked file beside `path`: whoever can lock one like it knows that its writer died."""
     while True:
@@ -74,16 +84,6 @@ def _part(path: Path) -> tuple[Path, IO[bytes]]:
         if os.fstat(file.fileno()).st_nlink:
             return part, file
         file.close()  # it was removed as left behind before it was locked
-
-
-def _remove_left(path: Path) -> None:
-    """Removes what killed writers of `path` left beside it."""
-    left = re.compile(re.escape(f".{path.name}.") + r"[0-9a-f]{16}\.part")
-    with suppress(OSError):  # not ours, or gone: nothing depends on it
-        for name in filter(left.fullmatch, os.listdir(path.parent)):
-            with suppress(OSError), os.fdopen(_open(path.with_name(name)), "r+b") as file:
-                if _lock(file.fileno(), wait=False):
-                    path.with_name(name).unlink()
 
 
 # ---- one writer ----------------------------------------------------------------------------------

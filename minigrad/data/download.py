@@ -7,11 +7,12 @@ import http.client
 import queue
 import sys
 import tarfile
+import tempfile
 import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Final
@@ -38,31 +39,47 @@ def fetch(urls: Sequence[str], target: Path, sha256: str) -> None:
 
     Raises DownloadError; `target` is then as it was before.
     """
-    failures = []
-    for url in urls:
-        try:
-            with _open(url) as response, replacing(target) as file:
-                _copy(response, file, target.name, sha256)
-            return
-        except (OSError, ValueError, http.client.HTTPException) as error:
-            failures.append(f"{url}: {error or type(error).__name__}")
-    raise DownloadError(failures)
+    with replacing(target) as file:
+        _download(urls, file, target.name, sha256)
 
 
-def unpack(archive: Path, members: set[str]) -> None:
-    """Unpacks the members of a .tar.gz with these file names beside it, and removes the archive.
+def fetch_members(urls: Sequence[str], folder: Path, sha256: str, members: Set[str]) -> None:
+    """Downloads a .tar.gz to a file without a name, and puts its members of these names into a
+    folder; raises DownloadError."""
+    with tempfile.TemporaryFile(dir=folder) as archive:
+        _download(urls, archive, urls[0].rpartition("/")[2], sha256)
+        archive.seek(0)
+        unpack(archive, folder, members)
 
-    A member's folder is ignored, so that no path in the archive leads anywhere else.
+
+def unpack(archive: IO[bytes], folder: Path, members: Set[str]) -> None:
+    """Unpacks the members of a .tar.gz with these file names into a folder.
+
+    A member's own folder is ignored, so that no path in the archive leads anywhere else.
     """
-    with tarfile.open(archive) as tar:
+    with tarfile.open(fileobj=archive) as tar:
         for member in tar:
             name = PurePosixPath(member.name).name
             source = tar.extractfile(member) if member.isfile() and name in members else None
             if source is not None:
-                with replacing(archive.with_name(name)) as file:
+                with replacing(folder / name) as file:
                     while block := source.read(BLOCK):
                         file.write(block)
-    archive.unlink(missing_ok=True)
+
+
+def _download(urls: Sequence[str], file: IO[bytes], name: str, sha256: str) -> None:
+    """Fills a file from the first of the URLs that gives one with this SHA-256."""
+    failures = []
+    for url in urls:
+        file.seek(0)
+        file.truncate()
+        try:
+            with _open(url) as response:
+                _copy(response, file, name, sha256)
+            return
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            failures.append(f"{url}: {error or type(error).__name__}")
+    raise DownloadError(failures)
 
 
 def _open(url: str) -> Any:

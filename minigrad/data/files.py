@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from minigrad.data.sources import Source
-from minigrad.files import locked
+from minigrad.files import locked, remove_left
 
 Names = tuple[str, ...]
 
@@ -33,6 +33,7 @@ def find_files(
     """
     wanted = source.files[split]
     cache = cache_folder() / source.folders[0]
+    remove_left(cache)
     roots = [data_dir, os.environ.get("MINIGRAD_DATA") or None]
     folders = [
         Path(root).expanduser() / sub
@@ -67,20 +68,20 @@ def _download_missing(source: Source, wanted: Sequence[Names], cache: Path) -> l
 
     One program at a time: those that waited find that nothing is missing any more.
     """
-    from minigrad.data.download import DownloadError, fetch, unpack
+    from minigrad.data.download import DownloadError, fetch, fetch_members
 
     try:
         cache.mkdir(parents=True, exist_ok=True)
         with locked(cache, wait=True):
             present = _present(cache, wanted)
-            remotes = [names[0] for names in wanted if names not in present]
-            archives = [name for name in source.sha256 if name.endswith(".tar.gz")]
-            for remote in archives if remotes and archives else remotes:
+            missing = [names[0] for names in wanted if names not in present]
+            for remote, sha256 in source.sha256.items():
                 urls = [mirror + remote for mirror in source.mirrors]
-                fetch(urls, cache / remote, source.sha256[remote])
-                if archives:
+                if remote in missing:
+                    fetch(urls, cache / remote, sha256)
+                elif missing and remote.endswith(".tar.gz"):
                     members = {names[0] for split in source.files.values() for names in split}
-                    unpack(cache / remote, members)
+                    fetch_members(urls, cache, sha256, members)
     except DownloadError as error:
         return error.failures
     except OSError as error:
