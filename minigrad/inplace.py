@@ -63,10 +63,10 @@ class InPlace(Methods):
         mutated(self.array)
 
     def __iadd__(self, other: Any) -> Any:
-        return self._in_place("__iadd__", ops.add, other)
+        return self._in_place("__iadd__", ops.elementwise._add, other)
 
     def __isub__(self, other: Any) -> Any:
-        return self._in_place("__isub__", ops.subtract, other)
+        return self._in_place("__isub__", ops.elementwise._subtract, other)
 
     def __imul__(self, other: Any) -> Any:
         return self._in_place("__imul__", ops.multiply, other)

@@ -315,6 +315,12 @@ class Tensor(InPlace):
     def long(self) -> "Tensor":
         return self.to(dtype=np.int64)
 
+    def half(self) -> "Tensor":
+        return self.to(dtype=np.float16)
+
+    def int(self) -> "Tensor":
+        return self.to(dtype=np.int32)
+
     def bool(self) -> "Tensor":
         return self.to(dtype=np.bool_)
 

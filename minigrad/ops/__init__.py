@@ -2,8 +2,27 @@
 
 from typing import TYPE_CHECKING
 
-from . import compare, conv, elementwise, extremes, indexing, linalg, norm, reduce, shape
+from . import (
+    arranging,
+    choosing,
+    compare,
+    contractions,
+    conv,
+    elementwise,
+    extremes,
+    indexing,
+    linalg,
+    reduce,
+    rounding,
+    scans,
+    shape,
+    special,
+)
+from . import norm as normalization  # `norm` is a function
+from .arranging import *
+from .choosing import *
 from .compare import *
+from .contractions import *
 from .conv import *
 from .elementwise import *
 from .extremes import *
@@ -11,11 +30,27 @@ from .indexing import *
 from .linalg import *
 from .norm import *
 from .reduce import *
+from .rounding import *
+from .scans import *
 from .shape import *
+from .special import *
 
 if not TYPE_CHECKING:  # checkers follow the stars
-    __all__ = [
-        name
-        for family in (compare, conv, elementwise, extremes, indexing, linalg, norm, reduce, shape)
-        for name in family.__all__
-    ]
+    _FAMILIES = (
+        arranging,
+        choosing,
+        compare,
+        contractions,
+        conv,
+        elementwise,
+        extremes,
+        indexing,
+        linalg,
+        normalization,
+        reduce,
+        rounding,
+        scans,
+        shape,
+        special,
+    )
+    __all__ = [name for family in _FAMILIES for name in family.__all__]

@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from ..tensor import Tensor
 
 __all__ = [
-    "all", "any", "bitwise_and", "bitwise_not", "bitwise_or", "eq", "ge", "gt", "isfinite",
-    "isnan", "le", "lt", "ne",
+    "all", "allclose", "any", "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "eq",
+    "equal", "ge", "gt", "isclose", "isfinite", "isinf", "isnan", "le", "logical_and",
+    "logical_not", "logical_or", "logical_xor", "lt", "ne",
 ]  # fmt: skip
 
 
@@ -62,6 +63,36 @@ def bitwise_not(xp, x):
 
 
 @not_differentiable
+def bitwise_xor(xp, x, y):
+    return xp.bitwise_xor(x, y)
+
+
+@not_differentiable
+def logical_and(xp, x, y):
+    return xp.logical_and(x, y)
+
+
+@not_differentiable
+def logical_or(xp, x, y):
+    return xp.logical_or(x, y)
+
+
+@not_differentiable
+def logical_xor(xp, x, y):
+    return xp.logical_xor(x, y)
+
+
+@not_differentiable
+def logical_not(xp, x):
+    return xp.logical_not(x)
+
+
+@not_differentiable
+def isinf(xp, x):
+    return xp.isinf(x)
+
+
+@not_differentiable
 def isfinite(xp, x):
     return xp.isfinite(x)
 
@@ -89,3 +120,27 @@ def any(x: Tensor, dim: Dim = None, keepdim: bool = False, **numpy_spelling: Any
 def all(x: Tensor, dim: Dim = None, keepdim: bool = False, **numpy_spelling: Any) -> Tensor:
     """Whether every element, or every one along `dim`, is not zero."""
     return _all(x, **reduction("all", x, dim, keepdim, numpy_spelling))
+
+
+@not_differentiable
+def _isclose(xp, x, y, *, rtol, atol, equal_nan):
+    return xp.isclose(x, y, rtol=rtol, atol=atol, equal_nan=equal_nan)
+
+
+def isclose(
+    x: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+) -> Tensor:
+    """Where |x - other| <= atol + rtol |other|."""
+    return _isclose(x, other, rtol=rtol, atol=atol, equal_nan=equal_nan)
+
+
+def allclose(
+    x: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+) -> bool:
+    """Whether |x - other| <= atol + rtol |other| everywhere: a bool, which waits for the device."""
+    return bool(all(isclose(x, other, rtol, atol, equal_nan)))
+
+
+def equal(x: Tensor, other: Tensor) -> bool:
+    """Whether two tensors have the same shape and elements: a bool, which waits for the device."""
+    return tuple(x.shape) == tuple(other.shape) and bool(all(eq(x, other)))

@@ -19,30 +19,40 @@ if TYPE_CHECKING:
     from ..tensor import Tensor
 
 __all__ = [
-    "abs", "add", "clamp", "clip", "cos", "div", "divide", "exp", "expm1", "leaky_relu", "log",
+    "abs", "add", "clamp", "clip", "cos", "divide", "exp", "expm1", "leaky_relu", "log",
     "log1p", "maximum", "minimum", "mul", "multiply", "neg", "negative", "pow", "power", "relu",
-    "sigmoid", "sign", "sin", "softplus", "sqrt", "square", "sub", "subtract", "tanh", "where",
+    "sigmoid", "sign", "sin", "softplus", "sqrt", "square", "sub", "subtract", "tanh",
 ]  # fmt: skip
 
 # ---- arithmetic ----------------------------------------------------------------------------------
 
 
 @elementwise
-def add(xp, x, y):
+def _add(xp, x, y):
     return xp.add(x, y)
 
 
-add.gradient("x")(lambda g: g)
-add.gradient("y")(lambda g: g)
+_add.gradient("x")(lambda g: g)
+_add.gradient("y")(lambda g: g)
 
 
 @elementwise
-def subtract(xp, x, y):
+def _subtract(xp, x, y):
     return xp.subtract(x, y)
 
 
-subtract.gradient("x")(lambda g: g)
-subtract.gradient("y")(lambda g: -g)
+_subtract.gradient("x")(lambda g: g)
+_subtract.gradient("y")(lambda g: -g)
+
+
+def add(x: Tensor | float, y: Tensor | float, *, alpha: float = 1) -> Tensor:
+    """x + alpha y."""
+    return _add(x, y if alpha == 1 else multiply(y, alpha))
+
+
+def subtract(x: Tensor | float, y: Tensor | float, *, alpha: float = 1) -> Tensor:
+    """x - alpha y."""
+    return _subtract(x, y if alpha == 1 else multiply(y, alpha))
 
 
 @elementwise
@@ -109,7 +119,7 @@ def square(x: Tensor) -> Tensor:
 
 
 # PyTorch's other names for the same functions.
-sub, mul, div, neg, pow = subtract, multiply, divide, negative, power
+sub, mul, neg, pow = subtract, multiply, negative, power
 
 # ---- exponentials and roots ----------------------------------------------------------------------
 

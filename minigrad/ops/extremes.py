@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import builtins
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 from ..broadcasting import expand
 from ..op import not_differentiable, op
 from ..tape import Variable
-from .checks import Dim, axes, reduction
+from .checks import Dim, axes, axis, reduction
 from .elementwise import maximum, minimum, where
 from .indexing import take_along
 from .reduce import _sum, kept, spread, without
-from .shape import reshape
+from .shape import _cut, reshape
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
 
-__all__ = ["amax", "amin", "argmax", "argmin", "max", "min"]
+__all__ = ["amax", "amin", "argmax", "argmin", "argsort", "max", "min", "sort", "topk"]
 
 
 @op
@@ -152,3 +153,44 @@ def _place(name: str, over_one: Any, x: Tensor, dim: int | None, keepdim: bool) 
     (d,) = axes(name, x.ndim, dim)
     places = over_one(x, dim=d)
     return places if keepdim else reshape(places, without(x.shape, (d,)))
+
+
+# ---- sorting -------------------------------------------------------------------------------------
+
+
+@not_differentiable
+def _argsort(xp, x, *, dim, descending):
+    if not x.ndim:
+        return xp.zeros((), int)
+    if not descending:
+        return xp.argsort(x, axis=dim, kind="stable")
+    # From the back to the front, so that ties keep their order.
+    backwards = xp.argsort(xp.flip(x, dim), axis=dim, kind="stable")
+    return x.shape[dim] - 1 - xp.flip(backwards, dim)
+
+
+def argsort(x: Tensor, dim: int = -1, descending: bool = False, *, stable: bool = False) -> Tensor:
+    """The places along `dim` of the elements in their order; equal ones keep theirs."""
+    return _argsort(x, dim=axis("argsort", builtins.max(x.ndim, 1), dim), descending=descending)
+
+
+def sort(
+    x: Tensor, dim: int = -1, descending: bool = False, *, stable: bool = False
+) -> ValuesAndIndices:
+    """(values, indices): x in order along `dim`, and where its elements were; equal ones keep their
+    order."""
+    indices = argsort(x, dim, descending)
+    return ValuesAndIndices(take_along(x, dim % x.ndim, indices) if x.ndim else x, indices)
+
+
+def topk(
+    x: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
+) -> ValuesAndIndices:
+    """(values, indices) of the k largest elements along `dim`, or smallest, in their order."""
+    d = axis("topk", builtins.max(x.ndim, 1), dim)
+    if not 0 <= k <= (x.shape[d] if x.ndim else 1):
+        raise ValueError(f"topk: there are no {k} elements along dim {dim} of {list(x.shape)}")
+    values, indices = sort(x, d, largest)
+    if not x.ndim:
+        return ValuesAndIndices(values, indices)
+    return ValuesAndIndices(_cut(values, d, 0, k), _cut(indices, d, 0, k))

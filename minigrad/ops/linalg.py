@@ -14,7 +14,7 @@ from .shape import reshape, transpose
 if TYPE_CHECKING:
     from ..tensor import Tensor
 
-__all__ = ["linear", "matmul"]
+__all__ = ["bmm", "dot", "linear", "matmul", "mm", "mv", "outer"]
 
 
 @op
@@ -62,6 +62,46 @@ def matmul(x: Tensor, y: Tensor) -> Tensor:
         *([out.shape[-1]] if y.ndim > 1 else []),
     ]
     return out if out.ndim == len(shape) else reshape(out, tuple(shape))
+
+
+def mm(x: Tensor, y: Tensor) -> Tensor:
+    """The product of two matrices."""
+    return _of("mm", x, 2, y, 2)
+
+
+def bmm(x: Tensor, y: Tensor) -> Tensor:
+    """The products of a batch of matrices (B, M, K) with another (B, K, N)."""
+    if hasattr(x, "shape") and hasattr(y, "shape") and x.shape[:1] != y.shape[:1]:
+        raise ValueError(f"bmm: batches of {list(x.shape)} and {list(y.shape)} differ")
+    return _of("bmm", x, 3, y, 3)
+
+
+def mv(x: Tensor, y: Tensor) -> Tensor:
+    """The product of a matrix with a vector."""
+    return _of("mv", x, 2, y, 1)
+
+
+def dot(x: Tensor, y: Tensor) -> Tensor:
+    """The sum of the products of two vectors' elements."""
+    return _of("dot", x, 1, y, 1)
+
+
+def outer(x: Tensor, y: Tensor) -> Tensor:
+    """The products of all elements of a vector with all of another."""
+    need_arrays("outer", x, y)
+    if x.ndim != 1 or y.ndim != 1:
+        raise ValueError(f"outer: needs vectors, got {list(x.shape)} and {list(y.shape)}")
+    return reshape(x, (-1, 1)) * y
+
+
+def _of(name: str, x: Tensor, x_ndim: int, y: Tensor, y_ndim: int) -> Tensor:
+    """matmul, of so many axes only."""
+    need_arrays(name, x, y)
+    if (x.ndim, y.ndim) != (x_ndim, y_ndim):
+        raise ValueError(
+            f"{name}: needs {x_ndim} and {y_ndim} axes, got {list(x.shape)} and {list(y.shape)}"
+        )
+    return matmul(x, y)
 
 
 @op

@@ -93,6 +93,15 @@ def expand(x: Tensor, *sizes: Any) -> Tensor:
     return _expand(x, shape=shape)
 
 
+def broadcast_shapes(name: str, *tensors: Any) -> tuple[int, ...]:
+    """The shape that tensors have together."""
+    try:
+        return np.broadcast_shapes(*[tuple(x.shape) for x in tensors])
+    except ValueError:
+        shapes = " and ".join(str(list(x.shape)) for x in tensors)
+        raise ValueError(f"{name}: shapes {shapes} do not broadcast") from None
+
+
 def squeeze(x: Tensor, dim: Dim = None) -> Tensor:
     """x without its axes of size 1, or without those of `dim` that are of size 1."""
     dropped = {i for i, n in enumerate(x.shape) if n == 1} & {*axes("squeeze", x.ndim, dim)}
