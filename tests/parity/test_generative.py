@@ -1,4 +1,4 @@
-"""The ops of tests/ops/test_generative.py beside PyTorch's: names, signatures, values, gradients."""
+"""The ops of tests/ops/test_generative.py beside PyTorch's: signatures, values, gradients."""
 
 import math
 
