@@ -10,7 +10,6 @@ from minigrad import ops
 from minigrad.methods import Methods
 from minigrad.op import Op
 
-
 NAMES = ("view", "reshape_as")  # other names of reshape and view_as
 
 
