@@ -14,11 +14,14 @@ from .backend import device as device
 from .backend.cuda import allow_tf32 as allow_tf32
 from .broadcasting import elementwise as elementwise
 from .creation import *
+from .dtypes import *
+from .legacy import *
 from .op import op as op
 from .ops import *
 from .random import get_rng_state as get_rng_state
 from .random import manual_seed as manual_seed
 from .random import set_rng_state as set_rng_state
+from .sampling import *
 from .serialization import load as load
 from .serialization import save as save
 from .tensor import Tensor as Tensor

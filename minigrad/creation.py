@@ -4,23 +4,24 @@ Python's floats become float32, its ints int64, its bools bool; arrays keep thei
 """
 
 from collections.abc import Sequence
-from typing import Any, SupportsIndex, TypeAlias, overload
+from typing import Any, SupportsIndex, TypeAlias
 
 import numpy as np
 
-from . import random
 from .backend import Device, DType, Shape, cpu, device_of, find_dtype
 from .backend import device as find_device
+from .dtypes import float32 as float32
+from .dtypes import float64
+from .dtypes import int64 as int64
 from .ops.checks import shape_of
 from .tensor import Tensor
 
 __all__ = [
-    "arange", "as_tensor", "bool_", "empty", "eye", "float32", "float64", "from_dlpack",
-    "from_numpy", "full", "full_like", "int64", "linspace", "ones", "ones_like", "rand",
-    "rand_like", "randint", "randn", "randn_like", "randperm", "tensor", "zeros", "zeros_like",
+    "arange", "as_tensor", "empty", "empty_like", "eye", "from_dlpack", "from_numpy",
+    "full", "full_like", "is_tensor", "linspace", "numel", "ones", "ones_like", "tensor", "zeros",
+    "zeros_like",
 ]  # fmt: skip
 
-float32, float64, int64, bool_ = (np.dtype(t) for t in (np.float32, np.float64, np.int64, np.bool_))
 Place: TypeAlias = str | Device | None  # None is the CPU, or where the data are
 DTypeLike: TypeAlias = DType | type | str | None  # None is the function's own choice
 Size: TypeAlias = SupportsIndex | Sequence[SupportsIndex]  # zeros(2, 3) or zeros((2, 3))
@@ -129,55 +130,85 @@ def full(
     return _finished(_place(device).xp.full(shape_of((size,)), fill_value, kind), requires_grad)
 
 
-def _size_and(args: tuple[Any, ...]) -> Shape:
-    shape = shape_of(args)
+def shape_for(args: tuple[Any, ...], size: Size | None) -> Shape:
+    """The shape that a function was given as numbers, as a sequence, or by `size=`."""
+    shape = shape_of(args if size is None else (size,))
     if any(n < 0 for n in shape):
         raise ValueError(f"a shape has no negative sizes, got {list(shape)}")
     return shape
 
 
 def zeros(
-    *size: Size, dtype: DTypeLike = float32, device: Place = None, requires_grad: bool = False
+    *sizes: Size,
+    size: Size | None = None,
+    dtype: DTypeLike = None,
+    device: Place = None,
+    requires_grad: bool = False,
 ) -> Tensor:
-    """A tensor of zeros."""
-    return _finished(
-        _place(device).xp.zeros(_size_and(size), find_dtype("zeros", dtype or float32)),
-        requires_grad,
-    )
+    """A tensor of zeros, float32 unless another dtype is given."""
+    kind = find_dtype("zeros", dtype or float32)
+    return _finished(_place(device).xp.zeros(shape_for(sizes, size), kind), requires_grad)
 
 
 def ones(
-    *size: Size, dtype: DTypeLike = float32, device: Place = None, requires_grad: bool = False
+    *sizes: Size,
+    size: Size | None = None,
+    dtype: DTypeLike = None,
+    device: Place = None,
+    requires_grad: bool = False,
 ) -> Tensor:
-    """A tensor of ones."""
-    return _finished(
-        _place(device).xp.ones(_size_and(size), find_dtype("ones", dtype or float32)), requires_grad
-    )
+    """A tensor of ones, float32 unless another dtype is given."""
+    kind = find_dtype("ones", dtype or float32)
+    return _finished(_place(device).xp.ones(shape_for(sizes, size), kind), requires_grad)
 
 
 def empty(
-    *size: Size, dtype: DTypeLike = float32, device: Place = None, requires_grad: bool = False
+    *sizes: Size,
+    size: Size | None = None,
+    dtype: DTypeLike = None,
+    device: Place = None,
+    requires_grad: bool = False,
 ) -> Tensor:
-    """A tensor whose elements are not set."""
-    return _finished(
-        _place(device).xp.empty(_size_and(size), find_dtype("empty", dtype or float32)),
-        requires_grad,
-    )
+    """A tensor whose elements are not set, float32 unless another dtype is given."""
+    kind = find_dtype("empty", dtype or float32)
+    return _finished(_place(device).xp.empty(shape_for(sizes, size), kind), requires_grad)
 
 
-def zeros_like(x: Tensor, *, dtype: DTypeLike = None) -> Tensor:
+def zeros_like(
+    x: Tensor, *, dtype: DTypeLike = None, device: Place = None, requires_grad: bool = False
+) -> Tensor:
     """Zeros of the shape, dtype and device of x."""
-    return zeros(x.shape, dtype=dtype or x.dtype, device=x.device)
+    return zeros(x.shape, dtype=dtype or x.dtype, device=device or x.device,
+                 requires_grad=requires_grad)
 
 
-def ones_like(x: Tensor, *, dtype: DTypeLike = None) -> Tensor:
+def ones_like(
+    x: Tensor, *, dtype: DTypeLike = None, device: Place = None, requires_grad: bool = False
+) -> Tensor:
     """Ones of the shape, dtype and device of x."""
-    return ones(x.shape, dtype=dtype or x.dtype, device=x.device)
+    return ones(x.shape, dtype=dtype or x.dtype, device=device or x.device,
+                requires_grad=requires_grad)
 
 
-def full_like(x: Tensor, fill_value: float | np.generic, *, dtype: DTypeLike = None) -> Tensor:
+def empty_like(
+    x: Tensor, *, dtype: DTypeLike = None, device: Place = None, requires_grad: bool = False
+) -> Tensor:
+    """A tensor of the shape, dtype and device of x whose elements are not set."""
+    return empty(x.shape, dtype=dtype or x.dtype, device=device or x.device,
+                 requires_grad=requires_grad)
+
+
+def full_like(
+    x: Tensor,
+    fill_value: float | np.generic,
+    *,
+    dtype: DTypeLike = None,
+    device: Place = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """One value in the shape, dtype and device of x."""
-    return full(x.shape, fill_value, dtype=dtype or x.dtype, device=x.device)
+    return full(x.shape, fill_value, dtype=dtype or x.dtype, device=device or x.device,
+                requires_grad=requires_grad)
 
 
 def arange(
@@ -228,62 +259,10 @@ def eye(
     return Tensor(_place(device).xp.eye(n, m, dtype=dtype))
 
 
-def _floating(name: str, dtype: DTypeLike) -> DType:
-    found = find_dtype(name, dtype or float32)
-    if found.kind != "f":
-        raise TypeError(f"{name}: draws floating numbers, not {found}; use randint for integers")
-    return found
+def is_tensor(x: object) -> bool:
+    return isinstance(x, Tensor)
 
 
-def rand(
-    *size: Size, dtype: DTypeLike = float32, device: Place = None, requires_grad: bool = False
-) -> Tensor:
-    """Uniform random numbers from [0, 1)."""
-    return _finished(
-        random.uniform(_size_and(size), _floating("rand", dtype), _place(device)), requires_grad
-    )
-
-
-def randn(
-    *size: Size, dtype: DTypeLike = float32, device: Place = None, requires_grad: bool = False
-) -> Tensor:
-    """Random numbers from the standard normal distribution."""
-    return _finished(
-        random.normal(_size_and(size), _floating("randn", dtype), _place(device)), requires_grad
-    )
-
-
-def rand_like(x: Tensor) -> Tensor:
-    """Uniform random numbers from [0, 1), in the shape, dtype and device of x."""
-    return rand(x.shape, dtype=x.dtype, device=x.device)
-
-
-def randn_like(x: Tensor) -> Tensor:
-    """Standard normal random numbers in the shape, dtype and device of x."""
-    return randn(x.shape, dtype=x.dtype, device=x.device)
-
-
-@overload
-def randint(high: int, size: Size, /, *, device: Place = None) -> Tensor: ...
-
-
-@overload
-def randint(low: int, high: int, size: Size, /, *, device: Place = None) -> Tensor: ...
-
-
-def randint(*limits_and_size: Any, device: Place = None) -> Tensor:
-    """Random integers from low to high - 1: `randint(high, size)` or `randint(low, high, size)`."""
-    if len(limits_and_size) not in (2, 3):
-        raise TypeError("randint: takes (high, size) or (low, high, size)")
-    *limits, size = limits_and_size
-    low, high = (0, *limits) if len(limits) == 1 else limits
-    if low >= high:
-        raise ValueError(f"randint: there is no integer from {low} to below {high}")
-    return Tensor(random.stream(_place(device)).integers(low, high, shape_of((size,))))
-
-
-def randperm(n: int, *, device: Place = None) -> Tensor:
-    """The integers from 0 to n - 1 in random order."""
-    if n < 0:
-        raise ValueError(f"randperm: needs a number that is not negative, got {n}")
-    return Tensor(random.stream(_place(device)).permutation(n))
+def numel(x: Tensor) -> int:
+    """How many elements there are."""
+    return x.numel()

@@ -1,5 +1,6 @@
 """Changes in place. They are never recorded: a tensor that is on the tape refuses them."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from . import ops, random
@@ -12,9 +13,24 @@ from .tape import Leaf, Variable, mode, mutated
 if TYPE_CHECKING:
     from typing import Self
 
+    from .tensor import Tensor
+
 
 def _data(x: Any) -> Any:
     return x.array if isinstance(x, Variable) else x
+
+
+def _changing(name: str, op: Callable[..., Any]) -> "Callable[..., Tensor]":
+    """The method that puts the op's result in the place of its first operand."""
+
+    def change(self: Any, *others: Any, **settings: Any) -> Any:
+        arrays = [_data(x) for x in others]
+        settings = {key: _data(x) for key, x in settings.items()}
+        return self._become(name, op(self.array, *arrays, **settings))
+
+    change.__name__ = name
+    change.__doc__ = f"`{op.__name__}`, whose result takes the place of this tensor's elements."
+    return change
 
 
 class InPlace(Methods):
@@ -91,24 +107,38 @@ class InPlace(Methods):
     def zero_(self) -> "Self":
         return self._become("zero_", 0)
 
-    def add_(self, other: Any, *, alpha: Any = 1) -> "Self":
-        """Add `alpha` times `other`."""
-        return self._become("add_", self.array + ops.multiply(_data(other), alpha))
+    add_ = _changing("add_", ops.add)
+    sub_ = _changing("sub_", ops.sub)
+    mul_ = _changing("mul_", ops.mul)
+    div_ = _changing("div_", ops.div)
+    pow_ = _changing("pow_", ops.pow)
+    neg_ = _changing("neg_", ops.neg)
+    abs_ = _changing("abs_", ops.abs)
+    exp_ = _changing("exp_", ops.exp)
+    sqrt_ = _changing("sqrt_", ops.sqrt)
+    floor_ = _changing("floor_", ops.floor)
+    round_ = _changing("round_", ops.round)
+    clamp_ = _changing("clamp_", ops.clamp)
+    clip_ = _changing("clip_", ops.clip)
+    lerp_ = _changing("lerp_", ops.lerp)
+    addcmul_ = _changing("addcmul_", ops.addcmul)
+    addcdiv_ = _changing("addcdiv_", ops.addcdiv)
+    masked_fill_ = _changing("masked_fill_", ops.masked_fill)
+    scatter_ = _changing("scatter_", ops.scatter)
+    scatter_add_ = _changing("scatter_add_", ops.scatter_add)
 
-    def mul_(self, other: Any) -> "Self":
-        return self._become("mul_", ops.multiply(self.array, _data(other)))
-
-    def clamp_(self, min: Any = None, max: Any = None) -> "Self":
-        return self._become("clamp_", ops.clip(self.array, min, max))
-
-    def normal_(self, mean: Any = 0.0, std: Any = 1.0) -> "Self":
+    def normal_(self, mean: Any = 0.0, std: Any = 1.0, *, generator: Any = None) -> "Self":
         """Fill with normal random numbers."""
         self._need_floats("normal_")
-        draw = random.normal(self.array.shape, self.array.dtype, device_of(self.array))
+        draw = random.normal(self.array.shape, self.array.dtype, device_of(self.array), generator)
         return self._become("normal_", draw * std + mean)
 
-    def uniform_(self, a: Any = 0.0, b: Any = 1.0) -> "Self":
+    def uniform_(self, a: Any = 0.0, b: Any = 1.0, *, generator: Any = None) -> "Self":
         """Fill with random numbers, uniform from [a, b)."""
         self._need_floats("uniform_")
-        draw = random.uniform(self.array.shape, self.array.dtype, device_of(self.array))
+        draw = random.uniform(self.array.shape, self.array.dtype, device_of(self.array), generator)
         return self._become("uniform_", draw * (b - a) + a)
+
+    def bernoulli_(self, p: Any = 0.5, *, generator: Any = None) -> "Self":
+        """Fill with 1 with probability p, else 0."""
+        return self._become("bernoulli_", random.bernoulli(_data(p), self.array, generator))

@@ -10,7 +10,7 @@ from . import autograd, ops
 from .backend import Array, Device, DType, Shape, device_of, find_dtype
 from .backend import device as find_device
 from .broadcasting import cast
-from .inplace import InPlace
+from .kinds import Kinds
 from .ops.shape import move_to
 from .tape import Leaf, Node, Variable, extras_of
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Self
 
 
-class Tensor(InPlace):
+class Tensor(Kinds):
     """An n-dimensional array that remembers how it was made. Make one with `minigrad.tensor`."""
 
     __slots__ = ("_frozen",)  # the leaf, while requires_grad_(False) has taken it off the tape

@@ -17,7 +17,7 @@ HOST = (
 )
 # Elsewhere it may only name types, constants, and questions about types and shapes.
 NUMPY_NAMES = {
-    *("bool_", "int32", "int64", "uint8", "float16", "float32", "float64", "intp"),
+    *("bool_", "int8", "int16", "int32", "int64", "uint8", "float16", "float32", "float64", "intp"),
     *("dtype", "generic", "number", "integer", "signedinteger", "floating", "inexact", "ndarray"),
     *("pi", "e", "inf", "nan", "newaxis", "finfo", "iinfo"),
     *("result_type", "promote_types", "can_cast", "issubdtype", "isscalar"),
