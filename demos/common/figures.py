@@ -75,20 +75,26 @@ def bars(
     groups = list(next(iter(series.values())))
     width = 0.8 / len(series)
     draw, along = (axes.barh, axes.set_yticks) if lying else (axes.bar, axes.set_xticks)
+    turned = slice(None, None, -1 if lying else 1)  # of what is given as (along, height)
     for i, (name, values) in enumerate(series.items()):
         places = np.arange(len(groups)) + (i - (len(series) - 1) / 2) * width
         each = [np.atleast_1d(values[group]) for group in groups]
         colour: Any = list(colours) or f"C{i}"
         if len(series) > 1:
             colour = colours[i] if colours else f"C{i}"
-        means = [mean.mean() for mean in each]
-        made = draw(places, means, 0.92 * width, color=colour, alpha=0.6, label=name)
-        if text:
-            axes.bar_label(made, [text.format(m) for m in means], fontsize=SMALL, padding=3)
+        means = [some.mean() for some in each]
+        draw(places, means, 0.92 * width, color=colour, alpha=0.6, label=name)
         for place, some in zip(places, each, strict=True):
             if len(some) > 1:
                 at = np.full(len(some), place)
-                axes.plot(*((some, at) if lying else (at, some)), "k.", markersize=4, alpha=0.6)
+                axes.plot(*(at, some)[turned], "k.", markersize=4, alpha=0.6)
+            if text:
+                tip, off = (place, some.max())[turned], (0, 3)[turned]
+                side = {"va": "center"} if lying else {"ha": "center"}
+                axes.annotate(
+                    text.format(some.mean()), tip, off, textcoords="offset points",
+                    fontsize=SMALL, **side,
+                )  # fmt: skip
     along(range(len(groups)), groups)
     if lying:
         axes.invert_yaxis()

@@ -53,7 +53,8 @@ def run(
     told = {what: sentence(rows[most]) for what, rows in table.items()}
     result = f"{most} labels: mu {told['VAE mu']}"
     beside = "; ".join(f"{what} {told[what]}" for what in ("pixels", f"PCA {components}"))
-    title = f"{setting.dataset or 'glyphs'}: reading labels off features, {draws} balanced draws"
+    name = setting.dataset or "glyphs"
+    title = f"{name}: reading labels off features, {draws} class-balanced draws"
     figure = draw(table, title)
     numbers = {"test errors": table.pop("VAE mu"), "draws": draws, "latent": latent}
     return Finding(CLAIM, result, beside, numbers, table, figure)
@@ -76,6 +77,7 @@ def sentence(row: dict[str, Any]) -> str:
 
 def draw(table: Table, title: str) -> Figure:
     figure, panels = sheet("ab", (10, 3.8), title)
+    panels[1].sharey(panels[0])
     for axes, reader in zip(panels, READERS, strict=True):
         series = {
             what: {f"{n} labels": 100 * np.array(row[reader]["each"]) for n, row in rows.items()}
