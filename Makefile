@@ -1,4 +1,4 @@
-# `make demo` and `make test` do all the set-up themselves: Python 3.11 to 3.13 and make are enough.
+# `make demo` and `make test` do all the set-up themselves: Python 3.11 to 3.14 and make are enough.
 
 VENV ?= .venv
 PYTHON ?=

@@ -141,7 +141,7 @@ def test_a_forwards_own_error_names_the_op_and_what_it_was_given() -> None:
         (lambda f, t: f(x=t), "cube"),
         (lambda f, t: f("abc"), "cube.*str"),
         (lambda f, t: f([t, t]), "cube.*list"),
-        (lambda f, t: mg.add(t, y=t), "add.*y.*position"),
+        (lambda f, t: mg.multiply(t, y=t), "multiply.*y.*position"),
     ],
 )
 def test_a_call_with_the_wrong_operands_names_the_op(call: Any, message: str) -> None:
