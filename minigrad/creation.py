@@ -229,6 +229,8 @@ def arange(
         raise ValueError(f"arange: steps of {step} do not lead from {start} to {end}")
     floats = any(isinstance(n, float | np.floating) for n in (start, end, step))
     kind = find_dtype("arange", dtype or (float32 if floats else int64))
+    if floats and kind.kind != "f" and any(n != int(n) for n in (start, end, step)):
+        raise ValueError(f"arange: {start}, {end} and {step} are no limits and steps of {kind}")
     xp = _place(device).xp
     made = xp.arange(start, end, step, dtype=float64 if kind.kind == "f" else None).astype(kind)
     return _finished(made, requires_grad)
@@ -253,10 +255,16 @@ def linspace(
 
 
 def eye(
-    n: int, m: int | None = None, *, dtype: DTypeLike = float32, device: Place = None
+    n: int,
+    m: int | None = None,
+    *,
+    dtype: DTypeLike = None,
+    device: Place = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """Ones on the diagonal, zeros elsewhere."""
-    return Tensor(_place(device).xp.eye(n, m, dtype=dtype))
+    kind = find_dtype("eye", dtype or float32)
+    return _finished(_place(device).xp.eye(n, m, dtype=kind), requires_grad)
 
 
 def is_tensor(x: object) -> bool:

@@ -105,7 +105,7 @@ class InPlace(Methods):
         return self._become("fill_", value)
 
     def zero_(self) -> "Self":
-        return self._become("zero_", 0)
+        return self._become("zero_", False)
 
     add_ = _changing("add_", ops.add)
     sub_ = _changing("sub_", ops.sub)

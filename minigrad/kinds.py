@@ -8,6 +8,7 @@ from .backend import DType, device_of, find_dtype
 from .backend import device as find_device
 from .dtypes import TENSOR_TYPES
 from .inplace import InPlace
+from .ops import where
 from .ops.checks import shape_of
 
 if TYPE_CHECKING:
@@ -46,6 +47,10 @@ class Kinds(InPlace):
     @property
     def is_cuda(self) -> bool:
         return device_of(self.array).name == "cuda"
+
+    def where(self, condition: "Tensor", other: Any) -> "Tensor":
+        """This tensor where `condition` holds, else `other`."""
+        return where(condition, self, other)  # type: ignore[call-overload, no-any-return]
 
     # ---- tensors with this one's dtype and device ------------------------------------------------
 

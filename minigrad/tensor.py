@@ -286,8 +286,16 @@ class Tensor(Kinds):
         kind, number = self.array.__dlpack_device__()
         return kind, number
 
-    def to(self, *args: Any, device: Any = None, dtype: Any = None) -> "Tensor":
-        """This tensor on another device or in another dtype; itself if nothing changes."""
+    def to(
+        self,
+        *args: Any,
+        device: Any = None,
+        dtype: Any = None,
+        non_blocking: builtins.bool = False,
+        copy: builtins.bool = False,
+    ) -> "Tensor":
+        """This tensor on another device or in another dtype; itself if nothing changes, unless a
+        copy is asked for. `non_blocking` is accepted, and changes nothing."""
         for arg in args:
             if isinstance(arg, Tensor):
                 device, dtype = arg.device, arg.dtype
@@ -301,7 +309,7 @@ class Tensor(Kinds):
             out = cast(self if kind.kind == "f" else self.detach(), dtype=kind)
         if device is not None and (target := find_device(device)) is not self.device:
             out = move_to(out, device=target)
-        return out
+        return ops.clone(out) if copy and out is self else out
 
     def astype(self, dtype: Any) -> "Tensor":
         return self.to(dtype=dtype)
@@ -327,8 +335,8 @@ class Tensor(Kinds):
     def cpu(self) -> "Tensor":
         return self.to(device="cpu")
 
-    def cuda(self) -> "Tensor":
-        return self.to(device="cuda")
+    def cuda(self, device: Any = None, non_blocking: builtins.bool = False) -> "Tensor":
+        return self.to(device="cuda" if device in (None, 0) else device)
 
     def contiguous(self) -> "Tensor":
         """This tensor with its elements in C order in memory; itself if they are."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..op import op
 from .checks import axis, need_arrays, shape_of
+from .indexing import index
 from .shape import broadcast_shapes, concat, expand, permute, reshape, transpose, unsqueeze
 
 if TYPE_CHECKING:
@@ -39,13 +40,21 @@ def tile(x: Tensor, *dims: Any) -> Tensor:
     return repeat(x, (*[1] * (x.ndim - len(times)), *times))
 
 
-def repeat_interleave(x: Tensor, repeats: int, dim: int | None = None) -> Tensor:
-    """Each element, or each slice along `dim`, so many times in a row."""
-    if not isinstance(repeats, int) or repeats < 0:
-        raise TypeError(f"repeat_interleave: repeats must be a number >= 0, got {repeats!r:.60}")
+def repeat_interleave(x: Tensor, repeats: Any, dim: int | None = None) -> Tensor:
+    """Each element, or each slice along `dim`, so many times in a row; each as often as a tensor
+    `repeats` says, which waits for the device."""
     if dim is None:
         x, dim = reshape(x, (math.prod(x.shape),)), 0
     d = axis("repeat_interleave", x.ndim, dim)
+    if hasattr(repeats, "ndim") and repeats.ndim:
+        times = repeats.tolist()
+        if len(times) not in (1, x.shape[d]) or any(n < 0 for n in times):
+            raise ValueError(f"repeat_interleave: {times} do not fit {x.shape[d]} slices")
+        times = times * x.shape[d] if len(times) == 1 else times
+        places = [i for i, n in enumerate(times) for _ in range(n)]
+        return index(x, (*[slice(None)] * d, places))
+    if not isinstance(repeats, int) or repeats < 0:
+        raise TypeError(f"repeat_interleave: repeats must be a number >= 0, got {repeats!r:.60}")
     copies = expand(unsqueeze(x, d + 1), (*x.shape[: d + 1], repeats, *x.shape[d + 1 :]))
     return reshape(copies, (*x.shape[:d], x.shape[d] * repeats, *x.shape[d + 1 :]))
 

@@ -11,7 +11,7 @@ from ..tape import Variable
 from . import elementwise
 from .checks import axis, need_arrays, need_one_dtype
 from .indexing import _index, _scatter, check_places, index, key_along
-from .shape import broadcast_shapes, expand
+from .shape import broadcast_shapes, expand, reshape
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -139,8 +139,10 @@ def _nonzero(xp, x):
 def nonzero(x: Tensor, *, as_tuple: bool = False) -> Any:
     """The places of the elements that are not 0: one row for each, or a tuple of one tensor for
     each axis. It waits for the device."""
-    places = _nonzero(x) if x.ndim else index(_nonzero(x.reshape(1)), (slice(None), slice(0, 0)))
-    return unbind(places, 1) if as_tuple else places
+    places = _nonzero(x if x.ndim else reshape(x, (1,)))
+    if as_tuple:
+        return unbind(places, 1)
+    return places if x.ndim else index(places, (slice(None), slice(0, 0)))
 
 
 @overload
@@ -159,4 +161,6 @@ def where(condition: Any, x: Any = None, y: Any = None) -> Any:
     """
     if x is None and y is None:
         return nonzero(condition, as_tuple=True)
+    if getattr(condition, "dtype", np.bool_) != np.bool_:
+        raise TypeError(f"where: condition must be bools, not {condition.dtype}; use .bool()")
     return elementwise.where(condition, x, y)

@@ -146,7 +146,7 @@ def argmin(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
 
 
 def _place(name: str, over_one: Any, x: Tensor, dim: int | None, keepdim: bool) -> Tensor:
-    if dim is None:
+    if dim is None or (not x.ndim and dim in (0, -1)):
         return reshape(
             over_one(reshape(x, (math.prod(x.shape),)), dim=0), (1,) * x.ndim if keepdim else ()
         )

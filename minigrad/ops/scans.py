@@ -31,7 +31,7 @@ def _(g, dim):
 def cumsum(x: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     """The sums of the first elements along `dim`, up to each; of integers they are int64."""
     x, line = _as_lines("cumsum", x, dim, dtype)
-    return reshape(_cumsum(x, dim=line), x.shape)
+    return _cumsum(x, dim=line) if x.ndim else x
 
 
 def _as_lines(name: str, x: Any, dim: int, dtype: Any) -> tuple[Any, int]:

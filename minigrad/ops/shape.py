@@ -37,10 +37,10 @@ def _(g, x_shape):
     return _reshape(g, shape=x_shape)
 
 
-def reshape(x: Tensor, *shape: Any) -> Tensor:
+def reshape(x: Tensor, *sizes: Any, shape: Any = None) -> Tensor:
     """x in another shape with as many elements; one length may be -1. A view where the memory
     allows it."""
-    wanted = shape_of(shape)
+    wanted = shape_of(sizes if shape is None else (shape,))
     have, known = math.prod(x.shape), math.prod([n for n in wanted if n >= 0])
     fits = have == known if -1 not in wanted else known > 0 and have % known == 0
     if not fits or wanted.count(-1) > 1 or any(n < -1 for n in wanted):
@@ -63,15 +63,15 @@ def _(g, dims):
     return _permute(g, dims=tuple(back))
 
 
-def permute(x: Tensor, *dims: Any) -> Tensor:
+def permute(x: Tensor, *order: Any, dims: Any = None) -> Tensor:
     """x with its axes in another order: a view."""
-    given = shape_of(dims)
-    order = tuple([axis("permute", x.ndim, d) for d in given])
-    if sorted(order) != list(range(x.ndim)):
+    given = shape_of(order if dims is None else (dims,))
+    axes_of = tuple([axis("permute", x.ndim, d) for d in given])
+    if sorted(axes_of) != list(range(x.ndim)):
         raise ValueError(
             f"permute: {list(given)} is no order of the {x.ndim} axes of {list(x.shape)}"
         )
-    return _permute(x, dims=order)
+    return _permute(x, dims=axes_of)
 
 
 def transpose(x: Tensor, dim0: int, dim1: int) -> Tensor:
@@ -133,9 +133,10 @@ def _flip(xp, x, *, dims):
 _flip.gradient("x")(lambda g, dims: _flip(g, dims=dims))
 
 
-def flip(x: Tensor, *dims: Any) -> Tensor:
-    """x with the order of the elements along `dims` reversed."""
-    return _flip(x, dims=tuple([axis("flip", x.ndim, d) for d in shape_of(dims)]))
+def flip(x: Tensor, *axes: Any, dims: Any = None) -> Tensor:
+    """x with the order of the elements along some axes reversed."""
+    given = shape_of(axes if dims is None else (dims,))
+    return _flip(x, dims=tuple([axis("flip", x.ndim, d) for d in given]))
 
 
 # ---- joining and cutting -------------------------------------------------------------------------

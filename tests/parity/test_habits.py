@@ -60,6 +60,26 @@ SAME = {
     "a mask and an int": (lambda t, x: x[x[:, :, 0] > 3, 1], CUBE),
     "an int, a mask": (lambda t, x: x[0, x[0] > 3], CUBE),
     "squeeze of several": (lambda t, x: x[None, :, None].squeeze((0, 2)), A),
+    "flip(dims=)": (lambda t, x: t.flip(x, dims=(0, 1)), A),
+    "permute(dims=)": (lambda t, x: t.permute(x, dims=(1, 0)), A),
+    "reshape(shape=)": (lambda t, x: t.reshape(x, shape=(3, 2)), A),
+    "size=": (lambda t, x: t.zeros(size=(2, 3)) + t.ones((2, 3)), A),
+    "eye": (lambda t, x: t.eye(2, 3, dtype=t.double), A),
+    "zeros_like in a dtype": (lambda t, x: t.zeros_like(x, dtype=t.long), A),
+    "repeat_interleave by a tensor": (
+        lambda t, x: x.repeat_interleave(t.tensor([0, 2, 1]), dim=1),
+        A,
+    ),
+    "where as a method": (lambda t, x: x.where(x > 2, 0.0), A),
+    "argmax of a number": (lambda t, x: x[0, 0].argmax(0), A),
+    "cumsum of a number": (lambda t, x: x[0, 0].cumsum(0), A),
+    "zero_ of bools": (lambda t, x: x.clone().zero_(), MASK),
+    "to a copy": (lambda t, x: x.to(t.float, copy=True).mul_(0) + x, A),
+    "non_blocking": (lambda t, x: x.to("cpu", non_blocking=True), A),
+    "type": (lambda t, x: x.type(t.LongTensor) + t.FloatTensor([1, 2, 3]), A),
+    "one hot": (lambda t, x: t.zeros(3, 4).scatter_(1, x.unsqueeze(1), 1), WHOLE),
+    "bounds of a clamp": (lambda t, x: x.clamp(1.5, 3), A),
+    "sums of sizes": (lambda t, x: t.tensor(x.size(0) + x.numel() + x.dim()), A),
     "== None": (lambda t, x: t.tensor(x == None), A),  # noqa: E711
     "!= None": (lambda t, x: t.tensor(x != None), A),  # noqa: E711
     "None in a list": (lambda t, x: t.tensor(None in [x]), A),
@@ -75,6 +95,7 @@ BOTH_FAIL = {
     "gather by floats": (lambda t, x: x.gather(1, x), A),
     "a step of the wrong sign": (lambda t, x: t.arange(0, 5, -1), A),
     "arange(5, 0)": (lambda t, x: t.arange(5, 0), A),
+    "where of ints": (lambda t, x: t.where(x, 1.0, 0.0), WHOLE),
     "an integer to -1": (lambda t, x: x**-1, WHOLE),
 }
 
