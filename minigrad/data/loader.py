@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 import minigrad as mg
 from minigrad.data.collate import converted, default_collate, default_convert, leaves_of
 from minigrad.data.dataset import IterableDataset, batch_of
-from minigrad.data.samplers import BatchSampler, given
-from minigrad.random import initial_seed
+from minigrad.data.samplers import BatchSampler
+from minigrad.random import Generator, initial_seed
 from minigrad.tensor import Tensor
 
 
@@ -61,7 +61,7 @@ class DataLoader:
         timeout: float = 0,
         worker_init_fn: Callable[[int], None] | None = None,
         multiprocessing_context: Any = None,
-        generator: Any = None,
+        generator: Generator | None = None,
         *,
         prefetch_factor: int | None = None,
         persistent_workers: bool = False,
@@ -231,10 +231,10 @@ class DataLoader:
         self._position = _Position(*self._next)
 
 
-def _seed_of(generator: Any) -> int:
+def _seed_of(generator: Generator | None) -> int:
     if generator is None:
         return initial_seed()
-    return int(mg.randint(0, 2**62, (1,), **given(generator)).item())
+    return int(mg.randint(0, 2**62, (1,), generator=generator).item())
 
 
 def _is_data(leaf: Any) -> bool:

@@ -11,16 +11,12 @@ import numpy as np
 
 import minigrad as mg
 from minigrad.data.dataset import Subset
+from minigrad.random import Generator
 
 
-def shuffled(n: int, generator: Any = None) -> list[int]:
+def shuffled(n: int, generator: Generator | None = None) -> list[int]:
     """The numbers from 0 to n - 1 in random order, from a generator or the CPU's stream."""
-    return [int(index) for index in mg.randperm(n, **given(generator)).tolist()]
-
-
-def given(generator: Any) -> dict[str, Any]:
-    """The argument `generator=`, where there is one."""
-    return {} if generator is None else {"generator": generator}
+    return [int(index) for index in mg.randperm(n, generator=generator).tolist()]
 
 
 class Sampler:
@@ -54,7 +50,7 @@ class RandomSampler(Sampler):
         data_source: Sized,
         replacement: bool = False,
         num_samples: int | None = None,
-        generator: Any = None,
+        generator: Generator | None = None,
     ) -> None:
         """`num_samples` is the length of the data set unless given."""
         if num_samples is not None and num_samples < 0:
@@ -83,7 +79,7 @@ class RandomSampler(Sampler):
 class SubsetRandomSampler(Sampler):
     """Some samples, each once, in random order."""
 
-    def __init__(self, indices: Sequence[int], generator: Any = None) -> None:
+    def __init__(self, indices: Sequence[int], generator: Generator | None = None) -> None:
         self.indices, self.generator = indices, generator
 
     def __iter__(self) -> Iterator[int]:
@@ -101,7 +97,7 @@ class WeightedRandomSampler(Sampler):
         weights: Any,
         num_samples: int,
         replacement: bool = True,
-        generator: Any = None,
+        generator: Generator | None = None,
     ) -> None:
         """Raises ValueError for weights that are negative, not finite or all 0, and without
         replacement for fewer positive weights than samples."""
@@ -124,10 +120,10 @@ class WeightedRandomSampler(Sampler):
         return self.num_samples
 
 
-def _choice(weights: Any, n: int, replacement: bool, generator: Any) -> list[int]:
+def _choice(weights: Any, n: int, replacement: bool, generator: Generator | None) -> list[int]:
     """`n` numbers below len(weights), drawn in proportion to the weights."""
     size = n if replacement else len(weights)
-    u = mg.rand(size, dtype=mg.float64, **given(generator)).numpy()
+    u = mg.rand(size, dtype=mg.float64, generator=generator).numpy()
     if replacement:
         sums = np.cumsum(weights)
         places = np.searchsorted(sums, u * sums[-1], side="right")
@@ -162,7 +158,9 @@ class BatchSampler(Sampler):
         return full + (rest > 0 and not self.drop_last)
 
 
-def random_split(dataset: Any, lengths: Sequence[float], generator: Any = None) -> list[Subset]:
+def random_split(
+    dataset: Any, lengths: Sequence[float], generator: Generator | None = None
+) -> list[Subset]:
     """Parts of these lengths, or of these fractions, that share no sample.
 
     What is left over when fractions are rounded down goes to the first parts, one sample each.

@@ -180,6 +180,22 @@ def test_the_seed_is_that_of_manual_seed_or_a_given_one() -> None:
     assert order() != seven == order(seed=7)
 
 
+def test_a_generator_decides_alone() -> None:
+    def drawn(seed: int) -> list[list[int]]:
+        generator = mg.Generator().manual_seed(seed)
+        weighted = WeightedRandomSampler([1.0] * 9, 9, generator=generator)
+        samplers = [RandomSampler(range(9), generator=generator), weighted]
+        samplers += [SubsetRandomSampler(range(9), generator)]
+        loader = DataLoader(range(9), shuffle=True, generator=generator)
+        part, _ = random_split(range(9), [5, 4], generator=generator)
+        return [*map(list, samplers), loader.order(0).tolist(), list(part)]
+
+    state = mg.get_rng_state()
+    assert drawn(1) == drawn(1)
+    assert all(first != second for first, second in zip(drawn(1), drawn(2)))
+    assert np.array_equal(state, mg.get_rng_state())
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
