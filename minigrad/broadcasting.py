@@ -5,7 +5,7 @@ from typing import Any, Concatenate, ParamSpec
 
 import numpy as np
 
-from .backend import Shape
+from .backend import Shape, device_of
 from .op import Op, op
 
 P = ParamSpec("P")
@@ -84,7 +84,7 @@ def sum_to(xp: Any, x: Any, *, shape: Any) -> Any:
         *range(lead),
         *(lead + i for i, n in enumerate(shape) if n == 1 and x.shape[lead + i] != 1),
     )
-    return x.sum(axis=axes, keepdims=True).reshape(shape)
+    return device_of(x).sum(x, axes).reshape(shape)
 
 
 expand.gradient("x")(lambda g, x_shape: sum_to(g, shape=x_shape))

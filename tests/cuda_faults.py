@@ -62,8 +62,8 @@ FAULTS = [
     Fault(
         "a name that CuPy lacks, on a path that no test takes",
         CUDA,
-        "            return super().sum_rows(rows)",
-        "            return self.xp.vecdot(rows, rows)",
+        "            return super()._sum(x, axes, keepdims)",
+        "            return self.xp.vecdot(x, x)",
         ("backend/cuda_names::cupy_has_every_name_and_keyword",),
     ),
     # ---- the kernels by g++ ----
@@ -77,8 +77,8 @@ FAULTS = [
     Fault(
         "a missing __syncthreads",
         KERNELS,
-        "__syncthreads();\n        if (threadIdx.y < half) join(",
-        "if (threadIdx.y < half) join(",
+        "__syncthreads();\n        if (threadIdx.y < half) {",
+        "if (threadIdx.y < half) {",
         (TWIN, "backend/cuda_device::columns"),
     ),
     Fault(
@@ -90,10 +90,10 @@ FAULTS = [
     ),
     Fault("a write beyond the end", KERNELS, "k < 2 && i * 2 + k < n", "k < 2", (TWIN,)),
     Fault(
-        "a variance by the square of the sum",
+        "deviations from a chunk's first row taken for those from its mean",
         KERNELS,
-        "mine.m2 += distance * (x - mine.mean);",
-        "mine.m2 += x * x - mine.mean * mine.mean;",
+        "m2[(int64)blockIdx.y * c + column] = fmax(mine.product - mine.plain * off, 0.0);",
+        "m2[(int64)blockIdx.y * c + column] = mine.product;",
         (TWIN, "backend/cuda_device::statistics_keep_their_digits_far_from_zero"),
     ),
     Fault(

@@ -87,7 +87,7 @@ FAULTS = [
     Fault(
         "no sum over the axes that were broadcast",
         "minigrad/broadcasting.py",
-        "    return x.sum(axis=axes, keepdims=True).reshape(shape)",
+        "    return device_of(x).sum(x, axes).reshape(shape)",
         "    return x.max(axis=axes, keepdims=True, initial=0).reshape(shape)",
         ("ops/elementwise::binary", "ops/shape::expand"),
     ),
@@ -133,6 +133,20 @@ FAULTS = [
     ),
     # ---- sums and shapes ----
     Fault(
+        "columns of any length added one by one",
+        "minigrad/backend/sums.py",
+        "if n <= BLOCK:",
+        "if True:",
+        ("ops/accuracy::errors_do_not_grow_with_the_number_of_terms",),
+    ),
+    Fault(
+        "deviations from a rounded mean",
+        "minigrad/backend/columns.py",
+        "if (variance < np.square(1e-3 * mean)).any():",
+        "if False:",
+        ("ops/accuracy::equal_numbers_normalise_to_zero",),
+    ),
+    Fault(
         "mean without 1 / n in its gradient",
         REDUCE,
         "spread(g * (1 / (_size(x_shape, dim) or 1)), x_shape, dim)",
@@ -163,8 +177,8 @@ FAULTS = [
     Fault(
         "the variance of a population where that of a sample was meant",
         REDUCE,
-        "n = _size(x.shape, dim) - correction",
-        "n = _size(x.shape, dim)",
+        "variance(x, dim, keepdim, correction)",
+        "variance(x, dim, keepdim, 0)",
         ("ops/reduce::reductions", "ops/reduce::correction"),
     ),
     Fault(
@@ -233,9 +247,9 @@ FAULTS = [
     ),
     Fault(
         "statistics of the batch taken for constants",
-        CPU,
-        "b = -a * rstd * g_weight * (1 / len(rows))",
-        "b = 0 * a",
+        "minigrad/backend/columns.py",
+        "tilt = g_weight * rstd / m",
+        "tilt = g_weight * 0",
         ("ops/norm::training",),
     ),
     Fault(

@@ -1,5 +1,6 @@
 """The interface that every device offers, and what is written once for all of them."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, TypeAlias
@@ -111,9 +112,41 @@ class Device(ABC):
         padded[:, ph : ph + h, pw : pw + w] = image
         return padded
 
-    def sum_rows(self, rows: Array) -> Array:
-        """The sum of each column of rows (M, C)."""
-        return rows.sum(axis=0)
+    # ---- sums: their error does not grow with the number of terms --------------------------------
+
+    def sum(self, x: Array, axes: tuple[int, ...], keepdims: bool = False) -> Array:
+        """x summed over `axes`, which are not negative; integers and bools as NumPy does it."""
+        if x.dtype.kind != "f":
+            return x.sum(axis=axes, keepdims=keepdims)
+        return self._sum(x, axes, keepdims).astype(x.dtype, copy=False)
+
+    def mean(self, x: Array, axes: tuple[int, ...], keepdims: bool = False) -> Array:
+        """The mean over `axes`, also of float16 whose sum overflows; NaN of no numbers."""
+        n = math.prod([x.shape[i] for i in axes])
+        total = self._sum(x, axes, keepdims)
+        return (total / n if n else total * math.nan).astype(x.dtype, copy=False)
+
+    @quiet
+    def variance(
+        self, x: Array, axes: tuple[int, ...], keepdims: bool = False, correction: float = 0
+    ) -> Array:
+        """The sum of squared deviations over n - correction; of none or fewer, as divided by 0.
+
+        NOTE: the mean is rounded, so the deviations' own mean is not 0: far from 0 its square
+        counts.
+        """
+        n = math.prod([x.shape[i] for i in axes])
+        deviations = x.astype(np.result_type(x.dtype, np.float32))
+        deviations -= self.mean(deviations, axes, keepdims=True)
+        off = self._sum(deviations, axes, keepdims)
+        deviations *= deviations
+        total = self._sum(deviations, axes, keepdims) - off * off / max(n, 1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return (total / max(n - correction, 0)).astype(x.dtype, copy=False)
+
+    def _sum(self, x: Array, axes: tuple[int, ...], keepdims: bool) -> Array:
+        """The sum of floats, in their dtype or a wider one."""
+        return x.sum(axis=axes, keepdims=keepdims, dtype=np.float64)
 
     def add_at(self, array: Array, key: Any, values: Array) -> None:
         """array[key] += values in place, where an element that is named twice gets both."""
@@ -149,29 +182,28 @@ class Device(ABC):
         self, rows: Array, mean: Array, rstd: Array, weight: Array | None, bias: Array | None
     ) -> Array:
         """rows (M, C) minus mean, times rstd and weight, plus bias; weight and bias may be None."""
-        scale = rstd if weight is None else rstd * weight
-        shift = -mean * scale if bias is None else bias - mean * scale
-        out = rows * scale
-        out += shift
-        return out
+        out = rows - mean
+        out *= rstd if weight is None else rstd * weight
+        if bias is not None:
+            out += bias
+        return out.astype(rows.dtype, copy=False)
 
     def batch_norm_statistics(self, rows: Array) -> tuple[Array, Array]:
-        """Mean and biased variance of each column of rows (M, C)."""
-        mean = rows.mean(axis=0)
-        return mean, self.xp.square(rows - mean).mean(axis=0)
+        """Mean and biased variance of each column of rows (M, C); in float32 for float16."""
+        rows = rows.astype(np.result_type(rows.dtype, np.float32), copy=False)
+        return self.mean(rows, (0,)), self.variance(rows, (0,))
 
     def batch_norm_gradient(
         self, g: Array, rows: Array, mean: Array, rstd: Array, weight: Array | None
-    ) -> tuple[Array, Array, Array]:
+    ) -> tuple[Array, ...]:
         """Gradients for rows (M, C), weight and bias of a batch norm in training mode."""
         xhat = (rows - mean) * rstd
-        g_bias = g.sum(axis=0)
-        g_weight = (g * xhat).sum(axis=0)
+        g_bias, g_weight = self.sum(g, (0,)), self.sum(g * xhat, (0,))
         xhat *= g_weight * (1 / len(rows))
         xhat += g_bias * (1 / len(rows))
         g_rows = g - xhat
         g_rows *= rstd if weight is None else rstd * weight
-        return g_rows, g_weight, g_bias
+        return g_rows.astype(g.dtype, copy=False), g_weight.astype(g.dtype, copy=False), g_bias
 
     def __repr__(self) -> str:
         return f"device({self.name!r})"

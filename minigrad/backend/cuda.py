@@ -2,6 +2,7 @@
 
 import ctypes
 import functools
+import math
 import os
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -100,6 +101,18 @@ class CUDA(Device):
 
     # ---- columns of a matrix ---------------------------------------------------------------------
 
+    def _sum(self, x: Array, axes: tuple[int, ...], keepdims: bool) -> Array:
+        """Over leading axes by a kernel of our own; else by CuPy's, where each of 256 threads or
+        more adds its share: in double if that is long."""
+        n, lead = math.prod([x.shape[i] for i in axes]), len(axes)
+        columns = lead < x.ndim and axes == tuple(range(lead)) and x.flags.c_contiguous
+        if columns and n > 1 and x.size > n and has_kernels(x.dtype):
+            sums = self._column_sums(x.reshape(n, -1))
+            return sums.reshape((1,) * (lead if keepdims else 0) + x.shape[lead:])
+        if n > 2**17 or not has_kernels(x.dtype):
+            return super()._sum(x, axes, keepdims)
+        return x.sum(axis=axes, keepdims=keepdims)
+
     def batch_norm_statistics(self, rows: Array) -> tuple[Array, Array]:
         if not has_kernels(rows.dtype):
             return super().batch_norm_statistics(rows)
@@ -115,7 +128,7 @@ class CUDA(Device):
 
     def batch_norm_gradient(
         self, g: Array, rows: Array, mean: Array, rstd: Array, weight: Array | None
-    ) -> tuple[Array, Array, Array]:
+    ) -> tuple[Array, ...]:
         if not has_kernels(rows.dtype):
             return super().batch_norm_gradient(g, rows, mean, rstd, weight)
         m, c = rows.shape
@@ -140,11 +153,6 @@ class CUDA(Device):
             "normalize_rows", c, blocks_of(m, _DEPTH * 8), rows, mean, rstd, weight, bias, out, m, c
         )
         return out
-
-    def sum_rows(self, rows: Array) -> Array:
-        if not has_kernels(rows.dtype):
-            return super().sum_rows(rows)
-        return self._column_sums(self.xp.ascontiguousarray(rows))
 
     def _column_sums(self, a: Array, b: Array | None = None, centre: Array | None = None) -> Array:
         (m, c), chunk = a.shape, _chunk(*a.shape)

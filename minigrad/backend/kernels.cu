@@ -130,76 +130,70 @@ KERNEL collect_patches(const real* patches, real* image, int n, int h, int w, in
 #define LANES 32
 #define DEPTH 8
 
-// Count, mean and sum of squared deviations. NOTE: E[x^2] - E[x]^2 in float32 has no correct digit
-// where the mean is 3,000 standard deviations from 0; this has all of them.
-struct Moments {
-    real n, mean, m2;
+// Two sums, in double. NOTE: sums of floats lose digits with the number of their terms, and
+// E[x^2] - E[x]^2 has no correct one where the mean is 3,000 standard deviations from 0. So the
+// moments are sums of double, of deviations from a number of the column itself.
+struct Sums {
+    double plain, product;
 };
 
-__device__ inline void join(Moments& a, const Moments& b) {  // Chan, Golub and LeVeque, 1979
-    real n = a.n + b.n;
-    if (b.n == 0) return;
-    real distance = b.mean - a.mean;
-    real share = b.n / n;
-    a.mean += distance * share;
-    a.m2 += b.m2 + distance * distance * a.n * share;
-    a.n = n;
-}
-
 // Adds up what the DEPTH threads of a column have; thread 0 of the column gets the result.
-__device__ inline void join_depth(Moments& mine, Moments (*shared)[LANES]) {
+__device__ inline void add_depth(Sums& mine, Sums (*shared)[LANES]) {
     for (int half = DEPTH / 2; half > 0; half /= 2) {
         shared[threadIdx.y][threadIdx.x] = mine;
         __syncthreads();
-        if (threadIdx.y < half) join(mine, shared[threadIdx.y + half][threadIdx.x]);
+        if (threadIdx.y < half) {
+            mine.plain += shared[threadIdx.y + half][threadIdx.x].plain;
+            mine.product += shared[threadIdx.y + half][threadIdx.x].product;
+        }
         __syncthreads();
     }
 }
 
+// Mean and sum of squared deviations of each chunk.
 KERNEL column_moments(const real* __restrict__ rows, real* __restrict__ mean, real* __restrict__ m2,
                       int m, int c, int chunk) {
-    __shared__ Moments shared[DEPTH][LANES];
+    __shared__ Sums shared[DEPTH][LANES];
     int column = blockIdx.x * LANES + threadIdx.x;
-    int end = min(m, ((int)blockIdx.y + 1) * chunk);
-    Moments mine = {0, 0, 0};
+    int begin = blockIdx.y * chunk, end = min(m, begin + chunk);
+    Sums mine = {0, 0};
+    double first = column < c ? rows[(int64)begin * c + column] : 0;
     if (column < c) {
-        for (int row = blockIdx.y * chunk + threadIdx.y; row < end; row += DEPTH) {
-            real x = rows[(int64)row * c + column];
-            mine.n += 1;
-            real distance = x - mine.mean;
-            mine.mean += distance * (1 / mine.n);  // 1 / n is ready before x is
-            mine.m2 += distance * (x - mine.mean);
+        for (int row = begin + threadIdx.y; row < end; row += DEPTH) {
+            double deviation = rows[(int64)row * c + column] - first;
+            mine.plain += deviation;
+            mine.product += deviation * deviation;
         }
     }
-    join_depth(mine, shared);
+    add_depth(mine, shared);
     if (threadIdx.y == 0 && column < c) {
-        mean[(int64)blockIdx.y * c + column] = mine.mean;
-        m2[(int64)blockIdx.y * c + column] = mine.m2;
+        double off = mine.plain / (end - begin);
+        mean[(int64)blockIdx.y * c + column] = first + off;
+        m2[(int64)blockIdx.y * c + column] = fmax(mine.product - mine.plain * off, 0.0);
     }
 }
 
 KERNEL join_moments(const real* __restrict__ means, const real* __restrict__ m2s,
                     real* __restrict__ mean, real* __restrict__ variance, int m, int c, int chunk) {
-    __shared__ Moments shared[DEPTH][LANES];
+    __shared__ Sums shared[DEPTH][LANES];
     int column = blockIdx.x * LANES + threadIdx.x;
-    Moments mine = {0, 0, 0};
+    Sums mine = {0, 0};
+    double first = column < c ? means[column] : 0;
     if (column < c) {
         for (int i = threadIdx.y; i * chunk < m; i += DEPTH) {
-            Moments other = {(real)min(chunk, m - i * chunk), means[(int64)i * c + column],
-                             m2s[(int64)i * c + column]};
-            join(mine, other);
+            int n = min(chunk, m - i * chunk);
+            double deviation = means[(int64)i * c + column] - first;
+            mine.plain += n * deviation;
+            mine.product += m2s[(int64)i * c + column] + n * deviation * deviation;
         }
     }
-    join_depth(mine, shared);
+    add_depth(mine, shared);
     if (threadIdx.y == 0 && column < c) {
-        mean[column] = mine.mean;
-        variance[column] = mine.m2 / m;
+        double off = mine.plain / m;
+        mean[column] = first + off;
+        variance[column] = fmax(mine.product - mine.plain * off, 0.0) / m;
     }
 }
-
-struct Sums {
-    real plain, product;
-};
 
 // Sums over rows of a, and, where b is given, of a * (b - centre), which follow behind the first:
 // out is (chunks, C) or (chunks, 2 C). The second launch sums the chunks of the first.
@@ -218,15 +212,7 @@ KERNEL column_sums(const real* __restrict__ a, const real* __restrict__ b,
             if (b) mine.product += a[at] * (b[at] - middle);
         }
     }
-    for (int half = DEPTH / 2; half > 0; half /= 2) {
-        shared[threadIdx.y][threadIdx.x] = mine;
-        __syncthreads();
-        if (threadIdx.y < half) {
-            mine.plain += shared[threadIdx.y + half][threadIdx.x].plain;
-            mine.product += shared[threadIdx.y + half][threadIdx.x].product;
-        }
-        __syncthreads();
-    }
+    add_depth(mine, shared);
     if (threadIdx.y == 0 && column < c) {
         real* to = out + (int64)blockIdx.y * (b ? 2 : 1) * c + column;
         to[0] = mine.plain;

@@ -19,10 +19,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..backend import Geometry, Pair, device_of, xp_of
+from ..broadcasting import sum_to
 from ..op import op
 from .checks import need_arrays, need_one_dtype
-from .linalg import sum_rows
-from .shape import permute, reshape
+from .shape import permute
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -100,7 +100,7 @@ def _(g, x, y_shape, how):
 @_conv2d.gradient("bias")
 @_conv_transpose2d.gradient("bias")
 def _(g):
-    return sum_rows(reshape(permute(g, 0, 2, 3, 1), (-1, g.shape[1])))
+    return sum_to(permute(g, 0, 2, 3, 1), shape=(g.shape[1],))
 
 
 # ---- sooner, from patches that are there already -------------------------------------------------

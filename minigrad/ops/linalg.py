@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from ..backend import device_of
-from ..broadcasting import expand, sum_to
+from ..broadcasting import sum_to
 from ..op import op
 from .checks import need_arrays, need_one_dtype
 from .shape import reshape, transpose
@@ -105,17 +104,6 @@ def _of(name: str, x: Tensor, x_ndim: int, y: Tensor, y_ndim: int) -> Tensor:
 
 
 @op
-def sum_rows(xp, x):
-    """The sum of each column of a matrix: what a bias gets."""
-    return device_of(x).sum_rows(x)
-
-
-@sum_rows.gradient("x")
-def _(g, x_shape):
-    return expand(g, shape=x_shape)
-
-
-@op
 def _linear(xp, x, weight, bias):
     out = xp.matmul(x, weight.T)
     if bias is not None:
@@ -125,7 +113,7 @@ def _linear(xp, x, weight, bias):
 
 _linear.gradient("x")(lambda g, weight: _matmul(g, weight))
 _linear.gradient("weight")(lambda g, x: _matmul(transpose(g, 0, 1), x))
-_linear.gradient("bias")(lambda g: sum_rows(g))
+_linear.gradient("bias")(lambda g: sum_to(g, shape=g.shape[1:]))
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

@@ -68,7 +68,7 @@ def bce_with_logits_sum(x: Tensor, target: Tensor, dim: tuple[int, ...] | None =
 @op(keeps="e")
 def _bce_sum(xp, x, target, *, dim):
     losses, e = device_of(x).bce_terms(x, target)
-    return losses.sum(axis=dim), e
+    return device_of(x).sum(losses, dim), e
 
 
 @_bce_sum.gradient("x")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..backend import Shape, find_dtype, quiet
+from ..backend import Shape, device_of, find_dtype, quiet
 from ..broadcasting import cast, expand
 from ..op import op
 from .checks import Dim, reduction
@@ -43,7 +43,7 @@ def _size(shape: Shape, dim: tuple[int, ...]) -> int:
 
 @op
 def _sum(xp, x, *, dim, keepdim):
-    return x.sum(axis=dim, keepdims=keepdim)
+    return device_of(x).sum(x, dim, keepdim)
 
 
 @_sum.gradient("x")
@@ -53,12 +53,24 @@ def _(g, x_shape, dim):
 
 @op
 def _mean(xp, x, *, dim, keepdim):
-    return x.sum(axis=dim, keepdims=keepdim) * (1 / _size(x.shape, dim) if x.size else math.nan)
+    return device_of(x).mean(x, dim, keepdim)
 
 
 @_mean.gradient("x")
 def _(g, x_shape, dim):
     return spread(g * (1 / (_size(x_shape, dim) or 1)), x_shape, dim)
+
+
+@op
+def _var(xp, x, *, dim, keepdim, correction):
+    return device_of(x).variance(x, dim, keepdim, correction)
+
+
+@_var.gradient("x")
+def _(g, x, dim, correction):
+    n = _size(x.shape, dim) - correction
+    deviations = x - spread(_mean(x, dim=dim, keepdim=True), x.shape, dim)
+    return spread(g * (2 / n if n > 0 else math.nan), x.shape, dim) * deviations
 
 
 @op
@@ -68,7 +80,7 @@ def _logsumexp(xp, x, *, dim, keepdim):
         return xp.full(kept(x.shape, dim) if keepdim else without(x.shape, dim), -math.inf, x.dtype)
     top = x.max(axis=dim, keepdims=True)
     shift = xp.where(xp.isfinite(top), top, 0)  # where all are -inf, so is the result, and not NaN
-    total = xp.exp(x - shift).sum(axis=dim, keepdims=True)
+    total = device_of(x).sum(xp.exp(x - shift), dim, True)
     out = xp.where(total > 0, xp.log(xp.where(total > 0, total, 1)) + shift, top)
     return out if keepdim else out.reshape(without(x.shape, dim))
 
@@ -89,7 +101,7 @@ def _softmax(xp, x, *, dim):
     if not x.size:
         return x.copy()
     y = xp.exp(x - x.max(axis=dim, keepdims=True))
-    y /= y.sum(axis=dim, keepdims=True)
+    y /= device_of(x).sum(y, dim, True)
     return y
 
 
@@ -104,7 +116,7 @@ def _log_softmax(xp, x, *, dim):
     if not x.size:
         return x.copy()
     y = x - x.max(axis=dim, keepdims=True)
-    y -= xp.log(xp.exp(y).sum(axis=dim, keepdims=True))
+    y -= xp.log(device_of(x).sum(xp.exp(y), dim, True))
     return y
 
 
@@ -168,7 +180,7 @@ def var(
 
     `correction` is 1, or 0 with `unbiased=False`. As in PyTorch, `var(False)` means the latter.
     """
-    return _variance(x, *_how_spread("var", x, dim, unbiased, keepdim, correction, numpy_spelling))
+    return _var(x, **_how_spread("var", x, dim, unbiased, keepdim, correction, numpy_spelling))
 
 
 def std(
@@ -182,7 +194,7 @@ def std(
 ) -> Tensor:
     """The square root of `var`; its gradient is 0 where all numbers are equal."""
     how = _how_spread("std", x, dim, unbiased, keepdim, correction, numpy_spelling)
-    return root(_variance(x, *how))
+    return root(_var(x, **how))
 
 
 def _how_spread(
@@ -193,7 +205,7 @@ def _how_spread(
     keepdim: bool,
     correction: float | None,
     numpy_spelling: dict[str, Any],
-) -> tuple[float, tuple[int, ...], bool]:
+) -> dict[str, Any]:
     """The correction, the axes, and whether they are kept."""
     need_floats(name, x)
     if isinstance(dim, bool):
@@ -208,19 +220,12 @@ def _how_spread(
             )
         correction = int(unbiased)
     how = reduction(name, x, dim, keepdim, numpy_spelling)
-    return 1 if correction is None else correction, how["dim"], how["keepdim"]
+    return {"correction": 1 if correction is None else correction, **how}
 
 
 def need_floats(name: str, x: Tensor) -> None:
     if x.dtype.kind != "f":
         raise TypeError(f"{name}: needs a floating dtype, got {x.dtype}; use .float() first")
-
-
-def _variance(x: Tensor, correction: float, dim: tuple[int, ...], keepdim: bool) -> Tensor:
-    deviations = x - _mean(x, dim=dim, keepdim=True)
-    n = _size(x.shape, dim) - correction
-    total = _sum(deviations * deviations, dim=dim, keepdim=keepdim)
-    return total * (1 / n) if n > 0 else where(total > 0, math.inf, total * math.nan)
 
 
 @op
