@@ -49,7 +49,7 @@ import numpy as np
 from . import messages
 from .backend import Shape, in_memory_order, xp_of
 from .plan import Plan, Rule
-from .tape import Node, Variable, mode
+from .tape import Node, Variable, mode, observed
 
 if TYPE_CHECKING:  # only types: a tensor's methods are ops
     from .tensor import Tensor
@@ -139,7 +139,7 @@ class Op(Generic[P]):
     def __call__(self, *operands: P.args, **settings: P.kwargs) -> "Tensor":
         # This runs for every operation: each operand is looked at once, and what is rare goes by
         # `unusual` to where it is looked at again.
-        if mode.observer is not None:
+        if observed and mode.observer is not None:
             return self._observed(operands, settings)  # type: ignore[no-any-return]
         given: Any = operands
         if len(given) != self._count or settings:
@@ -176,7 +176,7 @@ class Op(Generic[P]):
             raise messages.explained(self, error, arrays) from error
         if plain:
             return out  # type: ignore[no-any-return]
-        kept: Any = ()
+        kept: list[Any] = []
         if self.keeps:
             out, *kept = out
         if type(out) is not np.ndarray:
@@ -192,7 +192,8 @@ class Op(Generic[P]):
             plan = self._plans.get(needed | bit)  # the highest bit says how many operands there are
             if plan is None:
                 plan = self._plans[needed | bit] = Plan(self, needed, len(given))
-            made.node = Node(plan, tuple(parents), out, [*arrays, out, *kept], settings)
+            arrays.append(out)
+            made.node = Node(plan, tuple(parents), out, arrays + kept, settings)
         return (made, *kept) if self.keeps else made  # type: ignore[return-value]
 
     def _observed(self, operands: tuple[Any, ...], settings: dict[str, Any]) -> Any:

@@ -92,9 +92,12 @@ class Plan:
     def gradients(
         self, node: Node, g: Any, differentiable: bool, on_path: set[Node] | None
     ) -> list[Any]:
-        """What the rules give for each parent of a node (see `Node.gradients`)."""
-        parents, saved = node.parents, node.saved
-        assert saved is not None, "the node has looked"
+        """What reaches each parent of a node when `g` reaches it; None for parents that are not
+        `on_path`.
+
+        `g` is an array, and so are the results; if they are to be differentiable, all are tensors.
+        """
+        parents, saved = node.parents, node.read()
         if differentiable:
             places = (*parents, node)  # _OUT is the last
             saved = tuple(

@@ -24,13 +24,14 @@ from .backend import Array, DType, Shape, device_of, in_memory_order, is_new, qu
 class _Mode(threading.local):
     recording = True  # whether operations are put on the tape
     anomaly = False  # whether backward looks for NaN, and nodes know their lines of code
-    observer: Any = None  # who watches: see tools/observers.py
+    observer: Any = None  # who watches this thread: see tools/observers.py
 
     def __init__(self) -> None:
         self.before: list[tuple[bool, bool]] = []  # what to return to, innermost last
 
 
 mode = _Mode()
+observed: list[Any] = []  # the observers of all threads: mostly none, which is seen at once
 
 # ---- one clock -----------------------------------------------------------------------------------
 
@@ -107,20 +108,15 @@ class Node:
         name: str = self.plan.op.name
         return name
 
-    def gradients(self, g: Any, differentiable: bool, on_path: "set[Node] | None") -> list[Any]:
-        """What reaches each parent when `g` reaches this node; None for parents that are not
-        `on_path`.
-
-        `g` is an array, and so are the results; if they are to be differentiable, all are tensors.
-        """
+    def read(self) -> tuple[Any, ...]:
+        """What was saved; RuntimeError if it has been freed, or changed in place since."""
         if self.saved is None:
             raise messages.freed(self)
         if _last_mutation > self.stamp:
             for x in self.saved:
                 if hasattr(x, "strides") and mutated_since(x, self.stamp):
                     raise messages.changed_in_place(self, x)
-        found: list[Any] = self.plan.gradients(self, g, differentiable, on_path)
-        return found
+        return self.saved
 
     def __repr__(self) -> str:
         return f"<{self.name} {list(self.shape)}>"
@@ -207,7 +203,7 @@ def _walk(
             node.accumulate(g if owned or differentiable else g.copy(order="K"))
             continue
         if observer is None:
-            parts = node.gradients(g, differentiable, on_path)
+            parts = node.plan.gradients(node, g, differentiable, on_path)
         else:
             parts = _observed(observer, node, g, differentiable, on_path)
         if anomaly and any(map(_has_nan, parts)):
@@ -244,7 +240,7 @@ def _sum(
 
 
 def _observed(observer: Any, node: Node, g: Any, *how: Any) -> list[Any]:
-    parts: list[Any] = observer.backward(node, g, lambda: node.gradients(g, *how))
+    parts: list[Any] = observer.backward(node, g, lambda: node.plan.gradients(node, g, *how))
     return parts
 
 

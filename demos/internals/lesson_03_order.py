@@ -31,7 +31,8 @@ def along_all_paths(node: Node, g: np.ndarray) -> tuple[float, int]:
     if isinstance(node, Leaf):
         return float(g), 1
     total, passed = 0.0, 1
-    for parent, part in zip(node.parents, node.gradients(g, False, None), strict=True):
+    parts = node.plan.gradients(node, g, False, None)
+    for parent, part in zip(node.parents, parts, strict=True):
         below, more = along_all_paths(parent, part)
         total, passed = total + below, passed + more
     return total, passed
@@ -44,7 +45,7 @@ def once_each(root: Node, youngest_first: bool) -> tuple[float, int]:
     while waiting:
         node = max(waiting, key=lambda n: n.stamp) if youngest_first else next(iter(waiting))
         g = done[node] = waiting.pop(node)
-        parts = [] if isinstance(node, Leaf) else node.gradients(g, False, None)
+        parts = [] if isinstance(node, Leaf) else node.plan.gradients(node, g, False, None)
         for parent, part in zip(node.parents, parts, strict=True):
             if parent not in done:  # else it is too late: what it had has been passed on
                 waiting[parent] = waiting.get(parent, 0.0) + part

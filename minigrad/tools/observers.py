@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from ..nn import Module
 from ..op import Op
-from ..tape import Node, mode
+from ..tape import Node, mode, observed
 
 T = TypeVar("T")
 
@@ -36,10 +36,12 @@ def watched_by(observer: Observer) -> Iterator[None]:
     """Have `observer` watch what this thread does inside, besides those that watch it already."""
     before = mode.observer
     mode.observer = observer if before is None else _Both(before, observer)
+    observed.append(observer)
     try:
         yield
     finally:
         mode.observer = before
+        observed.remove(observer)
 
 
 class _Both(Observer):
