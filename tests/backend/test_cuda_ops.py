@@ -144,6 +144,65 @@ CASES: dict[str, tuple[Callable[..., Any], list[Any]]] = {
     ),
 }
 
+CUBE, SQUARE = normal(2, 3, 4), normal(3, 3)
+OF_ONE = (
+    *("ceil", "erf", "exp2", "floor", "frac", "isinf", "logical_not", "nonzero", "norm", "prod"),
+    *("reciprocal", "round", "t", "tan", "tril", "triu", "trunc", "square", "neg"),
+)
+OF_TWO = (
+    *("add", "sub", "mul", "div", "pow", "dot", "floor_divide", "fmod", "isclose", "logical_and"),
+    *("logical_or", "logical_xor", "remainder", "lerp", "expand_as", "view_as"),
+)
+CASES |= {name: (getattr(ops, name), [X]) for name in OF_ONE}
+CASES |= {name: (getattr(ops, name), [P, P[::-1]]) for name in OF_TWO if name not in CASES}
+CASES |= {name: (getattr(ops, name), [P]) for name in ("log2", "log10", "rsqrt")}
+CASES |= {
+    "addcdiv": (ops.addcdiv, [X, Y, P]),
+    "addcmul": (ops.addcmul, [X, Y, P]),
+    "allclose": (lambda x: mg.tensor(ops.allclose(x, x), device=x.device), [X]),
+    "equal": (lambda x: mg.tensor(ops.equal(x, x), device=x.device), [X]),
+    "argsort": (lambda x: ops.argsort(x, 1), [X]),
+    "argsort of ties": (lambda i: ops.argsort(i, 0, True), [I]),
+    "bitwise_xor": (lambda x, y: (x > 0) ^ (y > 0), [X, Y]),
+    "bmm": (ops.bmm, [CUBE, normal(2, 4, 3)]),
+    "broadcast_to": (lambda x: ops.broadcast_to(x, (2, 3, 4)), [X]),
+    "cat": (lambda x, y: ops.cat([x, y]), [X, Y]),
+    "clamp": (lambda x: ops.clamp(x, -0.5, 0.5), [X]),
+    "cumprod": (lambda x: ops.cumprod(x, 1), [X]),
+    "cumsum": (lambda x: ops.cumsum(x, 0), [X]),
+    "dot": (lambda x, y: ops.dot(x[0], y[1]), [X, P]),
+    "einsum": (lambda x, y: ops.einsum("bij,ij->bi", x, y), [CUBE, X]),
+    "einsum of one": (lambda x: ops.einsum("ii->i", x), [SQUARE]),
+    "hstack": (lambda x, y: ops.hstack([x, y]), [X, P]),
+    "index_select": (lambda x, i: ops.index_select(x, 1, i[0]), [X, I]),
+    "lerp": (lambda x, y: ops.lerp(x, y, 0.3), [X, Y]),
+    "masked_fill": (lambda x: ops.masked_fill(x, x > 0, -1.0), [X]),
+    "masked_select": (lambda x: ops.masked_select(x, x > 0), [X]),
+    "meshgrid": (lambda x: ops.meshgrid(x[0], x[1]), [X]),
+    "mm": (ops.mm, [SQUARE, X]),
+    "movedim": (lambda x: ops.movedim(x, 0, 2), [CUBE]),
+    "mv": (lambda x, y: ops.mv(x, y[0]), [X, P]),
+    "narrow": (lambda x: ops.narrow(x, 1, 1, 2), [X]),
+    "norm 3": (lambda x: ops.norm(x, 3, 1), [X]),
+    "norm inf": (lambda x: ops.norm(x, np.inf, 1), [X]),
+    "outer": (lambda x: ops.outer(x[0], x[1]), [X]),
+    "prod 1": (lambda x: ops.prod(x, 1), [X]),
+    "repeat": (lambda x: ops.repeat(x, 2, 3), [X]),
+    "repeat_interleave": (lambda x: ops.repeat_interleave(x, 2, 1), [X]),
+    "repeat_interleave by places": (lambda x, i: ops.repeat_interleave(x, i[0], 1), [X, I]),
+    "roll": (lambda x: ops.roll(x, (1, -1), (0, 1)), [X]),
+    "scatter": (lambda x: ops.scatter(x, 0, (x[:1] > 0).long(), 2.0), [X]),
+    "scatter of several": (lambda x, y: ops.scatter(x, 1, (y > 0).long()[:, :1], y), [X, P]),
+    "scatter_add": (lambda x, i, y: ops.scatter_add(x, 0, i, y), [X, I, P]),
+    "select": (lambda x: ops.select(x, 1, -1), [X]),
+    "sort": (lambda x: ops.sort(x, 1).values, [X]),
+    "swapaxes": (lambda x: ops.swapaxes(x, 0, 2), [CUBE]),
+    "tile": (lambda x: ops.tile(x, 2), [X]),
+    "topk": (lambda x: ops.topk(x, 2).values, [X]),
+    "unbind": (lambda x: ops.unbind(x, 1), [X]),
+    "vstack": (lambda x, y: ops.vstack([x, y]), [X, Y]),
+}
+
 
 @pytest.mark.parametrize("name", CASES)
 def test_an_op_does_on_a_gpu_what_it_does_on_the_cpu(name: str, gpu: Device) -> None:

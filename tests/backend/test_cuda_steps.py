@@ -37,9 +37,15 @@ def numbers(*shape: int, seed: int = 0) -> Any:
 @pytest.fixture
 def same_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Random numbers of every device are the CPU's, uploaded."""
-    for name in ("normal", "uniform"):
-        draw = getattr(random, name)
-        monkeypatch.setattr(random, name, lambda *a, draw=draw: a[-1].asarray(draw(*a[:-1], cpu)))
+    draws = {"normal": random.normal, "uniform": random.uniform}
+    for name in draws:
+
+        def on_the_cpu(
+            shape: Any, dtype: Any, place: Any, generator: Any = None, draw: Any = draws[name]
+        ) -> Any:
+            return place.asarray(draw(shape, dtype, cpu, generator))
+
+        monkeypatch.setattr(random, name, on_the_cpu)
 
 
 # ---- layers --------------------------------------------------------------------------------------
