@@ -251,7 +251,8 @@ def linspace(
     kind = find_dtype("linspace", dtype or float32)
     if kind.kind != "f":
         raise TypeError(f"linspace: makes floating numbers, not {kind}; round them as you mean it")
-    return _finished(_place(device).xp.linspace(start, end, steps, dtype=kind), requires_grad)
+    ends = float(start), float(end)  # of tensors too, which would be counted from in their dtype
+    return _finished(_place(device).xp.linspace(*ends, steps, dtype=kind), requires_grad)
 
 
 def eye(

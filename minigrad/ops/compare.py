@@ -131,6 +131,8 @@ def isclose(
     x: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
 ) -> Tensor:
     """Where |x - other| <= atol + rtol |other|."""
+    if rtol < 0 or atol < 0:
+        raise ValueError(f"isclose: tolerances must be >= 0, got rtol={rtol} and atol={atol}")
     return _isclose(x, other, rtol=rtol, atol=atol, equal_nan=equal_nan)
 
 

@@ -194,4 +194,8 @@ def test_linspace_includes_both_ends() -> None:
     assert t.dtype == np.float32
     assert mg.linspace(0, 1, 1).tolist() == [0.0]
     assert mg.linspace(0, 1, 0).shape == (0,)
+    ends = mg.tensor(-2.0), mg.tensor([[1.0]])
+    assert mg.linspace(*ends, 7, dtype=np.float64).tolist() == np.linspace(-2, 1, 7).tolist()
+    with pytest.raises(ValueError, match="has 2 elements"):
+        mg.linspace(mg.zeros(2), 1, 3)
     assert mg.linspace(0, 0.1, 7, dtype=np.float64).tolist()[-1] == 0.1

@@ -307,3 +307,10 @@ def test_accurate_everywhere_without_a_floating_point_error(name, dtype):
     if slope is not None:
         expected = [slope(float(p)) for p in points]
         np.testing.assert_allclose(g.numpy(), expected, 4 * info.eps, atol=info.eps)
+
+
+def test_a_tolerance_is_not_negative():
+    x = mg.ones(2)
+    for tolerances in ((-1e-5, 1), (1, -1e-8)):
+        with pytest.raises(ValueError, match="tolerances must be >= 0"):
+            mg.isclose(x, x, *tolerances)

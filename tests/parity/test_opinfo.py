@@ -19,11 +19,7 @@ RANDOM = {
     *("nn.functional.dropout", "nn.functional.dropout2d"),
 }
 # Operators with samples that are neither equal nor refused, and why.
-DIFFERENT = {
-    "cumsum": "the gradient of a single number raises",
-    "linspace tensor_overload": "ends in float32 stay float32",
-    "nonzero": "as_tuple of a single number",
-}
+DIFFERENT: dict[str, str] = {}
 # Operators all of whose samples are refused, and why.
 REFUSED = {
     **dict.fromkeys(
@@ -31,16 +27,11 @@ REFUSED = {
         "only constants are there",
     ),
     "nn.functional.pad replicate_negative": "only constants are there",
-    "eye": "requires_grad= is missing",
-    "flip": "dims= is missing",
     "nn.functional.softplus": "threshold= is missing",
     "norm nuc": "there are no singular values here",
 }
 # Errors of PyTorch's that are none here, and why.
 ACCEPTED = {
-    "isclose": "negative tolerances",
-    "linspace": "rows as ends",
-    "linspace tensor_overload": "rows as ends",
     "narrow": "a bool as a number",
     "nn.functional.embedding": "a weight with three axes",
 }
