@@ -178,24 +178,27 @@ def zeros_like(
     x: Tensor, *, dtype: DTypeLike = None, device: Place = None, requires_grad: bool = False
 ) -> Tensor:
     """Zeros of the shape, dtype and device of x."""
-    return zeros(x.shape, dtype=dtype or x.dtype, device=device or x.device,
-                 requires_grad=requires_grad)
+    return zeros(
+        x.shape, dtype=dtype or x.dtype, device=device or x.device, requires_grad=requires_grad
+    )
 
 
 def ones_like(
     x: Tensor, *, dtype: DTypeLike = None, device: Place = None, requires_grad: bool = False
 ) -> Tensor:
     """Ones of the shape, dtype and device of x."""
-    return ones(x.shape, dtype=dtype or x.dtype, device=device or x.device,
-                requires_grad=requires_grad)
+    return ones(
+        x.shape, dtype=dtype or x.dtype, device=device or x.device, requires_grad=requires_grad
+    )
 
 
 def empty_like(
     x: Tensor, *, dtype: DTypeLike = None, device: Place = None, requires_grad: bool = False
 ) -> Tensor:
     """A tensor of the shape, dtype and device of x whose elements are not set."""
-    return empty(x.shape, dtype=dtype or x.dtype, device=device or x.device,
-                 requires_grad=requires_grad)
+    return empty(
+        x.shape, dtype=dtype or x.dtype, device=device or x.device, requires_grad=requires_grad
+    )
 
 
 def full_like(
@@ -207,8 +210,13 @@ def full_like(
     requires_grad: bool = False,
 ) -> Tensor:
     """One value in the shape, dtype and device of x."""
-    return full(x.shape, fill_value, dtype=dtype or x.dtype, device=device or x.device,
-                requires_grad=requires_grad)
+    return full(
+        x.shape,
+        fill_value,
+        dtype=dtype or x.dtype,
+        device=device or x.device,
+        requires_grad=requires_grad,
+    )
 
 
 def arange(

@@ -133,29 +133,12 @@ def strided_down(a: int, b: int, size: Step, bias: bool = True) -> list[nn.Modul
 
 def upsampled(a: int, b: int, size: Step, bias: bool = True) -> list[nn.Module]:
     kernel = 3 if size[1] == 2 * size[0] else 4
-    return [Upsample(), nn.Conv2d(a, b, kernel, 1, 1, bias=bias)]
+    return [nn.Upsample(scale_factor=2), nn.Conv2d(a, b, kernel, 1, 1, bias=bias)]
 
 
 def pooled(a: int, b: int, size: Step, bias: bool = True) -> list[nn.Module]:
     kernel, padding = (3, 1) if size[0] == 2 * size[1] else (4, 2)
-    return [nn.Conv2d(a, b, kernel, 1, padding, bias=bias), MaxPool()]
-
-
-class Upsample(nn.Module):
-    """(N, C, H, W) to (N, C, 2H, 2W): each pixel becomes four."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        n, c, h, w = x.shape
-        copies = x.reshape(n, c, h, 1, w, 1).expand(n, c, h, 2, w, 2)
-        return copies.reshape(n, c, 2 * h, 2 * w)
-
-
-class MaxPool(nn.Module):
-    """(N, C, H, W) to (N, C, H/2, W/2): the largest of four pixels."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        n, c, h, w = x.shape
-        return x.reshape(n, c, h // 2, 2, w // 2, 2).amax((3, 5))
+    return [nn.Conv2d(a, b, kernel, 1, padding, bias=bias), nn.MaxPool2d(2)]
 
 
 def initialize(module: nn.Module) -> None:

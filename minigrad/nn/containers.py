@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, overload
 
 from ..tensor import Tensor
 from .module import Module, indented
+from .parameter import Parameter
 
 if TYPE_CHECKING:
     from typing import Self
@@ -121,3 +122,136 @@ class ModuleList(_Listed[M]):
             lines.append(f"({at}): {text}" if n == 1 else f"({at}-{at + n - 1}): {n} x {text}")
             at += n
         return lines
+
+
+class ModuleDict(Module):
+    """Modules by name, whose parameters are found; it has no forward."""
+
+    def __init__(self, modules: Mapping[str, Module] | None = None) -> None:
+        self.update(modules or {})
+
+    def _children(self) -> dict[str, Module]:
+        return {name: m for name, m in vars(self).items() if isinstance(m, Module)}
+
+    def __getitem__(self, key: str) -> Module:
+        return self._children()[key]
+
+    def __setitem__(self, key: str, module: Module) -> None:
+        self.add_module(key, module)
+
+    def __delitem__(self, key: str) -> None:
+        self.pop(key)
+
+    def __len__(self) -> int:
+        return len(self._children())
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._children())
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._children()
+
+    def keys(self) -> Iterable[str]:
+        return self._children().keys()
+
+    def values(self) -> Iterable[Module]:
+        return self._children().values()
+
+    def items(self) -> Iterable[tuple[str, Module]]:
+        return self._children().items()
+
+    def pop(self, key: str) -> Module:
+        """The module of this name, which is removed."""
+        module = self[key]
+        delattr(self, key)
+        return module
+
+    def update(self, modules: Mapping[str, Module]) -> None:
+        """Take over these, in the place of those of the same names."""
+        for name, module in modules.items():
+            self[name] = module
+
+
+class ParameterList(Module):
+    """A list of parameters, which are found; what is a plain tensor becomes one."""
+
+    def __init__(self, values: Iterable[Tensor] = ()) -> None:
+        self.extend(values)
+
+    def _items(self) -> list[Parameter]:
+        return [p for p in vars(self).values() if isinstance(p, Parameter)]
+
+    def __len__(self) -> int:
+        return len(self._items())
+
+    def __iter__(self) -> Iterator[Parameter]:
+        return iter(self._items())
+
+    @overload
+    def __getitem__(self, index: int) -> Parameter: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> "ParameterList": ...
+
+    def __getitem__(self, index: int | slice) -> "Parameter | ParameterList":
+        """The parameter at a place, or for a slice a list of them."""
+        items = self._items()
+        return ParameterList(items[index]) if isinstance(index, slice) else items[index]
+
+    def __setitem__(self, index: int, value: Tensor) -> None:
+        name = str(range(len(self))[index])
+        setattr(self, name, value if isinstance(value, Parameter) else Parameter(value))
+
+    def append(self, value: Tensor) -> "Self":
+        """Add a parameter at the end."""
+        made = value if isinstance(value, Parameter) else Parameter(value)
+        self.register_parameter(str(len(self)), made)
+        return self
+
+    def extend(self, values: Iterable[Tensor]) -> "Self":
+        """Add parameters at the end."""
+        for value in values:
+            self.append(value)
+        return self
+
+    def extra_repr(self) -> str:
+        return "\n".join(
+            f"({i}): Parameter containing: [{p.dtype} of size {'x'.join(map(str, p.shape))}]"
+            for i, p in enumerate(self)
+        )
+
+
+class ParameterDict(Module):
+    """Parameters by name, which are found; what is a plain tensor becomes one."""
+
+    def __init__(self, parameters: Mapping[str, Tensor] | None = None) -> None:
+        for name, value in (parameters or {}).items():
+            self[name] = value
+
+    def _items(self) -> dict[str, Parameter]:
+        return {name: p for name, p in vars(self).items() if isinstance(p, Parameter)}
+
+    def __getitem__(self, key: str) -> Parameter:
+        return self._items()[key]
+
+    def __setitem__(self, key: str, value: Tensor) -> None:
+        made = value if isinstance(value, Parameter) else Parameter(value)
+        self.register_parameter(key, made)
+
+    def __len__(self) -> int:
+        return len(self._items())
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._items())
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._items()
+
+    def keys(self) -> Iterable[str]:
+        return self._items().keys()
+
+    def values(self) -> Iterable[Parameter]:
+        return self._items().values()
+
+    def items(self) -> Iterable[tuple[str, Parameter]]:
+        return self._items().items()

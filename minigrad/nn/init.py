@@ -6,6 +6,7 @@ gives the same weights for any layout.
 
 import math
 
+from .. import creation, ops
 from ..autograd import no_grad
 from ..tensor import Tensor
 
@@ -17,6 +18,8 @@ _GAINS = {
     "tanh": 5 / 3,
     "relu": math.sqrt(2),
     "selu": 3 / 4,
+    "conv1d": 1.0,
+    "conv_transpose1d": 1.0,
 }
 
 
@@ -36,6 +39,44 @@ def constant_(tensor: Tensor, val: float) -> Tensor:
     """Set every element to `val`."""
     with no_grad():
         return tensor.fill_(val)
+
+
+def trunc_normal_(
+    tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0
+) -> Tensor:
+    """Draw from the normal distribution, and again what is not in [a, b]."""
+    if not a < b or mean < a - 8 * std or mean > b + 8 * std:
+        raise ValueError(f"trunc_normal_: [{a}, {b}] is out of reach of mean {mean} and std {std}")
+    with no_grad():
+        out = tensor.normal_(mean, std)
+        while (outside := (out < a) | (out > b)).any():
+            again = creation.empty(*out.shape, dtype=out.dtype, device=out.device)
+            out.copy_(ops.where(outside, again.normal_(mean, std), out))
+        return out
+
+
+def eye_(tensor: Tensor) -> Tensor:
+    """The identity, in two dimensions."""
+    if tensor.ndim != 2:
+        raise ValueError(f"eye_: needs two dimensions, got {list(tensor.shape)}")
+    with no_grad():
+        return tensor.copy_(creation.eye(*tensor.shape, dtype=tensor.dtype, device=tensor.device))
+
+
+def orthogonal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
+    """Rows, or columns where there are fewer, of length `gain` at right angles (Saxe et al.
+    2014)."""
+    if tensor.ndim < 2:
+        raise ValueError(f"orthogonal_: needs two dimensions, got {list(tensor.shape)}")
+    rows = tensor.shape[0]
+    columns = math.prod(tensor.shape[1:])
+    size = (max(rows, columns), min(rows, columns))
+    with no_grad():
+        flat = creation.empty(*size, dtype=tensor.dtype, device=tensor.device).normal_()
+        q, r = tensor.device.xp.linalg.qr(flat.array)
+        q = q * tensor.device.xp.sign(tensor.device.xp.diagonal(r))  # so that it is uniform
+        q = q.T if rows < columns else q
+        return tensor.copy_(Tensor(q.reshape(tensor.shape) * gain))
 
 
 def zeros_(tensor: Tensor) -> Tensor:

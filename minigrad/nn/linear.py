@@ -1,5 +1,7 @@
 """Fully connected layers."""
 
+from typing import Any
+
 from .. import creation
 from ..tensor import Tensor
 from . import functional as F
@@ -29,18 +31,14 @@ class Linear(Module):
         in_features: int,
         out_features: int,
         bias: bool = True,
-        *,
         device: creation.Place = None,
-        dtype: creation.DTypeLike = creation.float32,
+        dtype: creation.DTypeLike = None,
     ) -> None:
+        place: Any = {"device": device, "dtype": dtype or creation.float32}
         self.in_features = in_features
         self.out_features = out_features
-        self.weight = Parameter(
-            creation.empty(out_features, in_features, dtype=dtype, device=device)
-        )
-        self.bias = (
-            Parameter(creation.empty(out_features, dtype=dtype, device=device)) if bias else None
-        )
+        self.weight = Parameter(creation.empty(out_features, in_features, **place))
+        self.bias = Parameter(creation.empty(out_features, **place)) if bias else None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

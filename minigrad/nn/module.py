@@ -14,6 +14,7 @@ from ..backend import Device
 from ..creation import DTypeLike, Place
 from ..tape import mode
 from ..tensor import Tensor
+from .hooks import Hooked
 from .parameter import Parameter
 from .state import IncompatibleKeys, destination, load, move
 
@@ -36,7 +37,7 @@ class _AsForward:
         return module.forward
 
 
-class Module:
+class Module(Hooked):
     """The base of all layers and models, whose attributes are its parameters and modules.
 
     What derives from it writes a `forward`. An error that passes through a module on its way out
@@ -46,10 +47,6 @@ class Module:
     training: bool = True
     _buffers: Mapping[str, bool] = {}  # the names of this module's buffers: whether each is saved
 
-    def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """What the module computes; every module writes its own."""
-        raise NotImplementedError(f"{type(self).__name__}: no forward() is defined")
-
     if TYPE_CHECKING:
         __call__ = _AsForward()
     else:
@@ -57,7 +54,9 @@ class Module:
         def __call__(self, *args, **kwargs):
             try:
                 if mode.observer is not None:
-                    return mode.observer.module(self, lambda: self.forward(*args, **kwargs))
+                    return mode.observer.module(self, lambda: self._hooked(args, kwargs))
+                if self._before or self._after:
+                    return self._hooked(args, kwargs)
                 return self.forward(*args, **kwargs)
             except Exception as error:
                 _say_where(error, self)
@@ -70,15 +69,25 @@ class Module:
                 f"{type(self).__name__}: cannot assign a {type(value).__name__} to the parameter "
                 f"{name!r}; use nn.Parameter(...), or change its elements under minigrad.no_grad()"
             )
+        if name in self._buffers and not (value is None or isinstance(value, Tensor)):
+            raise TypeError(
+                f"{type(self).__name__}: cannot assign a {type(value).__name__} to the buffer "
+                f"{name!r}; use minigrad.tensor(...)"
+            )
         object.__setattr__(self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        if name in self._buffers:
+            self._buffers = {k: v for k, v in self._buffers.items() if k != name}
+        object.__delattr__(self, name)
 
     # ---- registering ---------------------------------------------------------------------------
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Have `self.name` be a tensor that is not learned, and is saved if persistent; or None."""
         self._check_name("register_buffer", name, tensor, Tensor)
-        self._buffers = {**self._buffers, name: persistent}
         setattr(self, name, tensor)
+        self._buffers = {**self._buffers, name: persistent}
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Have `self.name` be a parameter, or None."""
@@ -183,6 +192,16 @@ class Module:
                 if module._buffers[name]:
                     yield _join(path, name), buffer
 
+    def get_submodule(self, target: str) -> "Module":
+        """The module at a path such as "layers.0"; AttributeError where there is none."""
+        found: Module = self
+        for name in target.split(".") if target else ():
+            part = vars(found).get(name)
+            if not isinstance(part, Module):
+                raise AttributeError(f"{type(self).__name__} has no module at {target!r}")
+            found = part
+        return found
+
     def state_dict(self, *, prefix: str = "") -> dict[str, Tensor]:
         """Each parameter and persistent buffer by its name ("a.b.weight"), sharing its memory."""
         return {name: tensor.detach() for name, tensor in self._state(prefix.removesuffix("."))}
@@ -192,8 +211,9 @@ class Module:
     ) -> IncompatibleKeys:
         """Copy the values of a state dict into the parameters and buffers, in place.
 
-        RuntimeError lists every name that is missing or unexpected (if strict) and every entry of
-        another shape or dtype; then nothing has been changed.
+        Floating values go over into the dtype that is here. RuntimeError lists every name that is
+        missing or unexpected (if strict) and every entry of another shape, or of integers for
+        floats; then nothing has been changed.
         """
         return load(dict(self._state()), state_dict, strict, type(self).__name__)
 

@@ -28,7 +28,7 @@ def load(
     """Copy the values into the tensors of the same names, in place.
 
     RuntimeError lists every name that is missing or unexpected (if strict) and every value of
-    another shape or dtype; then nothing has been changed.
+    another shape, or of integers for floats; then nothing has been changed.
     """
     keys = IncompatibleKeys(
         [name for name in tensors if name not in values],
@@ -53,7 +53,8 @@ def _misfit(name: str, tensor: Tensor, value: Any) -> list[str]:
     """What is wrong with `value` as the new contents of `tensor`, if anything."""
     if not (hasattr(value, "shape") and hasattr(value, "dtype")):
         return [f"{name}: expected a tensor or an array, got {type(value).__name__}"]
-    if tuple(value.shape) == tensor.shape and value.dtype == tensor.dtype:
+    both_float = value.dtype.kind == tensor.dtype.kind == "f"
+    if tuple(value.shape) == tensor.shape and (both_float or value.dtype == tensor.dtype):
         return []
     return [
         f"{name}: {value.dtype}{list(value.shape)} does not fit {tensor.dtype}{list(tensor.shape)}"
@@ -79,7 +80,8 @@ def move(tensor: Tensor, device: Device | None, dtype: DType | None) -> None:
     """Move a leaf and its gradient, keeping the objects."""
     kind = dtype if tensor.dtype.kind == "f" else None
     tensor.array = tensor.detach().to(device=device, dtype=kind).array
-    if isinstance(tensor.node, Leaf):
-        tensor.node.dtype = tensor.dtype
-        if tensor.node.grad is not None:
-            move(tensor.node.grad, device, dtype)
+    node = tensor.node or getattr(tensor, "_frozen", None)  # a frozen one may learn again
+    if isinstance(node, Leaf):
+        node.dtype = tensor.dtype
+        if node.grad is not None:
+            move(node.grad, device, dtype)

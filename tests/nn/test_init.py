@@ -105,3 +105,35 @@ def test_constants_and_gains():
         init.kaiming_normal_(w, mode="fan")
     with pytest.raises(ValueError, match="two dimensions"):
         init.xavier_normal_(mg.empty(3))
+
+
+def test_normal_numbers_within_bounds():
+    x = init.trunc_normal_(mg.empty(4000), 1.0, 2.0, -0.5, 1.5).numpy()
+    assert x.min() >= -0.5 and x.max() <= 1.5
+    assert abs(x.mean() - 0.53) < 0.05  # of the density exp(-(x - 1)² / 8) there
+    with pytest.raises(ValueError, match=r"trunc_normal_: .* out of reach"):
+        init.trunc_normal_(mg.empty(3), 100.0)
+
+
+@pytest.mark.parametrize("shape", [(3, 5), (5, 3), (4, 2, 3)])
+def test_orthogonal_rows_or_columns(shape):
+    x = init.orthogonal_(mg.empty(*shape, dtype=mg.float64), 2.0).numpy().reshape(shape[0], -1)
+    small = x @ x.T if x.shape[0] <= x.shape[1] else x.T @ x
+    np.testing.assert_allclose(small, 4 * np.eye(len(small)), atol=1e-12)
+    with pytest.raises(ValueError, match="orthogonal_: needs two dimensions"):
+        init.orthogonal_(mg.empty(3))
+
+
+def test_the_identity():
+    assert init.eye_(mg.empty(2, 3)).tolist() == [[1, 0, 0], [0, 1, 0]]
+    with pytest.raises(ValueError, match="eye_: needs two dimensions"):
+        init.eye_(mg.empty(3))
+
+
+def test_it_writes_to_the_data_of_a_parameter():
+    conv = nn.Conv2d(3, 8, 4)
+    out = nn.Linear(2, 2)(mg.ones(1, 2))
+    init.normal_(conv.weight.data, 0.0, 0.02)
+    init.constant_(conv.bias.data, 0)
+    assert conv.weight.array.std() < 0.03 and conv.bias.tolist() == [0] * 8
+    assert out.requires_grad and conv.weight.is_leaf

@@ -1,7 +1,6 @@
 """Module: what it finds among its attributes, its state, its modes, moving it."""
 
 import copy
-from collections import OrderedDict
 
 import numpy as np
 import pytest
@@ -119,6 +118,17 @@ def test_a_parameter_is_replaced_by_a_parameter_or_none_only():
     assert list(layer.state_dict()) == ["weight", "bias"]
 
 
+def test_a_buffer_is_replaced_by_a_tensor_or_none_only():
+    norm = nn.BatchNorm1d(2)
+    for wrong in (np.zeros(2, np.float32), [0.0, 0.0]):
+        with pytest.raises(TypeError, match=r"cannot assign .* to the buffer 'running_mean'"):
+            norm.running_mean = wrong
+    norm.running_mean = mg.ones(2)
+    assert norm.state_dict()["running_mean"].tolist() == [1, 1]
+    del norm.running_mean
+    assert "running_mean" not in dict(norm.named_buffers())
+
+
 def test_names_are_checked_when_something_is_registered():
     module = nn.Linear(2, 2)
     for register, value in (
@@ -186,7 +196,7 @@ def test_load_state_dict_lists_every_fault_and_then_has_changed_nothing():
     state = {name: mg.zeros_like(x) for name, x in block.state_dict().items()}
     del state["scale"], state["norm.bias"]
     state["first.weight"] = mg.zeros(3, 5)
-    state["first.bias"] = mg.zeros(3, dtype=mg.float64)
+    state["first.bias"] = mg.zeros(3, dtype=mg.int64)
     state["norm.weight"] = 3.0
     state["extra"] = state["more.extra"] = mg.zeros(1)
     before = {name: x.numpy().copy() for name, x in block.state_dict().items()}
@@ -199,11 +209,20 @@ def test_load_state_dict_lists_every_fault_and_then_has_changed_nothing():
         "  unexpected: extra",
         "  unexpected: more.extra",
         "  first.weight: float32[3, 5] does not fit float32[3, 2]",
-        "  first.bias: float64[3] does not fit float32[3]",
+        "  first.bias: int64[3] does not fit float32[3]",
         "  norm.weight: expected a tensor or an array, got float",
     ]
     for name, x in block.state_dict().items():
         np.testing.assert_array_equal(x.array, before[name])
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float64])
+def test_load_state_dict_takes_other_floats_into_the_dtype_that_is_here(dtype):
+    layer = nn.Linear(2, 1)
+    values = {"weight": np.full((1, 2), 1.5, dtype), "bias": mg.zeros(1, dtype=mg.float64)}
+    layer.load_state_dict(values)
+    assert layer.weight.dtype == np.float32
+    assert layer.weight.tolist() == [[1.5, 1.5]]
 
 
 def test_load_state_dict_not_strict_returns_the_names_and_still_refuses_misfits():
@@ -259,6 +278,16 @@ def test_a_frozen_module_learns_nothing_but_lets_gradients_through():
     assert x.grad is not None
     assert layer.weight.grad is None
     assert all(p.requires_grad for p in layer.requires_grad_().parameters())
+
+
+def test_a_frozen_module_that_is_moved_can_learn_again():
+    layer = nn.Linear(2, 1)
+    layer(mg.ones(1, 2)).sum().backward()
+    layer.requires_grad_(False).double()
+    assert layer.weight.grad.dtype == np.float64
+    layer.requires_grad_().zero_grad()
+    layer(mg.ones(1, 2, dtype=mg.float64)).sum().backward()
+    assert layer.weight.grad.dtype == np.float64
 
 
 def test_apply_goes_through_children_first():
@@ -324,53 +353,3 @@ def test_a_deep_copy_is_independent_and_keeps_ties_and_order_in_memory():
     (net[1].a(x).sum() + 2 * twin[1].a(x).sum()).backward()
     assert net[1].a.weight.grad.tolist() == [[1, 1], [1, 1]]
     assert twin[1].a.weight.grad.tolist() == [[2, 2], [2, 2]]
-
-
-# ---- containers ----------------------------------------------------------------------------------
-
-
-def test_sequential_runs_indexes_slices_and_grows():
-    a, b, c = nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1)
-    net = nn.Sequential(a, b)
-    assert net.append(c) is net
-    assert len(net) == 3 and list(net) == [a, b, c]
-    assert net[0] is a and net[-1] is c
-    assert isinstance(net[1:], nn.Sequential) and list(net[1:]) == [b, c]
-    assert names(net[1:].named_children()) == ["1", "2"]
-    assert list(net[1:].append(nn.Tanh()))[:2] == [b, c]  # and takes the place of neither
-    x = mg.randn(4, 2)
-    np.testing.assert_array_equal(net(x).array, c(b(a(x))).array)
-    net[1] = nn.Tanh()
-    assert list(net.state_dict()) == ["0.weight", "0.bias", "2.weight", "2.bias"]
-    assert isinstance(net[1], nn.Tanh)
-    with pytest.raises(IndexError, match="Sequential: index 7 is out of range for 3 modules"):
-        net[7]
-
-
-def test_sequential_takes_names():
-    net = nn.Sequential(OrderedDict(encode=nn.Linear(2, 1), act=nn.ReLU()))
-    assert list(net.state_dict()) == ["encode.weight", "encode.bias"]
-    assert net.encode is net[0]
-
-
-def test_module_list():
-    layers = nn.ModuleList(nn.Linear(2, 2) for _ in range(3))
-    assert len(layers) == 3
-    assert len(list(layers.parameters())) == 6
-    assert list(layers[:2].state_dict()) == ["0.weight", "0.bias", "1.weight", "1.bias"]
-    layers.extend([nn.ReLU()]).append(nn.Tanh())
-    assert names(layers.named_children()) == ["0", "1", "2", "3", "4"]
-    with pytest.raises(NotImplementedError):
-        layers(1)
-
-
-def test_repr_shows_the_tree():
-    net = nn.Sequential(nn.Linear(2, 3, bias=False), nn.ModuleList([nn.ReLU(), nn.ReLU()]))
-    assert repr(net) == (
-        "Sequential(\n"
-        "  (0): Linear(in_features=2, out_features=3, bias=False)\n"
-        "  (1): ModuleList(\n"
-        "    (0-1): 2 x ReLU()\n"
-        "  )\n"
-        ")"
-    )

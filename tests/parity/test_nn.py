@@ -18,77 +18,6 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed: nothing t
 
 # ---- layers --------------------------------------------------------------------------------------
 
-# How to make a layer in either library, and the shape of an input.
-LAYERS = [
-    (lambda n: n.Linear(3, 4), (5, 3)),
-    (lambda n: n.Linear(3, 4, bias=False), (2, 5, 3)),
-    (lambda n: n.Conv2d(4, 6, 3), (2, 4, 7, 6)),
-    (lambda n: n.Conv2d(4, 6, (3, 2), (2, 1), (1, 0), (1, 2), 2, False), (2, 4, 7, 6)),
-    (lambda n: n.Conv2d(4, 6, 1, stride=2, padding=1, groups=2), (1, 4, 5, 5)),
-    (lambda n: n.ConvTranspose2d(4, 6, 3), (2, 4, 3, 5)),
-    (
-        lambda n: n.ConvTranspose2d(4, 6, (3, 2), (2, 3), (1, 0), (1, 2), 2, False, (1, 2)),
-        (2, 4, 3, 2),
-    ),
-    (lambda n: n.BatchNorm1d(3), (6, 3)),
-    (lambda n: n.BatchNorm1d(3, 1e-3, None, False), (6, 3, 2)),
-    (lambda n: n.BatchNorm2d(3, momentum=0.3), (4, 3, 2, 2)),
-    (lambda n: n.BatchNorm2d(3, track_running_stats=False), (4, 3, 2, 2)),
-    (lambda n: n.ReLU(), (3, 4)),
-    (lambda n: n.ReLU(inplace=True), (3, 4)),
-    (lambda n: n.LeakyReLU(0.2), (3, 4)),
-    (lambda n: n.LeakyReLU(0.1, True), (3, 4)),
-    (lambda n: n.Tanh(), (3, 4)),
-    (lambda n: n.Sigmoid(), (3, 4)),
-    (lambda n: n.Softplus(), (3, 4)),
-    (lambda n: n.Softplus(0.5, 30.0), (3, 4)),
-    (lambda n: n.Softmax(dim=1), (3, 4)),
-    (lambda n: n.LogSoftmax(dim=1), (3, 4)),
-    (lambda n: n.Identity(3), (3, 4)),
-    (lambda n: n.Flatten(), (3, 2, 2)),
-    (lambda n: n.Flatten(0, 1), (3, 2, 2)),
-    (lambda n: n.Unflatten(1, (2, -1)), (3, 4)),
-    (lambda n: n.Dropout(0.0), (3, 4)),
-    (lambda n: n.Sequential(), (3, 4)),
-    (lambda n: n.Sequential(n.Linear(4, 3), n.Sequential(n.ReLU(), n.Linear(3, 2))), (3, 4)),
-]
-
-
-def text(module):
-    """repr(), as it was before PyTorch gave batch norm a `bias` (in 2.12)."""
-    return (
-        repr(module)
-        .replace(", bias=True, track", ", track")
-        .replace(", bias=False, track", ", track")
-    )
-
-
-@pytest.mark.parametrize(("make", "shape"), LAYERS)
-def test_layers(make, shape):
-    mine, theirs = make(nn).double(), make(torch.nn).double()
-    for p in mine.parameters():
-        init.normal_(p)
-    theirs.load_state_dict({name: to_torch(x) for name, x in mine.state_dict().items()})
-    assert text(mine) == text(theirs)
-    for mode in (True, True, False):
-        mine.train(mode)
-        theirs.train(mode)
-        x = double(*shape)
-        y = to_torch(x)
-        out, expected = mine(x), theirs(y * 1)
-        close(out, expected)
-        g = double(*out.shape).detach()
-        out.backward(g)
-        expected.backward(to_torch(g))
-        close(x.grad, y.grad)
-        for p, q in zip(mine.parameters(), theirs.parameters(), strict=True):
-            close(p.grad, q.grad)
-        for (name, a), (name_too, b) in zip(
-            mine.state_dict().items(), theirs.state_dict().items(), strict=True
-        ):
-            assert name == name_too
-            close(a, b)
-
 
 @pytest.mark.parametrize("padding_idx", [None, 0, -2])
 def test_embedding(padding_idx):
@@ -133,63 +62,7 @@ def test_repr_of_losses(name):
     assert repr(getattr(nn, name)()) == repr(getattr(torch.nn, name)())
 
 
-# ---- losses --------------------------------------------------------------------------------------
-
-
-def unit(*shape):
-    return double(*shape).detach().sigmoid().requires_grad_()
-
-
-def probabilities(*shape):
-    return mg.softmax(double(*shape).detach(), 1)
-
-
-LOSSES = [
-    ("mse_loss", lambda: (double(3, 4), double(3, 4)), {}),
-    ("l1_loss", lambda: (double(3, 4), double(3, 4)), {}),
-    ("binary_cross_entropy", lambda: (unit(3, 4), unit(3, 4)), {}),
-    ("binary_cross_entropy", lambda: (unit(3, 4), unit(3, 4)), {"weight": (3, 1)}),
-    ("binary_cross_entropy_with_logits", lambda: (double(3, 4), unit(3, 4)), {}),
-    (
-        "binary_cross_entropy_with_logits",
-        lambda: (double(3, 4), unit(3, 4)),
-        {"weight": (3, 1), "pos_weight": (4,)},
-    ),
-    ("nll_loss", lambda: (double(6, 3), mg.randint(0, 3, (6,))), {}),
-    ("nll_loss", lambda: (double(6, 3, 2, 2), mg.randint(0, 3, (6, 2, 2))), {}),
-    ("cross_entropy", lambda: (double(6, 3), mg.randint(0, 3, (6,))), {}),
-    (
-        "cross_entropy",
-        lambda: (double(6, 3, 2), mg.randint(0, 3, (6, 2))),
-        {"label_smoothing": 0.2},
-    ),
-    ("cross_entropy", lambda: (double(6, 3), probabilities(6, 3)), {"label_smoothing": 0.1}),
-    ("cross_entropy", lambda: (double(6, 3, 2), probabilities(6, 3, 2)), {}),
-    ("gaussian_nll_loss", lambda: (double(3, 4), double(3, 4), unit(3, 4)), {}),
-    ("gaussian_nll_loss", lambda: (double(3, 4), double(3, 4), unit(3, 1)), {"full": True}),
-    ("gaussian_nll_loss", lambda: (double(3, 4), double(3, 4), unit(3)), {"eps": 0.6}),
-]
-
-
-@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
-@pytest.mark.parametrize(("name", "draw", "options"), LOSSES)
-def test_losses(name, draw, options, reduction):
-    args = draw()
-    weights = {k: unit(*v).detach() if isinstance(v, tuple) else v for k, v in options.items()}
-    theirs = [to_torch(x) for x in args]
-    out = getattr(F, name)(*args, **weights, reduction=reduction)
-    expected = getattr(torch.nn.functional, name)(
-        *theirs,
-        **{k: to_torch(v) if isinstance(v, mg.Tensor) else v for k, v in weights.items()},
-        reduction=reduction,
-    )
-    close(out, expected)
-    g = double(*out.shape).detach()
-    out.backward(g)
-    expected.backward(to_torch(g))
-    for a, b in zip(args, theirs, strict=True):
-        if a.requires_grad:
-            close(a.grad, b.grad)
+# ---- functions -----------------------------------------------------------------------------------
 
 
 def test_bce_at_the_ends():

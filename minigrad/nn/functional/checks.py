@@ -1,5 +1,7 @@
 """What functions ask of their arguments."""
 
+from typing import Any
+
 from ...backend import cpu, device_of
 from ...tensor import Tensor
 
@@ -31,3 +33,47 @@ def check_indices(name: str, index: Tensor, count: int) -> None:
         raise IndexError(
             f"{name}: indices must be in 0 ... {count - 1}, got {array.min()} ... {array.max()}"
         )
+
+
+def in_place(name: str, x: Tensor, out: Tensor, inplace: bool) -> Tensor:
+    """`out`; where it is meant in place, x itself, which has become it.
+
+    What is on the tape gets the result's memory and node, so that gradients stay right without a
+    copy; a tensor that is not is written to. RuntimeError for a leaf that requires a gradient.
+    """
+    if not inplace:
+        return out
+    check_tensor(name, "input", x)
+    if x.requires_grad and x.is_leaf and out.requires_grad:
+        raise RuntimeError(
+            f"{name}: a leaf that requires a gradient cannot be changed in place; leave "
+            "inplace=True out"
+        )
+    if out.requires_grad:
+        x.array, x.node = out.array, out.node
+        return x
+    return x.copy_(out)
+
+
+def pair(name: str, what: str, value: Any, least: int) -> tuple[int, int]:
+    """An int twice, or a pair of ints; ValueError for anything else, and for ints below `least`."""
+    given = (value, value) if isinstance(value, int) else value
+    if isinstance(given, tuple | list) and len(given) == 1:
+        given = (*given, *given)
+    if not (isinstance(given, tuple | list) and len(given) == 2) or any(
+        not isinstance(n, int) or n < least for n in given
+    ):
+        raise ValueError(
+            f"{name}: {what} must be an int or a pair of ints, at least {least}; got {value!r}"
+        )
+    return given[0], given[1]
+
+
+def check_one_dtype(name: str, input: Tensor, **others: Tensor | None) -> None:
+    """TypeError unless all are of the dtype of the input."""
+    for what, x in others.items():
+        if x is not None and x.dtype != input.dtype:
+            raise TypeError(
+                f"{name}: input is {input.dtype} and {what} {x.dtype}; use .to(dtype) on one of "
+                "them"
+            )

@@ -1,61 +1,63 @@
 """The functions behind the layers that are more than an op."""
 
-from collections.abc import Sequence
-
 from ... import ops, random
 from ...backend import device_of
 from ...ops.indexing import index
 from ...tensor import Tensor
-from .checks import check_indices, check_tensor
+from .checks import check_indices, check_tensor, in_place
 
 
-def leaky_relu(input: Tensor, negative_slope: float = 0.01) -> Tensor:
-    """x where x > 0, else negative_slope * x, also at 0; elementwise."""
-    return ops.leaky_relu(input, negative_slope=negative_slope)
-
-
-def softplus(input: Tensor, beta: float = 1.0) -> Tensor:
-    """log(1 + exp(beta x)) / beta, accurate on both sides: PyTorch's `threshold` is not needed."""
-    return ops.softplus(input) if beta == 1 else ops.softplus(input * beta) / beta
-
-
-def pad(
-    input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None
-) -> Tensor:
-    """x with `value` (0 if None) around it.
-
-    `pad` is (left, right) of the last axis, then of the one before, and so on. ValueError for
-    another mode than "constant".
-    """
-    if mode != "constant":
-        raise ValueError(f"pad: only mode 'constant' is there, got {mode!r}")
-    return ops.pad(input, pad, 0.0 if value is None else value)
-
-
-def dropout(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
+def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """In training each element is 0 with probability p, and else divided by 1 - p.
 
     ValueError for a p outside of [0, 1].
     """
+    return _dropped("dropout", input, p, training, inplace, input.shape)
+
+
+def dropout2d(
+    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> Tensor:
+    """dropout of whole channels of images (N, C, H, W), or of one (C, H, W) (Tompson et al. 2015).
+
+    As in PyTorch (N, C) loses single numbers. ValueError for a p outside of [0, 1].
+    """
+    if input.ndim not in (2, 3, 4):
+        raise ValueError(f"dropout2d: expected (N, C, H, W) or (C, H, W), got {list(input.shape)}")
+    kept = input.ndim - 2 if input.ndim > 2 else 2
+    shape = (*input.shape[:kept], *[1] * (input.ndim - kept))
+    return _dropped("dropout2d", input, p, training, inplace, shape)
+
+
+def _dropped(
+    name: str, input: Tensor, p: float, training: bool, inplace: bool, shape: tuple[int, ...]
+) -> Tensor:
+    """The input times a mask of a shape that broadcasts to the input's."""
     if not 0 <= p <= 1:
-        raise ValueError(f"dropout: p must be between 0 and 1, got {p}")
-    check_tensor("dropout", "input", input)
+        raise ValueError(f"{name}: p must be between 0 and 1, got {p}")
+    check_tensor(name, "input", input)
     if not training or p == 0:
         return input
     x = input.array
     device = device_of(x)
-    mask = device.xp.empty_like(x)  # in the memory order of x
-    device.xp.greater_equal(random.uniform(x.shape, x.dtype, device), p, out=mask)
+    whole = shape == input.shape
+    # In the memory order of x.
+    mask = device.xp.empty_like(x) if whole else device.xp.empty(shape, x.dtype)
+    device.xp.greater_equal(random.uniform(shape, x.dtype, device), p, out=mask)
     if p < 1:
         mask *= 1 / (1 - p)
-    return input * Tensor(mask)
+    return in_place(name, input, input * Tensor(mask), inplace)
 
 
 def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
     """The rows of weight (V, D) that the integers of input (...) name: (..., D).
 
-    The row `padding_idx` gets no gradient. IndexError for a number that is not in 0 ... V - 1.
+    The row `padding_idx` gets no gradient. IndexError for a number that is not in 0 ... V - 1;
+    ValueError for a weight of another number of axes.
     """
+    check_tensor("embedding", "weight", weight)
+    if weight.ndim != 2:
+        raise ValueError(f"embedding: weight must be (V, D), got {list(weight.shape)}")
     check_indices("embedding", input, weight.shape[0])
     rows = index(weight, input)
     if padding_idx is None:

@@ -1,19 +1,31 @@
 """The losses, in nats where they are likelihoods, with PyTorch's signatures (see `functional`).
 
-`reduction` is "mean" over all elements, "sum", or "none". Input and target have one shape and one
-dtype: a target that would broadcast is an error, and not a loss of another size.
+`reduction` is "mean" over all elements, "sum", or "none"; PyTorch's older words for it,
+`size_average` and `reduce`, are understood. Input and target have one shape and one dtype: a target
+that would broadcast is an error, and not a loss of another size.
 """
 
 import math
 
 from ... import ops
-from ...ops.indexing import take_along
 from ...ops.losses import bce, bce_with_logits, bce_with_logits_sum
 from ...tensor import Tensor
-from .checks import check_indices, check_tensor, on_cpu
+from .checks import check_tensor, on_cpu
+
+Flag = bool | None
 
 
-def _reduced(name: str, loss: Tensor, reduction: str) -> Tensor:
+def legacy(size_average: Flag, reduce: Flag, reduction: str) -> str:
+    """The reduction that PyTorch's older words ask for; they win, as in PyTorch."""
+    if size_average is None and reduce is None:
+        return reduction
+    if reduce is False:
+        return "none"
+    return "sum" if size_average is False else "mean"
+
+
+def reduced(name: str, loss: Tensor, reduction: str) -> Tensor:
+    """The mean or sum of a loss, or itself; ValueError for another word."""
     if reduction == "mean":
         return loss.mean()
     if reduction == "sum":
@@ -23,7 +35,8 @@ def _reduced(name: str, loss: Tensor, reduction: str) -> Tensor:
     raise ValueError(f"{name}: reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
 
 
-def _check_target(name: str, input: Tensor, target: Tensor) -> None:
+def check_target(name: str, input: Tensor, target: Tensor) -> None:
+    """TypeError or ValueError unless both are tensors of one shape and dtype."""
     check_tensor(name, "input", input)
     check_tensor(name, "target", target)
     if input.shape != target.shape:
@@ -49,23 +62,103 @@ def _way_out(input: Tensor, target: Tensor) -> str:
 # ---- distances -----------------------------------------------------------------------------------
 
 
-def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
+def _weighted(name: str, loss: Tensor, weight: Tensor | None, reduction: str) -> Tensor:
+    """PyTorch's: a mean is over the weights."""
+    if weight is None:
+        return reduced(name, loss, reduction)
+    if weight.shape != loss.shape:
+        raise ValueError(
+            f"{name}: weight {list(weight.shape)} does not fit input {list(loss.shape)}"
+        )
+    if reduction == "mean":
+        return (loss * weight).sum() / weight.sum()
+    return reduced(name, loss * weight, reduction)
+
+
+def mse_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: Flag = None,
+    reduce: Flag = None,
+    reduction: str = "mean",
+    weight: Tensor | None = None,
+) -> Tensor:
     """(input - target)², for tensors of any one shape."""
-    _check_target("mse_loss", input, target)
-    return _reduced("mse_loss", (input - target) ** 2, reduction)
+    check_target("mse_loss", input, target)
+    how = legacy(size_average, reduce, reduction)
+    return _weighted("mse_loss", (input - target) ** 2, weight, how)
 
 
-def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
+def l1_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: Flag = None,
+    reduce: Flag = None,
+    reduction: str = "mean",
+    weight: Tensor | None = None,
+) -> Tensor:
     """|input - target|, for tensors of any one shape."""
-    _check_target("l1_loss", input, target)
-    return _reduced("l1_loss", ops.abs(input - target), reduction)
+    check_target("l1_loss", input, target)
+    how = legacy(size_average, reduce, reduction)
+    return _weighted("l1_loss", ops.abs(input - target), weight, how)
+
+
+def smooth_l1_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: Flag = None,
+    reduce: Flag = None,
+    reduction: str = "mean",
+    beta: float = 1.0,
+) -> Tensor:
+    """d² / (2 beta) where d = |input - target| is below beta, else d - beta / 2 (Girshick 2015).
+
+    ValueError for a negative beta; 0 gives l1_loss.
+    """
+    name = "smooth_l1_loss"
+    check_target(name, input, target)
+    if beta < 0:
+        raise ValueError(f"{name}: beta must not be negative, got {beta}")
+    how = legacy(size_average, reduce, reduction)
+    d = ops.abs(input - target)
+    if beta == 0:
+        return reduced(name, d, how)
+    near = ops.clip(d, max=beta)  # so that no square overflows
+    return reduced(name, ops.where(d < beta, near * near * (0.5 / beta), d - 0.5 * beta), how)
+
+
+def huber_loss(
+    input: Tensor,
+    target: Tensor,
+    reduction: str = "mean",
+    delta: float = 1.0,
+    weight: Tensor | None = None,
+) -> Tensor:
+    """d² / 2 where d = |input - target| is at most delta, else delta (d - delta / 2) (Huber 1964).
+
+    ValueError for a delta that is not positive.
+    """
+    check_target("huber_loss", input, target)
+    if not delta > 0:
+        raise ValueError(f"huber_loss: delta must be positive, got {delta}")
+    d = ops.abs(input - target)
+    near = ops.clip(d, max=delta)
+    loss = ops.where(d < delta, near * near * 0.5, (d - 0.5 * delta) * delta)
+    if weight is not None and weight.shape == loss.shape and reduction == "mean":
+        return (loss * weight).mean()  # PyTorch's, unlike that of mse_loss
+    return _weighted("huber_loss", loss, weight, reduction)
 
 
 # ---- two classes ---------------------------------------------------------------------------------
 
 
 def binary_cross_entropy(
-    input: Tensor, target: Tensor, weight: Tensor | None = None, *, reduction: str = "mean"
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: Flag = None,
+    reduce: Flag = None,
+    reduction: str = "mean",
 ) -> Tensor:
     """-target log(input) - (1 - target) log(1 - input), for probabilities; logarithms end at -100.
 
@@ -73,19 +166,21 @@ def binary_cross_entropy(
     ValueError for an input outside of [0, 1] (looked at on the CPU only).
     """
     name = "binary_cross_entropy"
-    _check_target(name, input, target)
+    check_target(name, input, target)
     p = input.array
     if on_cpu(input) and p.size and not (p.min() >= 0 and p.max() <= 1):
         raise ValueError(f"{name}: input must be in [0, 1], got {p.min()} ... {p.max()}")
     loss = bce(input, target)
-    return _reduced(name, loss if weight is None else loss * weight, reduction)
+    how = legacy(size_average, reduce, reduction)
+    return reduced(name, loss if weight is None else loss * weight, how)
 
 
 def binary_cross_entropy_with_logits(
     input: Tensor,
     target: Tensor,
     weight: Tensor | None = None,
-    *,
+    size_average: Flag = None,
+    reduce: Flag = None,
     reduction: str = "mean",
     pos_weight: Tensor | None = None,
 ) -> Tensor:
@@ -94,62 +189,46 @@ def binary_cross_entropy_with_logits(
     `pos_weight` multiplies the term of target 1, `weight` all of the loss; both broadcast.
     """
     name = "binary_cross_entropy_with_logits"
-    _check_target(name, input, target)
+    check_target(name, input, target)
+    how = legacy(size_average, reduce, reduction)
     n = math.prod(input.shape)
-    if n and pos_weight is None and weight is None and reduction in ("sum", "mean"):
+    if n and pos_weight is None and weight is None and how in ("sum", "mean"):
         total = bce_with_logits_sum(input, target)
-        return total if reduction == "sum" else total * (1 / n)
+        return total if how == "sum" else total * (1 / n)
     if pos_weight is None:
         loss = bce_with_logits(input, target)
     else:
         loss = (1 - target) * input + (1 + (pos_weight - 1) * target) * ops.softplus(-input)
-    return _reduced(name, loss if weight is None else loss * weight, reduction)
+    return reduced(name, loss if weight is None else loss * weight, how)
 
 
-# ---- many classes --------------------------------------------------------------------------------
+# ---- distributions -------------------------------------------------------------------------------
 
 
-def _picked(name: str, x: Tensor, target: Tensor) -> Tensor:
-    """The elements of x (N, C, ...) that the classes of target (N, ...) name: (N, ...)."""
-    if x.ndim < 2 or tuple(target.shape) != (x.shape[0], *x.shape[2:]):
-        raise ValueError(
-            f"{name}: input (N, C, ...) of shape {list(x.shape)} does not fit target (N, ...) of "
-            f"shape {list(target.shape)}"
-        )
-    check_indices(name, target, x.shape[1])
-    return take_along(x, 1, ops.unsqueeze(target, 1)).squeeze(1)
-
-
-def nll_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
-    """-input[n, target[n]] for log-probabilities input (N, C, ...) and classes target (N, ...)."""
-    return _reduced("nll_loss", -_picked("nll_loss", input, target), reduction)
-
-
-def cross_entropy(
-    input: Tensor, target: Tensor, *, reduction: str = "mean", label_smoothing: float = 0.0
+def kl_div(
+    input: Tensor,
+    target: Tensor,
+    size_average: Flag = None,
+    reduce: Flag = None,
+    reduction: str = "mean",
+    log_target: bool = False,
 ) -> Tensor:
-    """-log softmax(input)[target] for logits (N, C, ...), averaged over all but the classes.
+    """target (log target - input), for log-probabilities `input` and probabilities `target`, which
+    with log_target are log-probabilities too; 0 where the target is 0.
 
-    `target` is classes (N, ...), or probabilities in the shape of the input. Label smoothing s
-    gives 1 - s to the target and spreads s over all classes.
+    The reduction "batchmean" gives the Kullback-Leibler divergence: the sum over the batch's size.
     """
-    name = "cross_entropy"
-    if not 0 <= label_smoothing <= 1:
-        raise ValueError(f"{name}: label_smoothing must be between 0 and 1, got {label_smoothing}")
-    if input.ndim < 2:
-        raise ValueError(f"{name}: expected input (N, C, ...), got {list(input.shape)}")
-    log_p = ops.log_softmax(input, 1)
-    if target.dtype.kind == "f":
-        _check_target(name, input, target)
-        loss = -(log_p * target).sum(1)
+    check_target("kl_div", input, target)
+    if log_target:
+        loss = ops.exp(target) * (target - input)
     else:
-        loss = -_picked(name, log_p, target)
-    if label_smoothing:
-        loss = loss * (1 - label_smoothing) - log_p.mean(1) * label_smoothing
-    return _reduced(name, loss, reduction)
-
-
-# ---- a normal distribution -----------------------------------------------------------------------
+        some = target > 0
+        log_t = ops.log(ops.where(some, target, 1.0))
+        loss = ops.where(some, target * (log_t - input), ops.where(target == 0, 0.0, math.nan))
+    how = legacy(size_average, reduce, reduction)
+    if how == "batchmean":
+        return loss.sum() / (input.shape[0] if input.ndim else 1)
+    return reduced("kl_div", loss, how)
 
 
 def gaussian_nll_loss(
@@ -167,7 +246,7 @@ def gaussian_nll_loss(
     ValueError for a negative variance (looked at on the CPU only).
     """
     name = "gaussian_nll_loss"
-    _check_target(name, input, target)
+    check_target(name, input, target)
     spread = input.detach() * 0 + var if isinstance(var, int | float) else var
     if spread.shape == input.shape[:-1] and input.ndim:
         spread = ops.unsqueeze(spread, -1)
@@ -179,4 +258,4 @@ def gaussian_nll_loss(
         raise ValueError(f"{name}: var must not be negative, got {spread.array.min()}")
     spread = spread + (ops.clip(spread, min=eps) - spread).detach()
     loss = (ops.log(spread) + (input - target) ** 2 / spread) * 0.5
-    return _reduced(name, loss + 0.5 * math.log(2 * math.pi) if full else loss, reduction)
+    return reduced(name, loss + 0.5 * math.log(2 * math.pi) if full else loss, reduction)

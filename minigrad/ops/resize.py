@@ -1,0 +1,120 @@
+"""Rows of an image taken again or left out: what resizing is made of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..op import op
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
+
+
+@op
+def _take(xp, x, *, dim, places):
+    return _first(xp.take(_last(x), xp.asarray(places), axis=dim - 1))
+
+
+@op
+def _put(xp, g, *, dim, places, n):
+    """Each row of g added to that of n rows from which `_take` took it.
+
+    NOTE: in rounds in which no row is met twice, so that nothing has to be added up in order; with
+    regular steps these are views.
+    """
+    rows = _last(g)
+    shape = list(rows.shape)
+    shape[dim - 1] = n
+    out = xp.zeros(shape, g.dtype)
+    before = (slice(None),) * (dim - 1)
+    for taken, wanted in _rounds(places):
+        out[(*before, _steps(xp, wanted))] += rows[(*before, _steps(xp, taken))]
+    return _first(out)
+
+
+@op
+def _blend(xp, x, *, dim, low, share):
+    """Between the rows `low` and the next ones, so near the next as `share` says."""
+    rows, n = _last(x), x.shape[dim]
+    first = xp.take(rows, xp.asarray(low), axis=dim - 1)
+    second = xp.take(rows, xp.asarray([min(i + 1, n - 1) for i in low]), axis=dim - 1)
+    second -= first
+    second *= xp.asarray(share, x.dtype).reshape(-1, *[1] * (x.ndim - dim))
+    second += first
+    return _first(second)
+
+
+@op
+def _unblend(xp, g, *, dim, low, share, n):
+    """The adjoint of _blend, as a product with its matrix: faster than scattering."""
+    rows = _last(g)
+    matrix = xp.zeros((n, len(low)), g.dtype)
+    columns = xp.arange(len(low))
+    matrix[xp.asarray(low), columns] = 1 - xp.asarray(share, g.dtype)
+    matrix[xp.asarray([min(i + 1, n - 1) for i in low]), columns] += xp.asarray(share, g.dtype)
+    shape = rows.shape
+    flat = rows.reshape(math.prod(shape[: dim - 1]), len(low), -1)
+    out = xp.matmul(matrix, flat)
+    return _first(out.reshape(*shape[: dim - 1], n, *shape[dim:]))
+
+
+@_take.gradient("x")
+def _(g, x_shape, dim, places):
+    return _put(g, dim=dim, places=places, n=x_shape[dim])
+
+
+@_put.gradient("g")
+def _(g, dim, places):
+    return _take(g, dim=dim, places=places)
+
+
+@_blend.gradient("x")
+def _(g, x_shape, dim, low, share):
+    return _unblend(g, dim=dim, low=low, share=share, n=x_shape[dim])
+
+
+@_unblend.gradient("g")
+def _(g, dim, low, share):
+    return _blend(g, dim=dim, low=low, share=share)
+
+
+def _last(x: Any) -> Any:
+    """(N, C, ...) with the channels last, as images lie in memory."""
+    return x.transpose(0, *range(2, x.ndim), 1)
+
+
+def _first(x: Any) -> Any:
+    return x.transpose(0, x.ndim - 1, *range(1, x.ndim - 1))
+
+
+def _rounds(places: tuple[int, ...]) -> list[tuple[list[int], list[int]]]:
+    """The numbers of `places`, and they themselves, in parts in which all are different."""
+    met: dict[int, int] = {}
+    rounds: list[tuple[list[int], list[int]]] = []
+    for i, at in enumerate(places):
+        turn = met[at] = met.get(at, -1) + 1
+        if turn == len(rounds):
+            rounds.append(([], []))
+        rounds[turn][0].append(i)
+        rounds[turn][1].append(at)
+    return rounds
+
+
+def _steps(xp: Any, places: list[int]) -> Any:
+    """The places as a slice, if they go up in equal steps, or as an array."""
+    step = places[1] - places[0] if len(places) > 1 else 1
+    regular = step > 0 and places == list(range(places[0], places[-1] + 1, step))
+    return slice(places[0], places[-1] + 1, step) if regular else xp.asarray(places)
+
+
+def take(x: Tensor, dim: int, places: Sequence[int]) -> Tensor:
+    """x (N, C, ...) at several places along an axis from 2 on."""
+    return _take(x, dim=dim, places=tuple(places))
+
+
+def blend(x: Tensor, dim: int, low: Sequence[int], share: Sequence[float]) -> Tensor:
+    """x (N, C, ...) along an axis from 2 on: rows `low`, moved to the next by `share` of the
+    way."""
+    return _blend(x, dim=dim, low=tuple(low), share=tuple(share))
