@@ -11,7 +11,7 @@ FAULTS = [
     # ---- the stand-in for CuPy ----
     Fault(
         "activations lose their layout",
-        "minigrad/backend/order.py",
+        "minigrad/backend/memory_layout.py",
         "    order = _order(operands)\n",
         "    order = None\n",
         ("backend/cuda_steps::images_stay_channels_last_forward_and_back",),
@@ -33,8 +33,8 @@ FAULTS = [
     Fault(
         "noise drawn on the CPU",
         "minigrad/random.py",
-        "    return stream(place).normal(shape, dtype)",
-        '    return place.asarray(stream(device("cpu")).normal(shape, dtype))',
+        "    return stream(place, generator).normal(shape, dtype)",
+        "    return place.asarray(stream(cpu, generator).normal(shape, dtype))",
         (STEP, "backend/cuda_steps::training_on_a_loader_uploads_each_batch_once"),
     ),
     Fault(

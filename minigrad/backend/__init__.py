@@ -4,8 +4,8 @@ data."""
 from .base import Array, Device, DType, Geometry, Pair, Shape, find_dtype
 from .devices import cpu, device, device_of, on_same_device, xp_of
 from .memory import is_new, overlaps_itself, storage
+from .memory_layout import in_memory_order
 from .numeric import log_of_rounded, quiet
-from .order import in_memory_order
 
 __all__ = [
     "Array",

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from . import cells, columns
+from . import columns, transposed_conv
 from .base import Array, Device, DType, Geometry, Pair
 from .sums import column_sums, long_sum
 
@@ -34,7 +34,7 @@ class CPU(Device):
     def scatter_product(self, image: Array, weight: Array, how: Geometry, size: Pair) -> Array:
         if how.dilation != (1, 1):
             return super().scatter_product(image, weight, how, size)
-        return cells.scatter_product(np, image, weight, how, size)
+        return transposed_conv.scatter_product(np, image, weight, how, size)
 
     def _sum(self, x: Array, axes: tuple[int, ...], keepdims: bool) -> Array:
         if x.dtype == np.float16:

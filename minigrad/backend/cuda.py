@@ -11,7 +11,7 @@ import numpy as np
 
 from .base import Array, Device, DType, Geometry, Pair
 from .launch import Kernels, blocks_of, has_kernels
-from .order import in_memory_order
+from .memory_layout import in_memory_order
 from .philox import Philox
 
 _LANES, _DEPTH = 32, 8  # the block of the kernels over columns, as in kernels.cu
