@@ -41,6 +41,12 @@ class Kinds(InPlace):
         """This tensor in the dtype and on the device of another."""
         return self._to(other.dtype, other.device)  # type: ignore[no-any-return]
 
+    def nelement(self) -> int:
+        return int(self.array.size)
+
+    def ndimension(self) -> int:
+        return int(self.array.ndim)
+
     def is_floating_point(self) -> bool:
         return bool(self.array.dtype.kind == "f")
 

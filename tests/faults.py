@@ -14,6 +14,7 @@ class Fault(NamedTuple):
 ELEMENTWISE, REDUCE, SHAPE = (
     f"minigrad/ops/{name}.py" for name in ("elementwise", "reduce", "shape")
 )
+ACTIVATION, SCANS = "minigrad/ops/activation.py", "minigrad/ops/scans.py"
 CONV, NORM, CPU = "minigrad/ops/conv.py", "minigrad/ops/norm.py", "minigrad/backend/cpu.py"
 ADAM, SGD = "minigrad/optim/adam.py", "minigrad/optim/sgd.py"
 
@@ -28,7 +29,7 @@ FAULTS = [
     ),
     Fault(
         "the input kept where the output was meant",
-        ELEMENTWISE,
+        ACTIVATION,
         'tanh.gradient("x")(lambda g, out: g * (1 - out * out))',
         'tanh.gradient("x")(lambda g, x: g * (1 - x * x))',
         ("ops/elementwise::unary",),
@@ -42,7 +43,7 @@ FAULTS = [
     ),
     Fault(
         "the slope of relu at 0",
-        ELEMENTWISE,
+        ACTIVATION,
         'relu.gradient("x")(lambda g, out: g * (out > 0))',
         'relu.gradient("x")(lambda g, out: g * (out >= 0))',
         ("ops/elementwise::slope_at_a_kink", "ops/elementwise::unary"),
@@ -63,14 +64,14 @@ FAULTS = [
     ),
     Fault(
         "a float64 leak in a forward",
-        ELEMENTWISE,
+        ACTIVATION,
         "    y = x * negative_slope\n",
         "    y = x * np.float64(negative_slope)\n",
         ("ops/elementwise::unary",),
     ),
     Fault(
         "tanh by 2 sigmoid(2x) - 1, which loses the digits near 0",
-        ELEMENTWISE,
+        ACTIVATION,
         "    return xp.tanh(x)",
         "    return 2 / (1 + xp.exp(-2 * x)) - 1",
         ("ops/elementwise::accurate_everywhere_without_a_floating_point_error",),
@@ -152,6 +153,30 @@ FAULTS = [
         "spread(g * (1 / (_size(x_shape, dim) or 1)), x_shape, dim)",
         "spread(g * 1.0, x_shape, dim)",
         ("ops/reduce::reductions",),
+    ),
+    Fault(
+        "the gradient of a running sum that runs the same way",
+        SCANS,
+        "return flip(_cumsum(flip(g, dim), dim=dim), dim)",
+        "return _cumsum(g, dim=dim)",
+        ("ops/generative::along_an_axis",),
+    ),
+    Fault(
+        "a norm whose slope at 0 is NaN",
+        REDUCE,
+        "return where(out == 0, 0, g / (2 * where(out == 0, 1, out)))",
+        "return g / (2 * out)",
+        (
+            "ops/generative::a_norm_of_0_has_slope_0",
+            "ops/reduce::the_standard_deviation_of_equal_numbers_has_slope_0",
+        ),
+    ),
+    Fault(
+        "NumPy's order of axes where an int stands apart from an array",
+        "minigrad/ops/indexing.py",
+        "if True not in arrays or not any(isinstance(k, int) for k in key):",
+        "if True:",
+        ("parity/habits::the_same",),
     ),
     Fault(
         "softmax without the term of its sum",

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from . import (
+    activation,
     arranging,
     choosing,
     compare,
@@ -19,6 +20,7 @@ from . import (
     special,
 )
 from . import norm as normalization  # `norm` is a function
+from .activation import *
 from .arranging import *
 from .choosing import *
 from .compare import *
@@ -37,6 +39,7 @@ from .special import *
 
 if not TYPE_CHECKING:  # checkers follow the stars
     _FAMILIES = (
+        activation,
         arranging,
         choosing,
         compare,

@@ -1,7 +1,7 @@
 """Functions of single elements; operands broadcast as in NumPy.
 
-Where a function has a kink, the gradient there is PyTorch's choice: relu and abs 0, leaky_relu the
-slope, clip 1 at its ends, maximum and minimum half for each operand of a tie.
+Where a function has a kink, the gradient there is PyTorch's choice: abs 0, clip 1 at its ends,
+maximum and minimum half for each operand of a tie.
 """
 
 from __future__ import annotations
@@ -11,17 +11,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..backend import log_of_rounded, quiet
 from ..broadcasting import cast, elementwise
-from ..op import not_differentiable
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
 
 __all__ = [
-    "abs", "add", "clamp", "clip", "cos", "divide", "exp", "expm1", "leaky_relu", "log",
-    "log1p", "maximum", "minimum", "mul", "multiply", "neg", "negative", "pow", "power", "relu",
-    "sigmoid", "sign", "sin", "softplus", "sqrt", "square", "sub", "subtract", "tanh",
+    "abs", "add", "clamp", "clip", "cos", "divide", "exp", "expm1", "log", "log1p", "maximum",
+    "minimum", "mul", "multiply", "neg", "negative", "pow", "power", "sign", "sin", "sqrt",
+    "square", "sub", "subtract",
 ]  # fmt: skip
 
 # ---- arithmetic ----------------------------------------------------------------------------------
@@ -190,82 +188,6 @@ def cos(xp, x):
 
 sin.gradient("x")(lambda g, x: g * cos(x))
 cos.gradient("x")(lambda g, x: -g * sin(x))
-
-# ---- activations ---------------------------------------------------------------------------------
-
-
-@elementwise
-def tanh(xp, x):
-    return xp.tanh(x)
-
-
-tanh.gradient("x")(lambda g, out: g * (1 - out * out))
-
-
-@elementwise
-@quiet
-def sigmoid(xp, x):
-    """1 / (1 + exp(-x)): accurate to the last digits on both sides, as tanh(x / 2) is not on the
-    left."""
-    limit = 709.0 if getattr(x, "dtype", np.float64) == np.float64 else 88.0  # exp(limit) is finite
-    y = xp.exp(xp.negative(xp.maximum(x, -limit)))
-    y += 1
-    return xp.reciprocal(y)
-
-
-sigmoid.gradient("x")(lambda g, out: g * (out * (1 - out)))
-
-
-def log1p_exp(xp, x):
-    """log(1 + exp(x)) for x <= 0, accurate also where exp(x) is small."""
-    e = xp.exp(x)
-    return log_of_rounded(xp, e, e + 1)
-
-
-@elementwise
-@quiet
-def softplus(xp, x):
-    """log(1 + exp(x)) as max(x, 0) + log(1 + exp(-|x|)): exact where PyTorch switches to x above
-    20."""
-    y = log1p_exp(xp, -xp.abs(x))
-    y += xp.maximum(x, 0)
-    return y
-
-
-softplus.gradient("x")(lambda g, x: g * sigmoid(x))
-
-
-@elementwise
-def relu(xp, x):
-    return xp.maximum(x, 0)
-
-
-relu.gradient("x")(lambda g, out: g * (out > 0))
-
-
-@elementwise
-def leaky_relu(xp, x, *, negative_slope=0.01):
-    """x where x > 0, else negative_slope * x."""
-    y = x * negative_slope
-    return xp.maximum(x, y) if negative_slope <= 1 else xp.minimum(x, y)
-
-
-@not_differentiable
-def _slope(xp, x, *, negative_slope):
-    """1 where x > 0, else negative_slope.
-
-    NOTE: by arithmetic on the mask, since xp.where is eight times slower on a mask without runs.
-    """
-    positive = (x > 0).astype(x.dtype)
-    if 0 <= negative_slope <= 1:
-        return xp.maximum(positive, negative_slope)
-    return positive * (1 - negative_slope) + negative_slope
-
-
-@leaky_relu.gradient("x")
-def _(g, x, negative_slope):
-    return g * _slope(x, negative_slope=negative_slope)
-
 
 # ---- choices -------------------------------------------------------------------------------------
 

@@ -10,7 +10,8 @@ import numpy as np
 from ..backend import device_of, quiet
 from ..broadcasting import elementwise
 from ..op import op
-from .elementwise import log, log1p_exp, maximum, sigmoid
+from .activation import log1p_exp, sigmoid
+from .elementwise import log, maximum
 from .reduce import spread
 
 if TYPE_CHECKING:
