@@ -138,8 +138,7 @@ class Sigmoid(Module):
 class Softplus(Module):
     """log(1 + exp(beta x)) / beta, elementwise.
 
-    PyTorch's `threshold`, above which it takes x, is shown and not needed: the function is accurate
-    on both sides.
+    Where beta x is above `threshold`, it is x; from 20 on that makes no difference.
     """
 
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
@@ -147,7 +146,7 @@ class Softplus(Module):
         self.threshold = threshold
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.softplus(input, self.beta)
+        return F.softplus(input, self.beta, self.threshold)
 
     def extra_repr(self) -> str:
         return f"beta={self.beta}, threshold={self.threshold}"

@@ -30,6 +30,8 @@ class _Tracking(Module):
         track_running_stats: bool = True,
         device: creation.Place = None,
         dtype: creation.DTypeLike = None,
+        *,
+        bias: bool = True,
     ) -> None:
         self.num_features = num_features
         self.eps = eps
@@ -39,7 +41,7 @@ class _Tracking(Module):
         kind = dtype or creation.float32
         filled = partial(creation.full, num_features, dtype=kind, device=device)
         self.weight = Parameter(filled(1.0)) if affine else None
-        self.bias = Parameter(filled(0.0)) if affine else None
+        self.bias = Parameter(filled(0.0)) if affine and bias else None
         self.running_mean: Tensor | None = None
         self.running_var: Tensor | None = None
         self.num_batches_tracked: Tensor | None = None
@@ -140,8 +142,11 @@ class _InstanceNorm(_Tracking):
         track_running_stats: bool = False,
         device: creation.Place = None,
         dtype: creation.DTypeLike = None,
+        *,
+        bias: bool = True,
     ) -> None:
-        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype)
+        rest = (affine, track_running_stats, device, dtype)
+        super().__init__(num_features, eps, momentum, *rest, bias=bias)
 
     def forward(self, input: Tensor) -> Tensor:
         self._check(input)
@@ -221,6 +226,8 @@ class GroupNorm(Module):
         affine: bool = True,
         device: creation.Place = None,
         dtype: creation.DTypeLike = None,
+        *,
+        bias: bool = True,
     ) -> None:
         if num_groups < 1 or num_channels % num_groups:
             raise ValueError(
@@ -234,7 +241,7 @@ class GroupNorm(Module):
             creation.full, num_channels, dtype=dtype or creation.float32, device=device
         )
         self.weight = Parameter(filled(1.0)) if affine else None
-        self.bias = Parameter(filled(0.0)) if affine else None
+        self.bias = Parameter(filled(0.0)) if affine and bias else None
 
     def reset_parameters(self) -> None:
         """Begin anew."""

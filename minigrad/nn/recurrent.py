@@ -145,9 +145,12 @@ class _Sequence(_Recurrent):
         batch_first: bool = False,
         dropout: float = 0.0,
         bidirectional: bool = False,
+        proj_size: int = 0,
         device: creation.Place = None,
         dtype: creation.DTypeLike = None,
     ) -> None:
+        if proj_size:
+            raise ValueError(f"{type(self).__name__}: proj_size is not there")
         self.input_size = input_size
         self.hidden_size = hidden_size
         self.num_layers = num_layers

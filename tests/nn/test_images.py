@@ -150,6 +150,17 @@ def test_norms_say_what_does_not_fit():
             nn.BatchNorm1d(4, eps)(x)
 
 
+def test_norms_without_a_bias():
+    for norm in (
+        nn.BatchNorm2d(4, bias=False),
+        nn.InstanceNorm2d(4, affine=True, bias=False),
+        nn.GroupNorm(2, 4, bias=False),
+        nn.LayerNorm(3, bias=False),
+    ):
+        assert [name for name, _ in norm.named_parameters()] == ["weight"]
+        assert norm(mg.randn(2, 4, 3, 3)).shape == (2, 4, 3, 3)
+
+
 def test_what_a_norm_has_seen_is_forgotten():
     norm = nn.BatchNorm1d(2, momentum=None)
     norm(mg.randn(8, 2) + 3)

@@ -194,6 +194,8 @@ def test_recurrent_layers_say_what_does_not_fit():
         nn.LSTM(3, 2, batch_first=True)(mg.ones(4))
     with pytest.raises(ValueError, match=r"GRU: expected states \(2, N, 2\)"):
         nn.GRU(3, 2, 2)(mg.ones(4, 1, 3), mg.ones(1, 1, 2))
+    with pytest.raises(ValueError, match="LSTM: proj_size is not there"):
+        nn.LSTM(3, 2, proj_size=1)
     with pytest.raises(ValueError, match="GRUCell: expected"):
         nn.GRUCell(3, 2)(mg.ones(1, 1, 3))
 

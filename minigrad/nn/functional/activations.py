@@ -51,8 +51,8 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
             f"prelu: weight of shape {list(weight.shape)} does not fit the {channels} channels of "
             f"input {list(input.shape)}"
         )
-    if count > 1:
-        weight = ops.reshape(weight, (-1,) + (1,) * (input.ndim - 2))
+    if input.ndim == 0 or count > 1:
+        weight = ops.reshape(weight, (-1,) + (1,) * (input.ndim - 2) if input.ndim else ())
     return ops.where(input > 0, input, weight * input)
 
 
@@ -80,6 +80,7 @@ def logsigmoid(input: Tensor) -> Tensor:
 
 
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
-    """log(1 + exp(beta x)) / beta, accurate on both sides: PyTorch's `threshold`, above which it
-    takes x, is not needed."""
-    return ops.softplus(input) if beta == 1 else ops.softplus(input * beta) / beta
+    """log(1 + exp(beta x)) / beta, accurate on both sides; x where beta x is above a threshold
+    below 20. From 20 on, PyTorch's own is not needed."""
+    out = ops.softplus(input) if beta == 1 else ops.softplus(input * beta) / beta
+    return out if threshold >= 20 else ops.where(input * beta > threshold, input, out)

@@ -241,8 +241,8 @@ def gaussian_nll_loss(
 ) -> Tensor:
     """(log var + (input - target)² / var) / 2, with log(2 pi) / 2 besides if `full`.
 
-    `var` has the input's shape, or lacks its last axis, or has 1 there, or is a number. It counts
-    as at least eps, and its gradient is that at eps where it is smaller, as in PyTorch.
+    `var` has the input's shape, where an axis may be 1 or the last one lack, or is a number. It
+    counts as at least eps, and its gradient is that at eps where it is smaller, as in PyTorch.
     ValueError for a negative variance (looked at on the CPU only).
     """
     name = "gaussian_nll_loss"
@@ -250,7 +250,9 @@ def gaussian_nll_loss(
     spread = input.detach() * 0 + var if isinstance(var, int | float) else var
     if spread.shape == input.shape[:-1] and input.ndim:
         spread = ops.unsqueeze(spread, -1)
-    if spread.shape != input.shape and spread.shape != (*input.shape[:-1], 1):
+    if spread.ndim != input.ndim or any(
+        n not in (1, m) for n, m in zip(spread.shape, input.shape, strict=True)
+    ):
         raise ValueError(
             f"{name}: var of shape {list(spread.shape)} does not fit {list(input.shape)}"
         )
