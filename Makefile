@@ -36,8 +36,9 @@ test-blas: venv-test  ## the whole test suite once for each of OpenBLAS's kernel
 check: lint types  ## lint, types and the fast tests: seconds, before every commit
 	$(RUN) pytest -q -x -m "not slow" --hypothesis-profile=quick -n $(JOBS) --dist worksteal
 
-lint: venv-test  ## ruff
+lint: venv-test  ## ruff: faults, and the format
 	$(RUN) ruff check .
+	$(RUN) ruff format --check .
 
 types: venv-test  ## mypy --strict
 	$(RUN) mypy
