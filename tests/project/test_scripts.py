@@ -74,7 +74,7 @@ def numbers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         }
         for owner, functions in fed.items():
             for name, function in functions.items():
-                monkeypatch.setattr(owner, name, function, raising=False)
+                monkeypatch.setattr(owner, name, function)
         if library is not mg:
             epochs: dict[int, Any] = {}
 
