@@ -3,13 +3,20 @@
 from typing import Any
 
 from .backend import Device, device
+from .legacy import TensorType
 from .random import manual_seed as manual_seed
 from .random import manual_seed as manual_seed_all
 
 __all__ = [
-    "current_device", "device_count", "empty_cache", "get_device_name", "is_available",
-    "manual_seed", "manual_seed_all", "set_device", "synchronize",
+    "BoolTensor", "ByteTensor", "DoubleTensor", "FloatTensor", "HalfTensor", "IntTensor",
+    "LongTensor", "current_device", "device_count", "empty_cache", "get_device_name",
+    "is_available", "manual_seed", "manual_seed_all", "set_device", "synchronize",
 ]  # fmt: skip
+
+HalfTensor, FloatTensor, DoubleTensor, ByteTensor, IntTensor, LongTensor, BoolTensor = (
+    TensorType(f"{kind}Tensor", "cuda")
+    for kind in ("Half", "Float", "Double", "Byte", "Int", "Long", "Bool")
+)
 
 
 def is_available() -> bool:

@@ -112,6 +112,7 @@ cupy = Module(
     ndarray=ndarray,
     asnumpy=_asnumpy,
     RawModule=RawModule,
+    get_default_memory_pool=lambda: types.SimpleNamespace(free_all_blocks=lambda: None),
     linalg=Module("cupy.linalg", np.linalg),
     lib=types.SimpleNamespace(stride_tricks=Module("cupy.lib.stride_tricks", np.lib.stride_tricks)),
     cuda=Module(
@@ -121,7 +122,9 @@ cupy = Module(
         Event=Event,
         get_current_stream=Stream,
         runtime=types.SimpleNamespace(
-            getDeviceCount=lambda: 1, getDeviceProperties=lambda device: {"name": b"a stand-in"}
+            getDeviceCount=lambda: 1,
+            getDeviceProperties=lambda device: {"name": b"a stand-in"},
+            deviceSynchronize=lambda: None,
         ),
     ),
     _core=types.SimpleNamespace(set_compute_type=_compute_type),
