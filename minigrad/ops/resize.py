@@ -11,6 +11,8 @@ from ..op import op
 if TYPE_CHECKING:
     from ..tensor import Tensor
 
+Tap = tuple[Sequence[int], Sequence[float]]
+
 
 @op
 def _take(xp, x, *, dim, places):
@@ -35,27 +37,28 @@ def _put(xp, g, *, dim, places, n):
 
 
 @op
-def _blend(xp, x, *, dim, low, share):
-    """Between the rows `low` and the next ones, so near the next as `share` says."""
-    rows, n = _last(x), x.shape[dim]
-    first = xp.take(rows, xp.asarray(low), axis=dim - 1)
-    second = xp.take(rows, xp.asarray([min(i + 1, n - 1) for i in low]), axis=dim - 1)
-    second -= first
-    second *= xp.asarray(share, x.dtype).reshape(-1, *[1] * (x.ndim - dim))
-    second += first
-    return _first(second)
+def _blend(xp, x, *, dim, taps):
+    """Sums of rows, each tap being (places, weights): the rows that it takes, and what of them."""
+    rows, out = _last(x), None
+    for places, weights in taps:
+        part = xp.take(rows, xp.asarray(places), axis=dim - 1)
+        part *= xp.asarray(weights, x.dtype).reshape(-1, *[1] * (x.ndim - dim))
+        if out is None:
+            out = part
+        else:
+            out += part
+    return _first(out)
 
 
 @op
-def _unblend(xp, g, *, dim, low, share, n):
+def _unblend(xp, g, *, dim, taps, n):
     """The adjoint of _blend, as a product with its matrix: faster than scattering."""
-    rows = _last(g)
-    matrix = xp.zeros((n, len(low)), g.dtype)
-    columns = xp.arange(len(low))
-    matrix[xp.asarray(low), columns] = 1 - xp.asarray(share, g.dtype)
-    matrix[xp.asarray([min(i + 1, n - 1) for i in low]), columns] += xp.asarray(share, g.dtype)
+    rows, columns = _last(g), xp.arange(g.shape[dim])
+    matrix = xp.zeros((n, g.shape[dim]), g.dtype)
+    for places, weights in taps:
+        matrix[xp.asarray(places), columns] += xp.asarray(weights, g.dtype)
     shape = rows.shape
-    flat = rows.reshape(math.prod(shape[: dim - 1]), len(low), -1)
+    flat = rows.reshape(math.prod(shape[: dim - 1]), g.shape[dim], -1)
     out = xp.matmul(matrix, flat)
     return _first(out.reshape(*shape[: dim - 1], n, *shape[dim:]))
 
@@ -71,13 +74,13 @@ def _(g, dim, places):
 
 
 @_blend.gradient("x")
-def _(g, x_shape, dim, low, share):
-    return _unblend(g, dim=dim, low=low, share=share, n=x_shape[dim])
+def _(g, x_shape, dim, taps):
+    return _unblend(g, dim=dim, taps=taps, n=x_shape[dim])
 
 
 @_unblend.gradient("g")
-def _(g, dim, low, share):
-    return _blend(g, dim=dim, low=low, share=share)
+def _(g, dim, taps):
+    return _blend(g, dim=dim, taps=taps)
 
 
 def _last(x: Any) -> Any:
@@ -114,7 +117,7 @@ def take(x: Tensor, dim: int, places: Sequence[int]) -> Tensor:
     return _take(x, dim=dim, places=tuple(places))
 
 
-def blend(x: Tensor, dim: int, low: Sequence[int], share: Sequence[float]) -> Tensor:
-    """x (N, C, ...) along an axis from 2 on: rows `low`, moved to the next by `share` of the
-    way."""
-    return _blend(x, dim=dim, low=tuple(low), share=tuple(share))
+def blend(x: Tensor, dim: int, taps: Sequence[Tap]) -> Tensor:
+    """The sum over taps (places, weights) of the rows of x (N, C, ...) at these places along an
+    axis from 2 on, times these weights."""
+    return _blend(x, dim=dim, taps=tuple([(tuple(at), tuple(how)) for at, how in taps]))

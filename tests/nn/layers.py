@@ -72,6 +72,7 @@ LAYERS = {
     "AdaptiveAvgPool2d": (lambda **k: nn.AdaptiveAvgPool2d((2, 3)), (2, 2, 5, 3)),
     "Upsample": (lambda **k: nn.Upsample(scale_factor=2), (2, 2, 2, 3)),
     "Upsample, blended": (lambda **k: nn.Upsample((5, 2), mode="bilinear"), (2, 2, 2, 3)),
+    "Upsample, cubic": (lambda **k: nn.Upsample((5, 3), mode="bicubic"), (1, 2, 2, 3)),
     "PixelShuffle": (lambda **k: nn.PixelShuffle(2), (1, 4, 2, 3)),
     "PixelUnshuffle": (lambda **k: nn.PixelUnshuffle(2), (1, 2, 2, 4)),
     "ReflectionPad2d": (lambda **k: nn.ReflectionPad2d((1, 2, 0, 1)), (2, 2, 3, 3)),

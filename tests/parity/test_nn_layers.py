@@ -92,6 +92,8 @@ LAYERS = [
     (lambda n: n.Upsample(scale_factor=2, mode="bilinear", align_corners=True), (2, 3, 3, 4)),
     (lambda n: n.Upsample(scale_factor=(1.7, 0.6), mode="bilinear"), (2, 3, 3, 5)),
     (lambda n: n.Upsample((1, 7), mode="bilinear", align_corners=True), (2, 3, 3, 4)),
+    (lambda n: n.Upsample(scale_factor=2, mode="bicubic"), (2, 3, 3, 4)),
+    (lambda n: n.Upsample((5, 3), mode="bicubic", align_corners=True), (2, 3, 3, 4)),
     (lambda n: n.Upsample(5, mode="linear"), (2, 3, 3)),
     (lambda n: n.Upsample(size=7), (2, 3, 3)),
     (lambda n: n.PixelShuffle(2), (2, 8, 3, 2)),

@@ -21,8 +21,7 @@ RANDOM = {
 DIFFERENT: dict[str, str] = {}
 # Operators all of whose samples are refused, and why.
 REFUSED = {
-    "nn.functional.interpolate bicubic": "nearest and bilinear are enough",
-    "nn.functional.interpolate trilinear": "images have two dimensions",
+    "nn.functional.interpolate trilinear": "there are no volumes",
     "norm nuc": "there are no singular values here",
 }
 # Errors of PyTorch's that are none here, and why.

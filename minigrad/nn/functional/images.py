@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ... import ops
-from ...ops.resize import blend, take
+from ...ops.resize import Tap, blend, take
 from ...tensor import Tensor
 from .checks import check_tensor
 from .pooling import adaptive_avg_pool2d
@@ -67,7 +67,7 @@ def _extended(x: Tensor, dim: int, before: int, after: int, mode: str) -> Tensor
 
 # ---- resizing ------------------------------------------------------------------------------------
 
-_LINEAR = {"linear": 1, "bilinear": 2}  # how many axes each goes over
+_SMOOTH = {"linear": 1, "bilinear": 2, "bicubic": 2}  # how many axes each goes over
 _NEAREST = ("nearest", "nearest-exact")
 
 
@@ -83,21 +83,22 @@ def interpolate(
     """Images (N, C, H, W), or sequences (N, C, L), in another size.
 
     Give `size` or `scale_factor`, for all axes or for each. Modes are "nearest", "nearest-exact",
-    "linear" (of sequences), "bilinear" and "area". With align_corners the corner pixels keep their
-    values; without, pixels are squares, and sizes in their units. ValueError for what does not fit.
+    "linear" (of sequences), "bilinear", "bicubic" and "area". With align_corners the corner pixels
+    keep their values; without, pixels are squares, and sizes in their units. ValueError for what
+    does not fit.
     """
     name = "interpolate"
     check_tensor(name, "input", input)
     spatial = input.ndim - 2
-    if spatial not in (1, 2) or _LINEAR.get(mode, spatial) != spatial:
+    if spatial not in (1, 2) or _SMOOTH.get(mode, spatial) != spatial:
         raise ValueError(f"{name}: mode {mode!r} does not fit an input {list(input.shape)}")
-    if mode not in (*_NEAREST, *_LINEAR, "area") or antialias:
+    if mode not in (*_NEAREST, *_SMOOTH, "area") or antialias:
         raise ValueError(
-            f"{name}: mode must be one of {[*_NEAREST, *_LINEAR, 'area']}, without antialias; got "
+            f"{name}: mode must be one of {[*_NEAREST, *_SMOOTH, 'area']}, without antialias; got "
             f"{mode!r}"
         )
-    if align_corners is not None and mode not in _LINEAR:
-        raise ValueError(f"{name}: align_corners is for 'linear' and 'bilinear'")
+    if align_corners is not None and mode not in _SMOOTH:
+        raise ValueError(f"{name}: align_corners is for {[*_SMOOTH]}")
     sizes, scales = _sizes(input.shape[2:], size, scale_factor, recompute_scale_factor)
     if mode == "area":
         if spatial == 1:
@@ -105,8 +106,9 @@ def interpolate(
         return adaptive_avg_pool2d(input, sizes)
     x = input
     for dim, (n, m, scale) in enumerate(zip(input.shape[2:], sizes, scales, strict=True), 2):
-        if mode in _LINEAR:
-            x = _blended(x, dim, _sources(n, m, scale, bool(align_corners)))
+        if mode in _SMOOTH:
+            sources = _sources(n, m, scale, bool(align_corners))
+            x = blend(x, dim, (_cubic if mode == "bicubic" else _linear)(n, sources))
         else:
             x = _nearest(x, dim, m, scale, mode == "nearest-exact")
     return x
@@ -142,13 +144,33 @@ def _sources(n: int, m: int, scale: float, corners: bool) -> list[float]:
     """Where in the input, in pixels, each of m pixels of the output lies."""
     if corners:
         return [i * (n - 1) / (m - 1) if m > 1 else 0.0 for i in range(m)]
-    return [max((i + 0.5) * scale - 0.5, 0.0) for i in range(m)]
+    return [(i + 0.5) * scale - 0.5 for i in range(m)]
 
 
-def _blended(x: Tensor, dim: int, sources: list[float]) -> Tensor:
-    """Between two neighbours along an axis, in proportion to the distance from them."""
-    low = [min(int(at), x.shape[dim] - 1) for at in sources]
-    return blend(x, dim, low, [min(at - i, 1.0) for at, i in zip(sources, low, strict=True)])
+def _linear(n: int, sources: list[float]) -> list[Tap]:
+    """Two neighbours, in proportion to the distance from them; the edges go on."""
+    sources = [min(max(at, 0.0), n - 1.0) for at in sources]
+    low = [int(at) for at in sources]
+    share = [at - i for at, i in zip(sources, low, strict=True)]
+    high = [min(i + 1, n - 1) for i in low]
+    return [(low, [1 - t for t in share]), (high, share)]
+
+
+def _cubic(n: int, sources: list[float]) -> list[Tap]:
+    """Four neighbours (Keys 1981, with a = -0.75); the edges go on."""
+    low = [math.floor(at) for at in sources]
+    taps: list[Tap] = []
+    for k in (-1, 0, 1, 2):
+        distances = [abs(at - i - k) for at, i in zip(sources, low, strict=True)]
+        places = [min(max(i + k, 0), n - 1) for i in low]
+        taps.append((places, [_keys(d) for d in distances]))
+    return taps
+
+
+def _keys(d: float, a: float = -0.75) -> float:
+    if d <= 1:
+        return ((a + 2) * d - (a + 3)) * d * d + 1
+    return ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
 
 
 # ---- pixels and channels -------------------------------------------------------------------------
