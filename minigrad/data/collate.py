@@ -12,8 +12,8 @@ from minigrad.tensor import Tensor
 
 
 def default_collate(batch: Sequence[Any]) -> Any:
-    """A batch of samples: of tensors, arrays and numbers a tensor with a first axis more, of
-    tuples and lists a list, of dicts a dict, of strings a list. Python's floats become float64.
+    """A batch of samples: of tensors, arrays and numbers a tensor with a first axis more, of tuples
+    and lists a list, of dicts a dict; strings stay side by side. Python's floats become float64.
 
     TypeError for samples of another kind, ValueError for samples that differ in length or shape.
     """
@@ -25,7 +25,7 @@ def default_collate(batch: Sequence[Any]) -> Any:
     if isinstance(first, bool | int | float):
         return mg.tensor(np.array(batch))
     if isinstance(first, str | bytes):
-        return list(batch)
+        return batch
     if isinstance(first, Mapping):
         return {key: default_collate([sample[key] for sample in batch]) for key in first}
     if isinstance(first, Sequence):
@@ -53,19 +53,23 @@ def _of_kind(sample: Sequence[Any], columns: list[Any]) -> Any:
 
 
 def default_convert(data: Any) -> Any:
-    """A sample with its arrays as tensors."""
-    return converted(data, lambda leaf: mg.tensor(leaf) if isinstance(leaf, np.ndarray) else leaf)
+    """A sample with its arrays and NumPy's numbers as tensors, and its tuples as lists."""
+    return converted(data, lambda x: mg.as_tensor(x) if _is_of_numpy(x) else x, of_tuple=list)
 
 
-def converted(tree: Any, change: Callable[[Any], Any]) -> Any:
-    """What dicts, lists and tuples hold, each leaf changed; a list becomes one of its own kind."""
+def _is_of_numpy(leaf: Any) -> bool:
+    return isinstance(leaf, np.ndarray | np.generic) and leaf.dtype.kind in "fiub"
+
+
+def converted(tree: Any, change: Callable[[Any], Any], of_tuple: type = tuple) -> Any:
+    """What dicts, lists and tuples hold, each leaf changed."""
     if isinstance(tree, Mapping):
-        return {key: converted(value, change) for key, value in tree.items()}
+        return {key: converted(value, change, of_tuple) for key, value in tree.items()}
     if isinstance(tree, list | tuple):
-        items = [converted(item, change) for item in tree]
-        if isinstance(tree, tuple):
-            return type(tree)(*items) if hasattr(tree, "_fields") else tuple(items)
-        return items
+        items = [converted(item, change, of_tuple) for item in tree]
+        if hasattr(tree, "_fields"):
+            return type(tree)(*items)
+        return items if isinstance(tree, list) else of_tuple(items)
     return change(tree)
 
 
