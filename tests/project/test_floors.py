@@ -1,6 +1,7 @@
 """Imports go one way, in no circle, and name no package but the dependencies."""
 
 import ast
+import functools
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -63,7 +64,8 @@ def is_typing_block(node: ast.AST) -> bool:
     return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
 
 
-def imports(tree: ast.Module, module: str, package: bool) -> Iterator[tuple[str, bool, int]]:
+@functools.cache
+def imports(tree: ast.Module, module: str, package: bool) -> list[tuple[str, bool, int]]:
     """(absolute name, whether inside of a function, line) of everything imported at run time."""
 
     def walk(node: ast.AST, late: bool) -> Iterator[tuple[str, bool, int]]:
@@ -82,7 +84,7 @@ def imports(tree: ast.Module, module: str, package: bool) -> Iterator[tuple[str,
                     yield (f"{base}.{a.name}" if is_ours(base) else base), late, child.lineno
             yield from walk(child, late or isinstance(child, ast.FunctionDef | ast.Lambda))
 
-    return walk(tree, False)
+    return list(walk(tree, False))
 
 
 def is_ours(name: str) -> bool:
