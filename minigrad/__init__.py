@@ -6,6 +6,7 @@ Each file lists what is public of it; here it is put together.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from . import creation, door, sampling
 from . import nn as nn
 from . import optim as optim
 from .autograd import *
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from . import utils as utils
     from .tools import *
     from .tools.gradcheck import *
+
+_OTHERS = ("get_rng_state", "load", "save", "set_rng_state")
+door.name_errors(globals(), [*creation.__all__, *sampling.__all__, *_OTHERS])
 
 __version__ = "0.1.0"
 

@@ -25,8 +25,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def backward(
-    tensors: Sequence[Any],
-    grad_tensors: Sequence[Any] | None = None,
+    tensors: "Tensor | Sequence[Tensor]",
+    grad_tensors: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
 ) -> None:
@@ -36,7 +36,7 @@ def backward(
     gradient, and that to the leaf: set .grad to None when done, or use grad(), which keeps nothing.
     """
     retain = create_graph if retain_graph is None else retain_graph
-    roots = _roots("backward", tensors, grad_tensors, create_graph)
+    roots = _roots("backward", _listed("backward", "tensors", tensors), grad_tensors, create_graph)
     walk(roots, retain_graph=retain, differentiable=create_graph)
 
 
@@ -55,22 +55,20 @@ def grad(
     gradient or has no part in the outputs, where with allow_unused None is returned. only_inputs is
     always true, as in PyTorch.
     """
-    if not only_inputs:
+    if only_inputs is not True:
         raise ValueError("grad: only_inputs=False is gone, as in PyTorch; use backward()")
-    outputs, inputs = _listed("outputs", outputs), _listed("inputs", inputs)
-    cotangents: Any = grad_outputs
-    if cotangents is not None and not isinstance(cotangents, list | tuple):
-        cotangents = [cotangents]
-    if not inputs:
-        raise ValueError("grad: needs at least one input")
+    outputs, inputs = _listed("grad", "outputs", outputs), _listed("grad", "inputs", inputs)
     for i, x in enumerate(inputs):
         if x.node is None:
             raise RuntimeError(
                 f"grad: input {i} (shape {list(x.shape)}) requires no gradient; use "
                 "requires_grad_()"
             )
+    for flag in (retain_graph, create_graph, allow_unused):
+        if hasattr(flag, "shape"):
+            raise TypeError(f"grad: takes True or False as its options, got {flag!r:.60}")
     retain = create_graph if retain_graph is None else retain_graph
-    roots = _roots("grad", outputs, cotangents, create_graph)
+    roots = _roots("grad", outputs, grad_outputs, create_graph)
     wanted = {x.node for x in inputs}
     found = walk(roots, retain_graph=retain, differentiable=create_graph, wanted=wanted)
     unused = [i for i, x in enumerate(inputs) if x.node not in found]
@@ -89,19 +87,23 @@ def _as_result(g: Any, differentiable: bool) -> Any:
     return g if differentiable else Traced.made(device_of(g).asarray(g).copy())
 
 
-def _listed(name: str, x: Any) -> list[Any]:
-    """One tensor or several, as a list."""
+def _listed(name: str, what: str, x: Any) -> list[Any]:
+    """One tensor or several, as a list; TypeError or ValueError for others, or none."""
     listed = list(x) if isinstance(x, list | tuple) else [x]
+    if not listed:
+        raise ValueError(f"{name}: needs at least one {what[:-1]}")
     for i, item in enumerate(listed):
         if not isinstance(item, Traced):
-            raise TypeError(f"grad: {name} must be tensors; number {i} is {type(item).__name__}")
+            kind = type(item).__name__
+            raise TypeError(f"{name}: {what} must be tensors; number {i} is {kind}")
     return listed
 
 
 def _roots(
-    name: str, tensors: Sequence[Any], cotangents: Sequence[Any] | None, differentiable: bool
+    name: str, tensors: Sequence[Any], cotangents: Any, differentiable: bool
 ) -> list[tuple[Node, Any]]:
     given = [None] * len(tensors) if cotangents is None else cotangents
+    given = given if isinstance(given, list | tuple) else [given]
     if len(given) != len(tensors):
         raise ValueError(f"{name}: {len(tensors)} tensors but {len(given)} gradients")
     roots = []
@@ -120,9 +122,9 @@ def _cotangent(name: str, x: Any, g: Any) -> Any:
     """The gradient that a root starts with: 1 for a single number, or what was given as an
     array."""
     device, node = device_of(x.array), x.node
-    if isinstance(g, str):
-        raise TypeError(f"{name}: the gradient must be a tensor, got {g!r}")
     if g is not None:
+        if not isinstance(g, int | float) and not hasattr(g, "dtype"):
+            raise TypeError(f"{name}: the gradient must be a tensor, got {g!r:.60}")
         return device.asarray(g, node.dtype)
     if math.prod(node.shape) != 1:
         raise messages.gradient_left_out(name, node)

@@ -30,6 +30,9 @@ class Elementwise(Op[P]):
         Python's; where there are only integers, a floating result is float32, the default. An
         operand that is called `condition` keeps its dtype.
         """
+        if found.kind not in "fiub":
+            given = ", ".join(f"{x!r:.60}" for x in arrays)
+            raise TypeError(f"{self.name}: made {found}, which is no tensor's dtype, of {given}")
         if found.kind != "f":
             return None
         floats = [x for x in arrays if hasattr(x, "dtype") and not isinstance(x, np.generic)]
@@ -47,6 +50,8 @@ class Elementwise(Op[P]):
 def elementwise(forward: Callable[Concatenate[Any, P], Any]) -> Elementwise[P]:
     """As `op`, for functions of single elements: operands broadcast, and each rule's result is
     summed over the axes along which its operand was broadcast."""
+    if not hasattr(forward, "__code__"):
+        raise TypeError(f"elementwise: needs a function, got {forward!r:.60}")
     return Elementwise(forward)
 
 

@@ -111,7 +111,10 @@ def from_dlpack(source: Any) -> Tensor:
         raise TypeError(f"from_dlpack: {type(source).__name__} has no __dlpack__ method")
     kind, _ = source.__dlpack_device__()
     place = find_device("cpu" if kind == 1 else "cuda")
-    return Tensor(place.xp.from_dlpack(source))
+    try:
+        return Tensor(place.xp.from_dlpack(source))
+    except BufferError as error:
+        raise TypeError(f"from_dlpack: {error}") from error
 
 
 def full(

@@ -15,6 +15,17 @@ def kind_of(x: Any) -> str:
     return f"{x.dtype}{list(x.shape)}"
 
 
+# What an error becomes; one of a child, as NumPy's AxisError, becomes its parent's.
+KINDS = (TypeError, IndexError, ValueError, OverflowError, ZeroDivisionError, AttributeError)
+
+
+def kind_of_error(error: Exception) -> type[Exception]:
+    """The class of an error that is told again with more words: what came had not the attributes of
+    a tensor, so that is a TypeError."""
+    found = next((kind for kind in KINDS if isinstance(error, kind)), TypeError)
+    return TypeError if found is AttributeError else found
+
+
 # ---- the line of code ----------------------------------------------------------------------------
 
 
@@ -105,12 +116,14 @@ def explained(op: Any, error: Exception, arrays: list[Any]) -> Exception:
         f"{name} {kind_of(x)}" if hasattr(x, "dtype") else f"{name} {x!r:.60}"
         for name, x in zip(op.operands, arrays, strict=False)
     )
-    kind = next(k for k in (TypeError, IndexError, ValueError) if isinstance(error, k))
+    kind = kind_of_error(error)
     message = str(error)
     return kind(message if message.startswith(op.name) else f"{op.name}: {message} (given {what})")
 
 
 def not_an_operand(op: Any, x: Any) -> TypeError:
+    if hasattr(x, "dtype"):
+        return TypeError(f"{op.name}: operands are floats, ints and bools, not {x.dtype}")
     return TypeError(
         f"{op.name}: operands are tensors, arrays and numbers, not {type(x).__name__}; use "
         "minigrad.tensor(...)"

@@ -172,7 +172,7 @@ class Op(Generic[P]):
                 out = self._forward_elsewhere(arrays, settings)
             else:
                 out = self.forward(np, *arrays, **settings)
-        except (TypeError, ValueError, IndexError) as error:
+        except messages.KINDS as error:
             raise messages.explained(self, error, arrays) from error
         if plain:
             return out  # type: ignore[no-any-return]
@@ -218,7 +218,7 @@ class Op(Generic[P]):
     def _forward_elsewhere(self, arrays: list[Any], settings: dict[str, Any]) -> Any:
         """The forward for operands that are not all numbers and NumPy arrays of one dtype."""
         for x in arrays:
-            if type(x) not in _NUMBERS and not hasattr(x, "dtype"):
+            if type(x) not in _NUMBERS and (not hasattr(x, "dtype") or x.dtype.kind not in "fiub"):
                 raise messages.not_an_operand(self, x)
         xp = xp_of(*arrays)
         if self.broadcasts and xp is not np:
@@ -298,6 +298,8 @@ def op(forward: Any = None, *, keeps: str = "") -> Any:
 
     With `keeps`, the names of what it keeps for fused rules, it returns these after the array.
     """
+    if not (forward is None or hasattr(_unwrapped(forward), "__code__")):
+        raise TypeError(f"op: needs a function, got {forward!r:.60}")
     return Op(forward) if forward is not None else lambda function: Op(function, keeps=keeps)
 
 

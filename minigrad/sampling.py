@@ -95,6 +95,8 @@ def randint(
         low = given.pop()
     if given or high is None or shape is None:
         raise TypeError("randint: takes (high, size) or (low, high, size)")
+    if not (hasattr(low, "__index__") and hasattr(high, "__index__")):
+        raise TypeError(f"randint: the limits must be ints, got {low!r:.60} and {high!r:.60}")
     if low >= high:
         raise ValueError(f"randint: there is no integer from {low} to below {high}")
     drawn = random.stream(_place(device), generator).integers(low, high, shape_for((), shape))

@@ -29,6 +29,8 @@ class Tensor(Kinds):
             raise TypeError(
                 f"Tensor: needs an array, got {type(array).__name__}; use minigrad.tensor(...)"
             )
+        if array.dtype.kind not in "fiub":
+            raise TypeError(f"Tensor: needs floats, ints or bools, got {array.dtype}")
         self.array = array
         self.node = node
 

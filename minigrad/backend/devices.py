@@ -15,9 +15,10 @@ def device(name: "str | Device" = "cpu") -> Device:
     """The device of that name ("cpu" or "cuda"). RuntimeError says why where it cannot be used."""
     if isinstance(name, Device):
         return name
-    if name == "cpu":
+    known = name if isinstance(name, str) else None  # a tensor has an == of its own
+    if known == "cpu":
         return cpu
-    if name in ("cuda", "cuda:0"):
+    if known in ("cuda", "cuda:0"):
         from .cuda import cuda  # CuPy is imported only when a cuda device is asked for
 
         found: Device = cuda()

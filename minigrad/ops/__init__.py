@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from .. import door
 from . import (
     activation,
     arranging,
@@ -57,3 +58,5 @@ if not TYPE_CHECKING:  # checkers follow the stars
         special,
     )
     __all__ = [name for family in _FAMILIES for name in family.__all__]
+    # These only call an op, which names itself.
+    door.name_errors(globals(), {*__all__} - {"add", "pow", "power", "sub", "subtract"})

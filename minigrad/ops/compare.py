@@ -67,18 +67,27 @@ def bitwise_xor(xp, x, y):
     return xp.bitwise_xor(x, y)
 
 
+NO_NONE = "needs two operands; None is neither true nor false"  # as NumPy thinks it is
+
+
 @not_differentiable
 def logical_and(xp, x, y):
+    if x is None or y is None:
+        raise TypeError(NO_NONE)
     return xp.logical_and(x, y)
 
 
 @not_differentiable
 def logical_or(xp, x, y):
+    if x is None or y is None:
+        raise TypeError(NO_NONE)
     return xp.logical_or(x, y)
 
 
 @not_differentiable
 def logical_xor(xp, x, y):
+    if x is None or y is None:
+        raise TypeError(NO_NONE)
     return xp.logical_xor(x, y)
 
 

@@ -1,5 +1,6 @@
 """What all optimizers share: parameter groups, state, and the loop of a step."""
 
+import math
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
@@ -199,14 +200,23 @@ def check_ways(name: str, ways: Mapping[str, object]) -> None:
 
 def _check_options(name: str, group: Group) -> None:
     for option in ("lr", "eps", "weight_decay", "momentum", "alpha", "lr_decay"):
-        if option in group and not group[option] >= 0:
-            raise ValueError(f"{name}: {option} must be at least 0, got {group[option]}")
+        if option in group and not _within(group[option], math.inf):
+            limit = "finite" if group[option] == math.inf else "at least 0"
+            raise ValueError(f"{name}: {option} must be {limit}, got {group[option]}")
     if not 0 <= group.get("rho", 0) <= 1:
         raise ValueError(f"{name}: rho must be from 0 to 1, got {group['rho']}")
-    if not all(0 <= beta < 1 for beta in group.get("betas", ())):
-        raise ValueError(f"{name}: betas must be from 0 to below 1, got {group['betas']}")
+    betas = group.get("betas", (0, 0))
+    if not (isinstance(betas, list | tuple) and len(betas) == 2):
+        raise TypeError(f"{name}: betas must be two numbers, got {betas!r:.60}")
+    if not all(_within(beta, 1) for beta in betas):
+        raise ValueError(f"{name}: betas must be from 0 to below 1, got {betas}")
     if group.get("nesterov") and (group["momentum"] == 0 or group["dampening"] != 0):
         raise ValueError(f"{name}: nesterov needs a momentum, and no dampening")
+
+
+def _within(number: Any, limit: float) -> bool:
+    """Whether it is a number from 0 to below the limit; so NaN is not."""
+    return hasattr(number, "__float__") and 0 <= float(number) < limit
 
 
 def _follow(p: Array, state: State) -> None:

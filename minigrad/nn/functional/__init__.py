@@ -1,5 +1,6 @@
 """The functions behind the layers, with PyTorch's names and signatures."""
 
+from ... import door
 from ...ops import linear, log_softmax, sigmoid, softmax, tanh
 from .activations import (
     elu,
@@ -103,3 +104,5 @@ __all__ = [
     "softplus",
     "tanh",
 ]
+
+door.name_errors(globals(), __all__)

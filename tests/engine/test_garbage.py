@@ -1,0 +1,81 @@
+"""Nonsense is refused by an error that begins with the name of the function."""
+
+import inspect
+import random
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad import ops, optim
+from tests.garbage import arguments, fault, functions
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # of NumPy, about what it is made to compute
+
+
+@pytest.mark.parametrize(("name", "function"), list(functions()))
+def test_every_error_names_its_function(tmp_path, monkeypatch, name, function):
+    monkeypatch.chdir(tmp_path)  # save takes "x" for a path
+    draw = random.Random(name)
+    faults = [fault(name, function, arguments(draw, function)) for _ in range(25)]
+    assert not list(filter(None, faults))
+
+
+def test_all_functions_are_drawn():
+    drawn = dict(functions())
+    wanted = {*ops.__all__, "backward", "grad", "zeros", "randn", "load", "mse_loss", "dropout"}
+    assert wanted <= drawn.keys()
+
+
+def test_what_was_given_is_told():
+    with pytest.raises(TypeError, match=r"sum: .* \(given None, dim=0\)"):
+        mg.sum(None, dim=0)
+    with pytest.raises(TypeError, match=r"zeros: .* \(given float32\[2\], 'x'\)"):
+        mg.zeros(mg.ones(2), "x")
+    with pytest.raises(TypeError, match=r"^reshape: a shape is made of ints"):
+        mg.ones(2).reshape("a")
+
+
+def test_the_listing_keeps_what_functions_are():
+    assert mg.sub is mg.subtract
+    assert mg.sum is mg.Tensor.sum is ops.sum
+    assert mg.sum.__name__ == "sum"
+    assert "dim" in str(inspect.signature(mg.sum))
+
+
+def test_errors_of_a_users_own_function_stay_what_they_are():
+    def broken(g):
+        raise KeyError("mine")
+
+    x = mg.ones(2, requires_grad=True)
+    x.register_hook(broken)
+    with pytest.raises(KeyError, match=r"^'mine'$"):
+        mg.backward([x.sum()])
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda x: mg.where(x, 1.0, 2.0), "where: condition must be bools"),
+        (lambda x: mg.where(x > 0, 1.0), "where: "),
+        (lambda x: mg.Tensor(np.array([1j])), "Tensor: needs floats, ints or bools"),
+        (lambda x: x + np.array([1j, 2j]), "add: operands are floats, ints and bools"),
+        (lambda x: mg.clip(x, 1j), "clip: "),
+        (lambda x: mg.randint(0.5, 2.7, (2,)), "randint: the limits must be ints, got 0.5 and 2.7"),
+        (lambda x: mg.sum(x, dim=[]), "sum: dim names no axis"),
+        (lambda x: x.mean(dim=()), "mean: dim names no axis"),
+        (lambda x: mg.backward([]), "backward: needs at least one tensor"),
+        (lambda x: mg.backward("ab"), "backward: tensors must be tensors"),
+        (lambda x: mg.grad([], [x]), "grad: needs at least one output"),
+        (lambda x: mg.logical_or(x, None), "logical_or: needs two operands"),
+        (lambda x: optim.Adam([x], lr=float("inf")), "Adam: lr must be finite, got inf"),
+        (lambda x: optim.Adam([x], lr="x"), "Adam: lr must be at least 0, got x"),
+        (lambda x: optim.Adam([x], weight_decay=float("inf")), "Adam: weight_decay must be finite"),
+        (lambda x: optim.Adam([x], betas=(0.9,)), "Adam: betas must be two numbers"),
+        (lambda x: optim.Adam([x], betas=0.9), "Adam: betas must be two numbers"),
+        (lambda x: optim.SGD([x], lr=0.1, momentum=float("inf")), "SGD: momentum must be finite"),
+    ],
+)
+def test_what_was_taken_in_silence(call, message):
+    with pytest.raises((TypeError, ValueError), match=f"^{message}"):
+        call(mg.ones(2, requires_grad=True))
