@@ -43,7 +43,7 @@ def axes(name: str, ndim: int, dim: Dim) -> tuple[int, ...]:
             raise TypeError(f"{name}: dim must be an int or several, got {dim!r}")
         if not -(ndim or 1) <= d < (ndim or 1):
             raise IndexError(f"{name}: dim {d} is out of range for a tensor with {ndim} dimensions")
-    if not given:
+    if ndim and not given:
         raise ValueError(f"{name}: dim names no axis; leave it out, or give None, for all of them")
     found = sorted({d % ndim for d in given}) if ndim else []
     if ndim and len(found) != len(given):
