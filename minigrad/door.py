@@ -10,7 +10,7 @@ from functools import cache, wraps
 from types import FunctionType
 from typing import Any
 
-from .messages import KINDS, kind_of, kind_of_error
+from .messages import KINDS, is_array, kind_of, kind_of_error
 
 
 def name_errors(listing: dict[str, Any], names: Iterable[str]) -> None:
@@ -55,4 +55,4 @@ def _explained(
 
 
 def _shown(x: Any) -> str:
-    return kind_of(x) if hasattr(x, "dtype") and hasattr(x, "shape") else f"{x!r:.60}"
+    return kind_of(x) if is_array(x) else f"{x!r:.60}"

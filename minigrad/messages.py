@@ -26,6 +26,11 @@ def kind_of_error(error: Exception) -> type[Exception]:
     return TypeError if found is AttributeError else found
 
 
+def is_array(x: Any) -> bool:
+    """Whether it has a dtype and a shape of its own; np.float32 itself has neither."""
+    return hasattr(x, "dtype") and hasattr(x, "shape") and not isinstance(x, type)
+
+
 # ---- the line of code ----------------------------------------------------------------------------
 
 
@@ -113,7 +118,7 @@ def explained(op: Any, error: Exception, arrays: list[Any]) -> Exception:
             f"{op.name}: operands live on different devices ({', '.join(kinds)}); use .to(device)"
         )
     what = ", ".join(
-        f"{name} {kind_of(x)}" if hasattr(x, "dtype") else f"{name} {x!r:.60}"
+        f"{name} {kind_of(x)}" if is_array(x) else f"{name} {x!r:.60}"
         for name, x in zip(op.operands, arrays, strict=False)
     )
     kind = kind_of_error(error)
@@ -122,7 +127,7 @@ def explained(op: Any, error: Exception, arrays: list[Any]) -> Exception:
 
 
 def not_an_operand(op: Any, x: Any) -> TypeError:
-    if hasattr(x, "dtype"):
+    if is_array(x):
         return TypeError(f"{op.name}: operands are floats, ints and bools, not {x.dtype}")
     return TypeError(
         f"{op.name}: operands are tensors, arrays and numbers, not {type(x).__name__}; use "

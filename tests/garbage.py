@@ -40,6 +40,7 @@ NONSENSE: tuple[Callable[[], Any], ...] = (
     lambda: abs,
     lambda: int,
     lambda: object(),
+    lambda: np.int64,
     lambda: float("nan"),
     lambda: -1,
     lambda: 0.5,

@@ -12,6 +12,7 @@ from ..ops.conv import conv_transpose_size
 from ..tensor import Tensor
 from . import functional as F
 from . import init
+from .checks import whole_number
 from .module import Module
 from .parameter import Parameter
 
@@ -44,16 +45,19 @@ class _Conv(Module):
     ) -> None:
         self.in_channels, self.out_channels = sizes
         self.groups = groups
+        kind = type(self).__name__
+        whole_number(kind, "in_channels", sizes[0], 1)
+        whole_number(kind, "out_channels", sizes[1], 1)
         if groups < 1 or any(n % groups for n in sizes):
             raise ValueError(
                 f"{type(self).__name__}: in_channels {sizes[0]} and out_channels {sizes[1]} "
                 f"must be multiples of groups {groups}"
             )
         kernel_size, stride, padding, dilation = geometry
-        self.kernel_size = self._several("kernel_size", kernel_size)
-        self.stride = self._several("stride", stride)
-        self.padding = padding if isinstance(padding, str) else self._several("padding", padding)
-        self.dilation = self._several("dilation", dilation)
+        self.kernel_size = self._several("kernel_size", kernel_size, 1)
+        self.stride = self._several("stride", stride, 1)
+        self.padding = padding if isinstance(padding, str) else self._several("padding", padding, 0)
+        self.dilation = self._several("dilation", dilation, 1)
         self.padding_mode = padding_mode
         first, second = shape
         place: Any = {"dtype": dtype or creation.float32, "device": device}
@@ -62,13 +66,17 @@ class _Conv(Module):
         self.bias = Parameter(creation.empty(self.out_channels, **place)) if bias else None
         self.reset_parameters()
 
-    def _several(self, what: str, value: Any) -> tuple[int, ...]:
-        """An int for each axis; ValueError for anything else."""
+    def _several(self, what: str, value: Any, least: int) -> tuple[int, ...]:
+        """An int of that size for each axis; ValueError for anything else."""
         given = (value,) * self.dims if isinstance(value, int) else value
         fits = isinstance(given, tuple | list) and len(given) == self.dims
         if not (fits and all(isinstance(n, int) for n in given)):
             kinds = "an int" if self.dims == 1 else "an int or a pair of ints"
             raise ValueError(f"{type(self).__name__}: {what} must be {kinds}, got {value!r}")
+        if min(given) < least:
+            raise ValueError(
+                f"{type(self).__name__}: {what} must be at least {least}, got {value!r}"
+            )
         return tuple(given)
 
     def reset_parameters(self) -> None:
@@ -194,7 +202,7 @@ class _Transposed(_Conv):
             device,
             dtype,
         )
-        self.output_padding = self._several("output_padding", output_padding)
+        self.output_padding = self._several("output_padding", output_padding, 0)
 
     def _convolve(self, function: Any, input: Tensor, output_size: Sequence[int] | None) -> Tensor:
         extra = self.output_padding if output_size is None else self._extra(input, output_size)

@@ -6,6 +6,7 @@ from .. import creation
 from ..tensor import Tensor
 from . import functional as F
 from . import init
+from .checks import whole_number
 from .module import Module
 from .parameter import Parameter
 
@@ -34,6 +35,8 @@ class Linear(Module):
         device: creation.Place = None,
         dtype: creation.DTypeLike = None,
     ) -> None:
+        whole_number("Linear", "in_features", in_features, 0)
+        whole_number("Linear", "out_features", out_features, 0)
         place: Any = {"device": device, "dtype": dtype or creation.float32}
         self.in_features = in_features
         self.out_features = out_features

@@ -7,6 +7,7 @@ from typing import ClassVar
 from .. import creation
 from ..tensor import Tensor
 from . import functional as F
+from .checks import number_within, whole_number
 from .init import ones_, zeros_
 from .module import Module
 from .parameter import Parameter
@@ -33,13 +34,19 @@ class _Tracking(Module):
         *,
         bias: bool = True,
     ) -> None:
+        kind = type(self).__name__
+        whole_number(kind, "num_features", num_features, 1)
+        number_within(kind, "eps", eps)
+        if momentum is not None:
+            number_within(kind, "momentum", momentum, 1)
         self.num_features = num_features
         self.eps = eps
         self.momentum = momentum
         self.affine = affine
         self.track_running_stats = track_running_stats
-        kind = dtype or creation.float32
-        filled = partial(creation.full, num_features, dtype=kind, device=device)
+        filled = partial(
+            creation.full, num_features, dtype=dtype or creation.float32, device=device
+        )
         self.weight = Parameter(filled(1.0)) if affine else None
         self.bias = Parameter(filled(0.0)) if affine and bias else None
         self.running_mean: Tensor | None = None
@@ -191,6 +198,7 @@ class LayerNorm(Module):
         device: creation.Place = None,
         dtype: creation.DTypeLike = None,
     ) -> None:
+        number_within("LayerNorm", "eps", eps)
         given = normalized_shape
         self.normalized_shape = (given,) if isinstance(given, int) else tuple(given)
         self.eps = eps

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad import ops, optim
+from minigrad import nn, ops, optim
 from tests.garbage import arguments, fault, functions
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of NumPy, about what it is made to compute
@@ -74,6 +74,19 @@ def test_errors_of_a_users_own_function_stay_what_they_are():
         (lambda x: optim.Adam([x], betas=(0.9,)), "Adam: betas must be two numbers"),
         (lambda x: optim.Adam([x], betas=0.9), "Adam: betas must be two numbers"),
         (lambda x: optim.SGD([x], lr=0.1, momentum=float("inf")), "SGD: momentum must be finite"),
+        (lambda x: nn.Conv2d(1, 1, 3, stride=0), "Conv2d: stride must be at least 1, got 0"),
+        (lambda x: nn.Conv2d(1, 1, 0), "Conv2d: kernel_size must be at least 1, got 0"),
+        (lambda x: nn.Conv2d(1, 1, (3, 0)), r"Conv2d: kernel_size must be at least 1, got \(3, 0"),
+        (lambda x: nn.Conv2d(1, 1, 3, padding=-1), "Conv2d: padding must be at least 0, got -1"),
+        (lambda x: nn.Conv2d(1, 1, 3, dilation=0), "Conv2d: dilation must be at least 1, got 0"),
+        (lambda x: nn.Conv2d(1, None, 3), "Conv2d: out_channels must be an int, got None"),
+        (lambda x: nn.ConvTranspose2d(0, 1, 3), "ConvTranspose2d: in_channels must be at least 1"),
+        (lambda x: nn.BatchNorm1d(3, eps=float("nan")), "BatchNorm1d: eps must be finite and at"),
+        (lambda x: nn.BatchNorm2d(3, eps=float("inf")), "BatchNorm2d: eps must be finite and at"),
+        (lambda x: nn.BatchNorm1d(3, momentum=2.0), "BatchNorm1d: momentum must be from 0 to 1"),
+        (lambda x: nn.BatchNorm1d("3"), "BatchNorm1d: num_features must be an int"),
+        (lambda x: nn.LayerNorm(3, eps=-1.0), "LayerNorm: eps must be finite and at least 0"),
+        (lambda x: nn.Linear(3, -1), "Linear: out_features must be at least 0, got -1"),
     ],
 )
 def test_what_was_taken_in_silence(call, message):
