@@ -378,4 +378,19 @@ FAULTS = [
         "            samples = self.generator(self.draw_noise(len(x)), *labels)",
         ("models/gan::a_discriminator_step_leaves_no_trace_in_the_generator",),
     ),
+    # ---- what a PyTorch user brings ----
+    Fault(
+        "a divergence of normals without its means",
+        "minigrad/distributions/kl.py",
+        "log_ratio.expm1() - log_ratio + z.square()",
+        "log_ratio.expm1() - log_ratio",
+        ("distributions/distributions::samples_have_the_entropy_and_the_divergence",),
+    ),
+    Fault(
+        "batches in the same order in each epoch",
+        "minigrad/data/loader.py",
+        "default_rng([self.seed, epoch])",
+        "default_rng([self.seed, 0])",
+        ("data/loader::epochs_and_seeds_have_different_orders",),
+    ),
 ]

@@ -71,12 +71,17 @@ class DataLoader:
         device: Any = None,
     ) -> None:
         """Raises ValueError for a batch size below 1, a negative seed, and arguments that exclude
-        each other."""
+        each other; TypeError for what is no data set."""
         if batch_size is not None and batch_size < 1:
             raise ValueError(f"DataLoader: batch_size must be at least 1, got {batch_size}")
         if seed is not None and seed < 0:
             raise ValueError(f"DataLoader: seed must not be negative, got {seed}")
         stream = isinstance(dataset, IterableDataset)
+        if not stream and not hasattr(dataset, "__getitem__"):
+            raise TypeError(
+                "DataLoader: a data set has __getitem__(index) and __len__(), or is an "
+                f"IterableDataset; got {type(dataset).__name__}"
+            )
         if stream and (shuffle or sampler is not None or batch_sampler is not None):
             raise ValueError("DataLoader: a stream comes in its own order: no shuffle, no sampler")
         if sampler is not None and shuffle:

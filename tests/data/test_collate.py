@@ -211,6 +211,12 @@ def test_arguments_that_exclude_each_other(options: Any, message: str) -> None:
         DataLoader(**({"dataset": range(3)} | options))
 
 
+def test_what_is_no_data_set_is_said() -> None:
+    for wrong in ((i for i in range(3)), 5, None):
+        with pytest.raises(TypeError, match="a data set has __getitem__"):
+            DataLoader(wrong)
+
+
 # ---- samplers ------------------------------------------------------------------------------------
 
 
