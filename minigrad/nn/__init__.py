@@ -17,6 +17,7 @@ from .activation import (
     Softplus,
     Tanh,
 )
+from .cells import GRUCell, LSTMCell
 from .containers import (
     ModuleDict,
     ModuleList,
@@ -83,12 +84,7 @@ from .pooling import (
     AvgPool2d,
     MaxPool2d,
 )
-from .recurrent import (
-    GRU,
-    LSTM,
-    GRUCell,
-    LSTMCell,
-)
+from .recurrent import GRU, LSTM
 from .resize import (
     PixelShuffle,
     PixelUnshuffle,

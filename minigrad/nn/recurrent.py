@@ -1,138 +1,14 @@
-"""Recurrent networks: the gated recurrent unit (Cho et al. 2014) and the long short-term memory
-(Hochreiter and Schmidhuber 1997), as cells and over sequences.
+"""Recurrent layers: cells over sequences, in layers, from one end or from both."""
 
-Weights are stacked by gate, as in PyTorch: reset, update and new for a GRU; input, forget, cell and
-output for an LSTM.
-"""
-
-import math
-from typing import Any, ClassVar
+from typing import Any
 
 from .. import creation, ops
 from ..tensor import Tensor
 from . import functional as F
-from . import init
-from .module import Module
-from .parameter import Parameter
-
-State = Any  # (N, H) for a GRU, a pair of these for an LSTM
+from .cells import Recurrent, State, gru, lstm
 
 
-def _gru(x: Tensor, h: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """The next state, given the three gates' shares x of the input."""
-    xr, xz, xn = ops.chunk(x, 3, -1)
-    hr, hz, hn = ops.chunk(F.linear(h, weight, bias), 3, -1)
-    z = ops.sigmoid(xz + hz)
-    n = ops.tanh(xn + ops.sigmoid(xr + hr) * hn)
-    return n + z * (h - n)
-
-
-def _lstm(
-    x: Tensor, state: tuple[Tensor, Tensor], weight: Tensor, bias: Tensor | None
-) -> tuple[Tensor, Tensor]:
-    """The next (h, c), given the four gates' shares x of the input."""
-    h, c = state
-    i, f, g, o = ops.chunk(x + F.linear(h, weight, bias), 4, -1)
-    c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(g)
-    return ops.sigmoid(o) * ops.tanh(c), c
-
-
-class _Recurrent(Module):
-    gates: ClassVar[int]
-
-    def _step(self, x: Tensor, state: State, weight: Tensor, bias: Tensor | None) -> State:
-        """The next state, given the gates' shares of the input."""
-        raise NotImplementedError
-
-    def _make(self, suffix: str, inputs: int, hidden: int, bias: bool, place: Any) -> None:
-        rows = self.gates * hidden
-        for name, shape in (
-            ("weight_ih", (rows, inputs)),
-            ("weight_hh", (rows, hidden)),
-            ("bias_ih", (rows,)),
-            ("bias_hh", (rows,)),
-        ):
-            wanted = bias or name.startswith("weight")
-            made = Parameter(creation.empty(*shape, **place)) if wanted else None
-            self.register_parameter(name + suffix, made)
-
-    def reset_parameters(self) -> None:
-        """Draw new weights, uniform within ±1 / sqrt(hidden_size)."""
-        bound = 1 / math.sqrt(self.hidden_size) if self.hidden_size else 0.0
-        for param in self.parameters():
-            init.uniform_(param, -bound, bound)
-
-    hidden_size: int
-
-
-class _Cell(_Recurrent):
-    """One step: x (N, input_size) or (input_size), and the state before it, zeros if None."""
-
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        bias: bool = True,
-        device: creation.Place = None,
-        dtype: creation.DTypeLike = None,
-    ) -> None:
-        self.input_size = input_size
-        self.hidden_size = hidden_size
-        self.bias = bias
-        place = {"device": device, "dtype": dtype or creation.float32}
-        self._make("", input_size, hidden_size, bias, place)
-        self.reset_parameters()
-
-    def _run(self, input: Tensor, state: State) -> State:
-        if input.ndim not in (1, 2):
-            raise ValueError(
-                f"{type(self).__name__}: expected (N, {self.input_size}) or ({self.input_size}), "
-                f"got {list(input.shape)}"
-            )
-        own: Any = self
-        return self._step(
-            F.linear(input, own.weight_ih, own.bias_ih), state, own.weight_hh, own.bias_hh
-        )
-
-    def _zeros(self, input: Tensor) -> Tensor:
-        shape = (*input.shape[:-1], self.hidden_size)
-        return creation.zeros(shape, dtype=input.dtype, device=input.device)
-
-    def extra_repr(self) -> str:
-        return f"{self.input_size}, {self.hidden_size}" + ("" if self.bias else ", bias=False")
-
-
-class GRUCell(_Cell):
-    """x (N, input_size), h (N, hidden_size) -> the next h."""
-
-    gates = 3
-
-    def _step(self, x: Tensor, state: State, weight: Tensor, bias: Tensor | None) -> State:
-        return _gru(x, state, weight, bias)
-
-    def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
-        out: Tensor = self._run(input, self._zeros(input) if hx is None else hx)
-        return out
-
-
-class LSTMCell(_Cell):
-    """x (N, input_size), (h, c) each (N, hidden_size) -> the next (h, c)."""
-
-    gates = 4
-
-    def _step(self, x: Tensor, state: State, weight: Tensor, bias: Tensor | None) -> State:
-        return _lstm(x, state, weight, bias)
-
-    def forward(
-        self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None
-    ) -> tuple[Tensor, Tensor]:
-        if hx is None:
-            hx = (self._zeros(input), self._zeros(input))
-        out: tuple[Tensor, Tensor] = self._run(input, hx)
-        return out
-
-
-class _Sequence(_Recurrent):
+class _Sequence(Recurrent):
     """Layers of cells over sequences (L, N, input_size), or (N, L, input_size) with batch_first, or
     one (L, input_size); with bidirectional, each layer from both ends."""
 
@@ -151,6 +27,14 @@ class _Sequence(_Recurrent):
     ) -> None:
         if proj_size:
             raise ValueError(f"{type(self).__name__}: proj_size is not there")
+        if min(input_size, hidden_size, num_layers) < 1:
+            raise ValueError(
+                f"{type(self).__name__}: input_size, hidden_size and num_layers must be positive, "
+                f"got {input_size}, {hidden_size} and {num_layers}"
+            )
+        for name, flag in (("bias", bias), ("batch_first", batch_first)):
+            if not isinstance(flag, bool):
+                raise TypeError(f"{type(self).__name__}: {name} must be a bool, got {flag!r}")
         self.input_size = input_size
         self.hidden_size = hidden_size
         self.num_layers = num_layers
@@ -226,7 +110,8 @@ class _Sequence(_Recurrent):
 
     def _split(self, state: Tensor, alone: bool) -> list[Tensor]:
         count = self.num_layers * len(self._ends())
-        if state.ndim != (2 if alone else 3) or state.shape[0] != count:
+        ends = (state.shape[0], state.shape[-1]) if state.ndim else ()
+        if state.ndim != (2 if alone else 3) or ends != (count, self.hidden_size):
             raise ValueError(
                 f"{type(self).__name__}: expected states ({count}, "
                 f"{'' if alone else 'N, '}{self.hidden_size}), got {list(state.shape)}"
@@ -255,7 +140,7 @@ class GRU(_Sequence):
     gates = 3
 
     def _step(self, x: Tensor, state: State, weight: Tensor, bias: Tensor | None) -> State:
-        return _gru(x, state, weight, bias)
+        return gru(x, state, weight, bias)
 
     def _output(self, state: Any) -> Tensor:
         out: Tensor = state
@@ -277,7 +162,7 @@ class LSTM(_Sequence):
     gates = 4
 
     def _step(self, x: Tensor, state: State, weight: Tensor, bias: Tensor | None) -> State:
-        return _lstm(x, state, weight, bias)
+        return lstm(x, state, weight, bias)
 
     def _output(self, state: Any) -> Tensor:
         out: Tensor = state[0]

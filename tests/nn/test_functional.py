@@ -172,6 +172,12 @@ def test_wrong_classes_are_named():
         F.nll_loss(x, mg.ones(4))
     with pytest.raises(ValueError, match="label_smoothing must be between 0 and 1, got 2"):
         F.cross_entropy(x, mg.tensor([0, 1, 2, 0]), label_smoothing=2)
+    with pytest.raises(ValueError, match="cross_entropy: ignore_index is for classes"):
+        F.cross_entropy(x, x.softmax(1), ignore_index=1)
+    with pytest.raises(ValueError, match=r"nll_loss: weight of shape \[4\] does not fit 3 classes"):
+        F.nll_loss(x, mg.tensor([0, 1, 2, 0]), mg.ones(4))
+    with pytest.raises(TypeError, match="cross_entropy: input is float32 and weight float64"):
+        F.cross_entropy(x, mg.tensor([0, 1, 2, 0]), mg.ones(3, dtype=mg.float64))
     with pytest.raises(ValueError, match="cross_entropy: expected input"):
         F.cross_entropy(mg.ones(()), mg.tensor(1))
 

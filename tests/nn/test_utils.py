@@ -196,6 +196,14 @@ def test_recurrent_layers_say_what_does_not_fit():
         nn.GRU(3, 2, 2)(mg.ones(4, 1, 3), mg.ones(1, 1, 2))
     with pytest.raises(ValueError, match="LSTM: proj_size is not there"):
         nn.LSTM(3, 2, proj_size=1)
+    for state in (mg.ones(3, 1, 1, 2), mg.ones(3, 3), mg.ones(2, 2)):
+        with pytest.raises(ValueError, match="GRUCell: expected a state"):
+            nn.GRUCell(3, 2)(mg.ones(3, 3), state)
+    for wrong in ((0, 2), (3, 0), (3, 2, 0)):
+        with pytest.raises(ValueError, match=r"GRU: input_size, .* must be positive"):
+            nn.GRU(*wrong)
+    with pytest.raises(TypeError, match="LSTM: batch_first must be a bool, got 1"):
+        nn.LSTM(3, 2, batch_first=1)
     with pytest.raises(ValueError, match="GRUCell: expected"):
         nn.GRUCell(3, 2)(mg.ones(1, 1, 3))
 

@@ -7,7 +7,7 @@ count for nothing; one example may come without a batch.
 from ... import ops
 from ...ops.indexing import take_along
 from ...tensor import Tensor
-from .checks import check_indices, check_tensor, on_cpu
+from .checks import check_indices, check_one_dtype, check_tensor, on_cpu
 from .losses import Flag, check_target, legacy, reduced
 
 
@@ -64,6 +64,10 @@ def cross_entropy(
     log_p = ops.log_softmax(input, 1)
     by_class = log_p if weight is None else log_p * _of_classes(name, weight, input)
     if target.dtype.kind == "f":
+        if ignore_index >= 0:
+            raise ValueError(
+                f"{name}: ignore_index is for classes, and the target is probabilities"
+            )
         check_target(name, input, target)
         loss = -(by_class * target).sum(1)
         if label_smoothing:
@@ -84,6 +88,7 @@ def _of_classes(name: str, weight: Tensor, input: Tensor) -> Tensor:
         raise ValueError(
             f"{name}: weight of shape {list(weight.shape)} does not fit {input.shape[1]} classes"
         )
+    check_one_dtype(name, input, weight=weight)
     return ops.reshape(weight, (-1,) + (1,) * (input.ndim - 2))
 
 
