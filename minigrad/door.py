@@ -31,7 +31,7 @@ def _naming(function: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(function)
     def naming(*args: Any, **settings: Any) -> Any:
         try:
-            return function(*args, **settings)
+            return function(*args, **settings) if settings else function(*args)
         except (*KINDS, KeyError, RuntimeError) as error:
             if names(error, function.__name__):
                 raise

@@ -1,5 +1,10 @@
 """One stream of random numbers for each device, started by `manual_seed`; and streams of one's
-own."""
+own.
+
+All threads draw from the device's one stream: each number is drawn once, but which thread gets
+which depends on who comes first. A thread that must draw the same numbers in each run has a
+Generator of its own, and passes it on.
+"""
 
 from typing import Any, Protocol
 

@@ -1,6 +1,8 @@
 """The command line that all demos share: common arguments, continuing a run, errors in one line."""
 
 import argparse
+import io
+import os
 import shlex
 import signal
 import sys
@@ -57,9 +59,19 @@ def positive(text: str) -> float:
     return number
 
 
+def folder_name(text: str) -> str:
+    """An argument's type: what a folder may be called."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("a folder needs a name, got an empty one")
+    return text
+
+
 def not_negative(text: str) -> float:
     """An argument's type: a finite float of at least 0."""
-    return 0.0 if text in ("0", "0.0") else positive(text)
+    try:
+        return 0.0 if float(text) == 0 else positive(text)
+    except ValueError:
+        return positive(text)  # which says what is wrong
 
 
 def common_arguments(parser: ArgumentParser, *, epochs: int, batch_size: int, lr: float) -> None:
@@ -96,6 +108,7 @@ def common_arguments(parser: ArgumentParser, *, epochs: int, batch_size: int, lr
     folder = f"runs/{name_of(parser)}"
     add(
         "--out",
+        type=folder_name,
         metavar="DIR",
         help=f"(default: {folder} or the first free of {folder}-2, ...; with --resume the last "
         "of these that is not)",
@@ -150,6 +163,11 @@ def arguments(
         raise CommandError(
             f"the run in {folder} was begun with other arguments: {'; '.join(changed)}. "
             "Leave them out, or choose another --out"
+        )
+    done, wanted = (run.checkpoint or {}).get("epoch"), given.get("epochs")
+    if isinstance(done, int) and wanted is not None and wanted < done:
+        raise CommandError(
+            f"the run in {folder} has done {done} epochs: --epochs {wanted} takes none of them back"
         )
     return Namespace(**defaults | begun | given | {"out": folder}), run
 
@@ -233,9 +251,12 @@ def main(
 ) -> int:
     """Runs a program.
 
-    Returns 2 for what the caller can put right, and 128 + N after signal N.
+    Returns 2 for what the caller can put right (a full disk and too little memory too), and 128 + N
+    after signal N.
     """
     again = "nothing was begun"
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a letter that a terminal lacks stops no training
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         with one_writer(folder_of(parser, given_arguments(parser, argv))):
             args, run = arguments(parser, argv, FREE | free)
@@ -243,8 +264,17 @@ def main(
             again = f"go on from the last checkpoint with:\n  {resume}"
             check_device(args.device)
             program(args, run)
+            sys.stdout.flush()
     except CommandError as error:
         print(f"{parser.prog}: error: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # `| head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python flushes
+        print(f"the output was closed; {again}", file=sys.stderr)
+        return 128 + signal.SIGPIPE
+    except (OSError, MemoryError) as error:  # the disk is full, --out was deleted, ...
+        reason = str(error) or "out of memory"
+        print(f"{parser.prog}: error: {reason}; {again}", file=sys.stderr)
         return 2
     except Stopped as stopped:
         print(f"{stopped}; {again}", file=sys.stderr)

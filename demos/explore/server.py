@@ -3,7 +3,9 @@
 import errno
 import json
 import sys
+import threading
 import traceback
+from contextlib import suppress
 from email.message import Message
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,6 +26,7 @@ TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
+MOST_CONNECTIONS = 64  # at a time, a thread for each; a browser opens six
 JSON, BYTES = "application/json", "application/octet-stream"
 HEADERS = {
     "Cache-Control": "no-store",
@@ -50,10 +53,12 @@ class Server(ThreadingHTTPServer):
     Raises CommandError where the port cannot be had.
     """
 
+    request_queue_size = 128  # connections that wait to be accepted
     daemon_threads = True  # Ctrl-C does not wait for a browser to let go of its connection
 
     def __init__(self, api: API, port: int) -> None:
         self.api = api
+        self.free = threading.BoundedSemaphore(MOST_CONNECTIONS)
         self.files = {f"/{p.name}": (TYPES[p.suffix], p.read_bytes()) for p in PAGE.iterdir()}
         self.files["/"] = self.files.pop("/index.html")
         try:
@@ -80,6 +85,21 @@ class Server(ThreadingHTTPServer):
         return {f"{name}:{self.server_port}" for name in names} | (
             names if self.server_port == 80 else set()
         )
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Answers in a thread, if there are not too many."""
+        if self.free.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            with suppress(OSError):
+                request.sendall(b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n\r\n")
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self.free.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A browser that went away is no error."""
@@ -135,7 +155,7 @@ class Handler(BaseHTTPRequestHandler):
         """The answer to a GET: its content type and content."""
         if any(name in self.headers for name in ("Content-Length", "Transfer-Encoding")):
             self.close_connection = True  # a body is not read, and must not be the next request
-        path = urlsplit(self.path).path
+        path = path_of(self.path)
         if path in self.server.files:
             return self.server.files[path]
         if path in self.server.api.get:
@@ -144,7 +164,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def posted(self) -> tuple[str, bytes]:
         """The answer to a POST: its content type and content."""
-        path = urlsplit(self.path).path
+        path = path_of(self.path)
         if path not in self.server.api.post:
             raise self.unknown(path)
         # A form of another site can post text, but no JSON unless this server permits it.
@@ -184,6 +204,14 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """No line for each of many pictures a second."""
+
+
+def path_of(target: str) -> str:
+    """The path in what is asked for; Refused for what is no address."""
+    try:
+        return urlsplit(target).path
+    except ValueError as error:
+        raise Refused(HTTPStatus.BAD_REQUEST, f"{target[:100]!r} is no address: {error}") from error
 
 
 def content_length(headers: Message) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -58,9 +59,20 @@ def _present(folder: Path, wanted: Sequence[Names]) -> dict[Names, Path]:
     found = {}
     for names in wanted:
         paths = (folder / name for name in names)
-        if path := next((path for path in paths if path.is_file()), None):
+        if path := next(filter(_is_file, paths), None):
             found[names] = path
     return found
+
+
+def _is_file(path: Path) -> bool:
+    """Whether there is such a file; PermissionError where one may not look.
+
+    NOTE: path.is_file() would say False there, from Python 3.14 on.
+    """
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def _download_missing(source: Source, wanted: Sequence[Names], cache: Path) -> list[str]:

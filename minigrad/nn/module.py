@@ -132,12 +132,14 @@ class Module(Hooked):
     ) -> Iterator[tuple[str, "Module"]]:
         """(name, module) of this module ("") and of all below it, each before its children."""
         memo = set() if memo is None else memo
-        if remove_duplicate and self in memo:
-            return
-        memo.add(self)
-        yield prefix, self
-        for name, child in _own_children(self):
-            yield from child.named_modules(memo, _join(prefix, name), remove_duplicate)
+        waiting: list[tuple[str, Module]] = [(prefix, self)]  # no recursion: some are nested deep
+        while waiting:
+            path, module = waiting.pop()
+            if not (remove_duplicate and module in memo):
+                memo.add(module)
+                yield path, module
+                inner = [(_join(path, name), child) for name, child in _own_children(module)]
+                waiting += reversed(inner)
 
     def modules(self) -> Iterator["Module"]:
         """This module and all below it, each before its children."""

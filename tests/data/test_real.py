@@ -266,3 +266,12 @@ def test_real_binarized_mnist(data_dir, split):
 def test_the_downloads_sums_are_those_of_the_real_files(data_dir, name):
     for file, sha256 in SOURCES[name].sha256.items():
         assert hashlib.sha256((data_dir(name) / file).read_bytes()).hexdigest() == sha256
+
+
+def test_a_folder_that_one_may_not_read_is_told_as_that(tmp_path, monkeypatch):
+    def denied(path: Path, **how: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "stat", denied)
+    with pytest.raises(PermissionError, match=f"Permission denied: '{tmp_path}"):
+        load("mnist", data_dir=tmp_path)

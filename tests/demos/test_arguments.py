@@ -1,7 +1,11 @@
 """Arguments of the programs: kept, compared when a run goes on, refused."""
 
 import argparse
+import errno
 import os
+import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -105,6 +109,7 @@ def test_files_of_ones_own_are_read_where_one_says_so(tmp_path):
         (["--lr", "fast"], "--lr: 'fast' is not a number"),
         (["--seed", "-1"], "--seed: must be at least 0, got -1"),
         (["--dataset", "cats"], "invalid choice: 'cats'"),
+        (["--out", ""], "--out: a folder needs a name, got an empty one"),
         (["--device", "tpu"], "invalid choice: 'tpu'"),
     ],
 )
@@ -113,3 +118,77 @@ def test_wrong_arguments_are_named(argv, message, capsys):
         cli.arguments(demo_parser(), argv, cli.FREE)
     assert stopped.value.code == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_finished_run_is_not_made_shorter(tmp_path):
+    args, run = cli.arguments(demo_parser(), ["--out", str(tmp_path)], cli.FREE)
+    run.save({"args": cli.saved_arguments(args), "epoch": 3})
+    assert begin(tmp_path, "--resume", "--epochs", "3").epochs == 3
+    with pytest.raises(CommandError, match="has done 3 epochs: --epochs 1"):
+        begin(tmp_path, "--resume", "--epochs", "1")
+
+
+def test_nought_in_all_its_spellings():
+    assert [cli.not_negative(text) for text in ("0", "0.00", "0e5", ".0", "-0")] == [0.0] * 5
+    assert cli.not_negative("0.5") == 0.5
+    for text in ("-1", "nan", "inf", "x", ""):
+        with pytest.raises(argparse.ArgumentTypeError):
+            cli.not_negative(text)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "x.csv"), "No space left on device"),
+        (FileNotFoundError(errno.ENOENT, "No such file or directory", "x.csv"), "x.csv"),
+        (PermissionError(errno.EACCES, "Permission denied", "x.csv"), "Permission denied"),
+        (MemoryError(), "out of memory"),
+        (MemoryError("Unable to allocate 9 GiB"), "9 GiB"),
+    ],
+)
+def test_what_the_machine_lacks_is_a_line_and_a_status(tmp_path, capsys, error, said):
+    def program(args: argparse.Namespace, run: Run) -> None:
+        raise error
+
+    assert cli.main(demo_parser(), program, ["--out", str(tmp_path)]) == 2
+    (line, *rest) = capsys.readouterr().err.splitlines()
+    assert line.startswith("python -m demos.game: error: ")
+    assert said in line
+    assert rest == [f"  python -m demos.game --resume --out {tmp_path}"]
+
+
+PRINTING = """
+import sys
+from tests.demos.test_arguments import cli, demo_parser
+
+def program(args, run):
+    for _ in range(10_000):
+        print(sys.argv[2])
+
+sys.exit(cli.main(demo_parser(), program, ["--out", sys.argv[1]]))
+"""
+
+
+def printed(tmp_path, text: str, encoding: str, read: int) -> tuple[int, bytes, bytes]:
+    """The status, what was read of the output before it was closed, and the errors."""
+    command = [sys.executable, "-c", PRINTING, str(tmp_path), text]
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, env=environment, **pipes) as process:
+        found = process.stdout.read(read)
+        process.stdout.close()
+        return process.wait(60), found, process.stderr.read()
+
+
+def test_a_closed_pipe_is_a_line_and_a_status(tmp_path):
+    status, found, errors = printed(tmp_path, "row", "utf-8", 4)
+    assert (status, found) == (128 + signal.SIGPIPE, b"row\n")
+    assert errors.startswith(b"the output was closed; ")
+    assert b"Traceback" not in errors
+    assert b"ignored" not in errors
+
+
+def test_a_terminal_without_a_letter_stops_nothing(tmp_path):
+    status, found, errors = printed(tmp_path, "\N{GREEK SMALL LETTER SIGMA}", "ascii:strict", -1)
+    assert (status, errors) == (0, b"")
+    assert found == b"\\u03c3\n" * 10_000

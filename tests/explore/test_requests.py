@@ -2,6 +2,7 @@
 
 import json
 import socket
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -168,6 +169,29 @@ def test_what_is_no_http(served):
         assert list(json.loads(answer.rpartition(b"\r\n\r\n")[2] or answer)) == ["error"]
     assert b" 414 " in raw(served, b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\n\r\n")
     assert b" 431 " in raw(served, b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 200 + b"\r\n")
+    assert ask(served, "/api/model").status == 200
+
+
+def test_what_is_no_address(served):
+    for target in ("http://[", "http://[x]/"):
+        for method in ("GET", "POST"):
+            host = f"Host: 127.0.0.1:{served.server_port}"
+            answer = raw(served, f"{method} {target} HTTP/1.1\r\n{host}\r\n\r\n".encode())
+            assert b" 400 " in answer.partition(b"\r\n")[0]
+            assert b"is no address" in answer
+
+
+def test_there_is_an_end_to_connections(served):
+    """More are told to come again, and there is room again when some have gone."""
+    address = ("127.0.0.1", served.server_port)
+    with ExitStack() as stack:
+        for _ in range(server.MOST_CONNECTIONS):
+            stack.enter_context(socket.create_connection(address))
+        with socket.create_connection(address, timeout=30) as one_more:
+            assert one_more.recv(4096).startswith(b"HTTP/1.1 503 ")
+    for _ in range(server.MOST_CONNECTIONS):  # waits until the threads have seen them go
+        assert served.free.acquire(timeout=30)
+    served.free.release(server.MOST_CONNECTIONS)
     assert ask(served, "/api/model").status == 200
 
 
