@@ -337,6 +337,35 @@ FAULTS = [
         "if False:",
         ("optim/updates::the_formula",),
     ),
+    Fault(
+        "a schedule that sets the rate instead of going on from it",
+        "minigrad/optim/lr_scheduler/factors.py",
+        "return found if now == before else found * (now / before)",
+        "return self._closed(i, group)",
+        ("optim/schedules::schedules_on_one_optimizer_compose",),
+    ),
+    # ---- layers of images ----
+    Fault(
+        "a NaN that is passed over in a window",
+        "minigrad/ops/windows.py",
+        "going &= (part != best) & (part == part)",
+        "going &= part != best",
+        ("ops/windows::of_equals_the_first_is_chosen_and_a_nan_before_all",),
+    ),
+    Fault(
+        "a mirror that repeats the edge",
+        "minigrad/nn/functional/images.py",
+        "part(1, before + 1).flip(dim)",
+        "part(0, before).flip(dim)",
+        ("nn/images::pad_modes",),
+    ),
+    Fault(
+        "a spectral norm's vectors that the next forward changes",
+        "minigrad/nn/utils/norms.py",
+        "sigma = u.clone() @ (matrix @ v.clone())",
+        "sigma = u @ (matrix @ v)",
+        ("nn/utils::a_spectral_norm_learns_and_goes_twice_through_one_backward",),
+    ),
     # ---- models ----
     Fault(
         "exp(logvar) for exp(logvar / 2)",

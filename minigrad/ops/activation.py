@@ -7,6 +7,8 @@ import numpy as np
 from ..backend import log_of_rounded, quiet
 from ..broadcasting import elementwise
 from ..op import not_differentiable
+from .choosing import where
+from .elementwise import exp, minimum
 
 __all__ = ["leaky_relu", "relu", "sigmoid", "softplus", "tanh"]
 
@@ -82,3 +84,29 @@ def _slope(xp, x, *, negative_slope):
 @leaky_relu.gradient("x")
 def _(g, x, negative_slope):
     return g * _slope(x, negative_slope=negative_slope)
+
+
+# ---- those that layers alone have ---------------------------------------------------------------
+
+
+@elementwise
+@quiet
+def elu(xp, x, *, alpha):
+    """x where x > 0, else alpha (exp(x) - 1)."""
+    return xp.where(x > 0, x, xp.expm1(xp.minimum(x, 0)) * alpha)
+
+
+@elu.gradient("x")
+def _(g, x, alpha):
+    return g * where(x > 0, 1, exp(minimum(x, 0)) * alpha)
+
+
+@elementwise
+def hardtanh(xp, x, *, min_val, max_val):
+    """x kept from min_val to max_val."""
+    return xp.minimum(xp.maximum(x, min_val), max_val)
+
+
+@hardtanh.gradient("x")
+def _(g, x, min_val, max_val):
+    return where((x > min_val) & (x < max_val), g, 0)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import minigrad as mg
-from minigrad.ops.activations import elu, hardtanh
+from minigrad.ops.activation import elu, hardtanh
 from minigrad.ops.normalize import normalize
 from minigrad.ops.resize import blend, take
 from minigrad.ops.windows import Windows, largest, window_max, window_sum

@@ -164,3 +164,16 @@ def test_a_state_dict_goes_both_ways_through_safetensors(tmp_path):
     mine.load_state_dict(load(tmp_path / "theirs.safetensors"))
     theirs.load_state_dict(load_file(tmp_path / "theirs.safetensors"))
     close(mine(x), theirs(to_torch(x)), 1e-5)
+
+
+def test_lengths_and_angles():
+    x, y = double(3, 4, 2), double(3, 4, 2)
+    theirs = torch.nn.functional
+    for options in ({}, {"p": 1.0, "dim": 0}, {"dim": -1, "eps": 2.0}):
+        close(F.normalize(x, **options), theirs.normalize(to_torch(x), **options))
+    for options in ({}, {"dim": 0}, {"dim": -1, "eps": 2.0}):
+        expected = theirs.cosine_similarity(to_torch(x), to_torch(y), **options)
+        close(F.cosine_similarity(x, y, **options), expected)
+    zero = mg.zeros(2, 3, requires_grad=True)
+    F.normalize(zero).sum().backward()
+    assert zero.grad.isfinite().all()

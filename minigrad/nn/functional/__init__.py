@@ -31,9 +31,11 @@ from .images import (
     pixel_unshuffle,
 )
 from .layers import (
+    cosine_similarity,
     dropout,
     dropout2d,
     embedding,
+    normalize,
     one_hot,
 )
 from .losses import (
@@ -68,6 +70,7 @@ __all__ = [
     "conv2d",
     "conv_transpose1d",
     "conv_transpose2d",
+    "cosine_similarity",
     "cross_entropy",
     "dropout",
     "dropout2d",
@@ -90,6 +93,7 @@ __all__ = [
     "max_pool2d",
     "mse_loss",
     "nll_loss",
+    "normalize",
     "one_hot",
     "pad",
     "pixel_shuffle",

@@ -3,8 +3,8 @@
 import math
 
 from ... import ops
-from ...ops.activations import elu as _elu
-from ...ops.activations import hardtanh as _hardtanh
+from ...ops.activation import elu as _elu
+from ...ops.activation import hardtanh as _hardtanh
 from ...tensor import Tensor
 from .checks import check_tensor, in_place
 

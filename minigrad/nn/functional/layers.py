@@ -76,3 +76,14 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     check_indices("one_hot", tensor, num_classes)
     classes = Tensor(device_of(tensor.array).xp.arange(num_classes))
     return (ops.unsqueeze(tensor, -1) == classes).long()
+
+
+def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
+    """x over its p-norm along `dim`, which counts as at least eps."""
+    return input / ops.clip(ops.norm(input, p, dim, True), min=eps)
+
+
+def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
+    """The cosine of the angle between x1 and x2 along `dim`; a norm counts as at least eps."""
+    first, second = (x / ops.clip(ops.norm(x, 2, dim, True), min=eps) for x in (x1, x2))
+    return (first * second).sum(dim)
