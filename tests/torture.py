@@ -14,8 +14,9 @@ import shutil
 import signal
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ from minigrad.files import FolderInUse, locked, write_json
 from tests.data.test_download import RECORDS, cifar_of, tar_gz
 from tests.data.test_formats import amat, bomb, idx
 from tests.demos.test_training import Game, contents
+from tests.explore.hostile import answer, explorer, requests
+from tests.garbage import arguments, fault, functions
 
 Case = Callable[[random.Random, Path], None]  # raises AssertionError if it fell short
 ROWS: dict[str, Case] = {}
@@ -309,6 +312,33 @@ def _bomb(draw: random.Random, folder: Path) -> None:
 def _memory() -> int:
     """Bytes of address space that this process has."""
     return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+
+
+# ---- nonsense ------------------------------------------------------------------------------------
+
+
+@row("20 calls of public functions with nonsense")
+def _nonsense(draw: random.Random, folder: Path) -> None:
+    known = list(functions())
+    # `save` may take a string for a path.
+    with chdir(folder), warnings.catch_warnings(action="ignore"):
+        for _ in range(20):
+            name, function = draw.choice(known)
+            wrong = fault(name, function, arguments(draw, function))
+            expect(wrong is None, str(wrong))
+
+
+@row("20 hostile requests to the explorer")
+def _hostile(draw: random.Random, folder: Path) -> None:
+    server = explorer()
+    sensible = requests(server)
+    for _ in range(20):
+        request = draw.choice(sensible)
+        for _ in range(draw.randint(0, 3)):
+            request = damaged(draw, request) or b"x"
+        found = answer(server, request)
+        expect(b" 500 " not in found[:20], f"{request!r}: {found[-200:]!r}")
+    expect(b" 200 " in answer(server, sensible[0])[:20], "it does not answer any more")
 
 
 # ---- the table -----------------------------------------------------------------------------------

@@ -243,6 +243,28 @@ def check_device(name: str) -> None:
         raise CommandError(f"--device {name}: {error}") from error
 
 
+# What ends a program with a line: a full disk, a folder that was deleted, too little memory.
+ERRORS = (CommandError, OSError, MemoryError)
+
+
+def told(parser: ArgumentParser, error: Exception, again: str = "") -> int:
+    """Says in a line on stderr what went wrong, and how to go on; returns the exit status."""
+    then = f"; {again}" if again else ""
+    if isinstance(error, BrokenPipeError):  # `| head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python flushes
+        print(f"the output was closed{then}", file=sys.stderr)
+        return 128 + signal.SIGPIPE
+    then = "" if isinstance(error, CommandError) else then
+    print(f"{parser.prog}: error: {str(error) or 'out of memory'}{then}", file=sys.stderr)
+    return 2
+
+
+def spell_out() -> None:
+    """Lets stdout spell a letter that the terminal lacks, which else would stop the program."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
 def main(
     parser: ArgumentParser,
     program: Program,
@@ -255,8 +277,7 @@ def main(
     after signal N.
     """
     again = "nothing was begun"
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a letter that a terminal lacks stops no training
-        sys.stdout.reconfigure(errors="backslashreplace")
+    spell_out()
     try:
         with one_writer(folder_of(parser, given_arguments(parser, argv))):
             args, run = arguments(parser, argv, FREE | free)
@@ -265,17 +286,8 @@ def main(
             check_device(args.device)
             program(args, run)
             sys.stdout.flush()
-    except CommandError as error:
-        print(f"{parser.prog}: error: {error}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:  # `| head` has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python flushes
-        print(f"the output was closed; {again}", file=sys.stderr)
-        return 128 + signal.SIGPIPE
-    except (OSError, MemoryError) as error:  # the disk is full, --out was deleted, ...
-        reason = str(error) or "out of memory"
-        print(f"{parser.prog}: error: {reason}; {again}", file=sys.stderr)
-        return 2
+    except ERRORS as error:
+        return told(parser, error, again)
     except Stopped as stopped:
         print(f"{stopped}; {again}", file=sys.stderr)
         return 128 + stopped.signum

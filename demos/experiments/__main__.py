@@ -72,6 +72,7 @@ def parser() -> ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
+    cli.spell_out()
     try:
         if args.table:
             print("\n\n".join(tables.of(Path(args.out), entries())))
@@ -80,9 +81,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         else:
             with one_writer(args.out):
                 do(args)
-    except CommandError as error:
-        print(f"{parser().prog}: error: {error}", file=sys.stderr)
-        return 2
+        sys.stdout.flush()
+    except cli.ERRORS as error:
+        return cli.told(parser(), error)
     except KeyboardInterrupt:
         print("\nstopped; the same command goes on from the parts that it kept", file=sys.stderr)
         return 130

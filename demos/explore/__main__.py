@@ -59,9 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 measure(server)
             else:
                 serve(server, api)
-    except CommandError as error:
-        print(f"{program.prog}: error: {error}", file=sys.stderr)
-        return 2
+    except cli.ERRORS as error:
+        return cli.told(program, error)
     except KeyboardInterrupt:
         print("\nstopped", file=sys.stderr)
     return 0

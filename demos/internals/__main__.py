@@ -7,6 +7,8 @@ from importlib import import_module
 from pathlib import Path
 
 from demos import internals
+from demos.common import cli
+from demos.common.run import CommandError
 
 LESSONS = sorted(path.stem for path in Path(__file__).parent.glob("lesson_*.py"))
 
@@ -40,17 +42,27 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
+    cli.spell_out()
+    try:
+        teach(args)
+        sys.stdout.flush()
+    except cli.ERRORS as error:
+        return cli.told(parser(), error)
+    return 0
+
+
+def teach(args: argparse.Namespace) -> None:
+    """Runs the lessons that were asked for, or lists them."""
     if not args.lessons:
         for number, name in enumerate(LESSONS, 1):
             print(f"{number:>3}  {title(name)}")
         print("\npython -m demos.internals N runs one; read it beside what it prints.")
-        return 0
+        return
     out = Path(args.out)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        print(f"{parser().prog}: error: --out {out}: {error.strerror}", file=sys.stderr)
-        return 2
+        raise CommandError(f"--out {out}: {error.strerror}") from error
     for number in args.lessons:
         name = LESSONS[number - 1]
         print(f"{number}. {title(name)} (demos/internals/{name}.py)\n")
@@ -58,7 +70,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         import_module(f"{internals.__name__}.{name}").main(out)
         drawn = [p for p in sorted(out.iterdir()) if before.get(p) != p.stat().st_mtime_ns]
         print("\npictures: " + ", ".join(map(str, drawn)))
-    return 0
 
 
 if __name__ == "__main__":
