@@ -106,7 +106,7 @@ class _BatchNorm(_Tracking):
         self._check(input)
         momentum = self.momentum
         if self.training and self.num_batches_tracked is not None:
-            self.num_batches_tracked.add_(1)
+            self.num_batches_tracked.array += 1
             if momentum is None:  # as in PyTorch, the one case that waits for the device
                 momentum = 1 / self.num_batches_tracked.item()
         tracks = not self.training or self.track_running_stats
