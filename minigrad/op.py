@@ -217,9 +217,12 @@ class Op(Generic[P]):
 
     def _forward_elsewhere(self, arrays: list[Any], settings: dict[str, Any]) -> Any:
         """The forward for operands that are not all numbers and NumPy arrays of one dtype."""
-        for x in arrays:
-            if type(x) not in _NUMBERS and _kind(x) not in "fiub":
-                raise messages.not_an_operand(self, x)
+        try:
+            for x in arrays:
+                if type(x) not in _NUMBERS and x.dtype.kind not in "fiub":
+                    raise messages.not_an_operand(self, x)
+        except AttributeError:
+            raise messages.not_an_operand(self, x) from None
         xp = xp_of(*arrays)
         if self.broadcasts and xp is not np:
             return in_memory_order(lambda *xs: self.forward(xp, *xs, **settings), arrays)
@@ -277,11 +280,6 @@ def _unwrapped(function: Any) -> Any:
     while hasattr(function, "__wrapped__"):
         function = function.__wrapped__
     return function
-
-
-def _kind(x: Any) -> str:
-    """The letter of NumPy's for the kind of an array's dtype; O for what is no array."""
-    return getattr(getattr(x, "dtype", None), "kind", "O")
 
 
 _VARIADIC = 0x04  # inspect.CO_VARARGS
