@@ -123,7 +123,7 @@ def _cotangent(name: str, x: Any, g: Any) -> Any:
     array."""
     device, node = device_of(x.array), x.node
     if g is not None:
-        if not isinstance(g, int | float) and not hasattr(g, "dtype"):
+        if not (isinstance(g, int | float) or messages.is_array(g)):
             raise TypeError(f"{name}: the gradient must be a tensor, got {g!r:.60}")
         return device.asarray(g, node.dtype)
     if math.prod(node.shape) != 1:

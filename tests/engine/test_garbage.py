@@ -65,6 +65,7 @@ def test_errors_of_a_users_own_function_stay_what_they_are():
         (lambda x: mg.sum(x, dim=[]), "sum: dim names no axis"),
         (lambda x: x.mean(dim=()), "mean: dim names no axis"),
         (lambda x: mg.backward([]), "backward: needs at least one tensor"),
+        (lambda x: mg.backward(x.sum(), np.int64), "backward: the gradient must be a tensor"),
         (lambda x: mg.backward("ab"), "backward: tensors must be tensors"),
         (lambda x: mg.grad([], [x]), "grad: needs at least one output"),
         (lambda x: mg.logical_or(x, None), "logical_or: needs two operands"),
