@@ -12,6 +12,9 @@ from .base import Array, Device, DType, Geometry, Pair
 from .sums import column_sums, long_sum
 
 
+_FEW = 2048  # numbers that NumPy sums in float64 sooner than in blocks
+
+
 class CPU(Device):
     """NumPy arrays in main memory."""
 
@@ -37,11 +40,11 @@ class CPU(Device):
         return transposed_conv.scatter_product(np, image, weight, how, size)
 
     def _sum(self, x: Array, axes: tuple[int, ...], keepdims: bool) -> Array:
-        if x.dtype == np.float16:
-            return x.sum(axis=axes, keepdims=keepdims, dtype=np.float64)
-        pairwise = len(axes) == x.ndim and x.flags.forc
-        if pairwise or x.size <= 16 or math.prod([x.shape[i] for i in axes]) == 1:
+        pairwise = len(axes) == x.ndim and x.flags.forc and x.dtype != np.float16
+        if pairwise or math.prod([x.shape[i] for i in axes]) == 1:
             return x.sum(axis=axes, keepdims=keepdims)
+        if x.dtype == np.float16 or x.size <= _FEW:
+            return x.sum(axis=axes, keepdims=keepdims, dtype=np.float64)
         lead = len(axes)
         if axes == tuple(range(lead)) and x.flags.c_contiguous and lead < x.ndim:
             rows = x.reshape(math.prod(x.shape[:lead]), -1)
