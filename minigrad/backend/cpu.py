@@ -11,7 +11,6 @@ from . import columns, transposed_conv
 from .base import Array, Device, DType, Geometry, Pair
 from .sums import column_sums, long_sum
 
-
 _FEW = 2048  # numbers that NumPy sums in float64 sooner than in blocks
 
 
