@@ -18,17 +18,18 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 
-from tests.cuda_faults import FAULTS as CUDA_FAULTS
-from tests.faults import FAULTS, Fault
+from tests import cuda_faults, faults, training_faults
+from tests.faults import Fault
 
 ROOT = Path(__file__).resolve().parent.parent
 TORCH = find_spec("torch") is not None
+FAULTS = [*faults.FAULTS, *training_faults.FAULTS, *cuda_faults.FAULTS]
 
 
 def misfits() -> list[str]:
     """The faults whose text does not stand in its file exactly once, and tests that are gone."""
     wrong = []
-    for fault in FAULTS + CUDA_FAULTS:
+    for fault in FAULTS:
         count = (ROOT / fault.file).read_text("utf-8").count(fault.old)
         if count != 1:
             wrong.append(f"{fault.what}: once in {fault.file}, not {count} times: {fault.old}")
@@ -113,7 +114,7 @@ def main(word: str = "") -> int:
     if wrong := misfits():
         print("The table no longer fits the code:", *wrong, sep="\n  ")
         return 2
-    chosen = [fault for fault in FAULTS + CUDA_FAULTS if word in f"{fault.file} {fault.what}"]
+    chosen = [fault for fault in FAULTS if word in f"{fault.file} {fault.what}"]
     names = sorted({name for fault in chosen for name in guards(fault)})
     if red := failures(names):
         print("Red without any fault:", *sorted(red), sep="\n  ")

@@ -1,0 +1,122 @@
+"""Faults of optimizers, layers, models and data, for tests/plant_faults.py."""
+
+from tests.faults import Fault
+
+ADAM, SGD = "minigrad/optim/adam.py", "minigrad/optim/sgd.py"
+
+FAULTS = [
+    # ---- optimizers ----
+    Fault(
+        "Adam with 1 - beta for 1 - beta^t",
+        ADAM,
+        "rate, floor = lr * root / (1 - b1**step), eps * root",
+        "rate, floor = lr * root / (1 - b1), eps * root",
+        ("optim/updates::the_formula", "optim/updates::a_constant_gradient_moves_lr_per_step"),
+    ),
+    Fault(
+        "Adam's eps within the root",
+        ADAM,
+        "        t += floor\n",
+        "        t += floor**0.5\n",
+        ("optim/updates::the_formula",),
+    ),
+    Fault(
+        "momentum that damps the gradient, as of a running mean",
+        SGD,
+        "b += g * (1 - dampening) if dampening else g",
+        "b += g * (1 - momentum)",
+        ("optim/updates::the_formula",),
+    ),
+    Fault(
+        "AdamW's decay in the gradient",
+        ADAM,
+        "if weight_decay and decoupled:",
+        "if False:",
+        ("optim/updates::the_formula",),
+    ),
+    Fault(
+        "a schedule that sets the rate instead of going on from it",
+        "minigrad/optim/lr_scheduler/factors.py",
+        "return found if now == before else found * (now / before)",
+        "return self._closed(i, group)",
+        ("optim/schedules::schedules_on_one_optimizer_compose",),
+    ),
+    # ---- layers of images ----
+    Fault(
+        "a NaN that is passed over in a window",
+        "minigrad/ops/windows.py",
+        "going &= (part != best) & (part == part)",
+        "going &= part != best",
+        ("ops/windows::of_equals_the_first_is_chosen_and_a_nan_before_all",),
+    ),
+    Fault(
+        "a mirror that repeats the edge",
+        "minigrad/nn/functional/images.py",
+        "part(1, before + 1).flip(dim)",
+        "part(0, before).flip(dim)",
+        ("nn/images::pad_modes",),
+    ),
+    Fault(
+        "a spectral norm's vectors that the next forward changes",
+        "minigrad/nn/utils/norms.py",
+        "sigma = u.clone() @ (matrix @ v.clone())",
+        "sigma = u @ (matrix @ v)",
+        ("nn/utils::a_spectral_norm_learns_and_goes_twice_through_one_backward",),
+    ),
+    # ---- models ----
+    Fault(
+        "exp(logvar) for exp(logvar / 2)",
+        "models/vae.py",
+        "mu + (0.5 * logvar).exp() * eps",
+        "mu + logvar.exp() * eps",
+        ("models/vae::samples_of_q_have_variance_exp_logvar", "parity/vae::*"),
+    ),
+    Fault(
+        "gradients of a step added to those of the one before",
+        "models/model.py",
+        "    optimizer.zero_grad()\n    loss.backward()",
+        "    loss.backward()",
+        (
+            "models/autoencoder::a_step_goes_down_the_gradient_of_this_batch",
+            "parity/autoencoder::*",
+        ),
+    ),
+    Fault(
+        "a state without the numbers that no gradient moves",
+        "models/model.py",
+        "return {**states, **self._numbers()}",
+        "return states",
+        ("models/model::the_trainer_trains_any_model_and_goes_on_with_it",),
+    ),
+    Fault(
+        "a likelihood averaged over pixels",
+        "models/likelihoods.py",
+        "values.flatten(1).sum(1)",
+        "values.flatten(1).mean(1)",
+        ("models/likelihoods::the_gaussian_likelihood_is_summed_over_pixels", "parity/vae::*"),
+    ),
+    Fault(
+        "a discriminator's step that reaches the generator",
+        "models/gan.py",
+        "with mg.no_grad(), untouched_buffers(self.generator):\n"
+        "            samples = self.generator(self.draw_noise(len(x)), *labels)",
+        "with untouched_buffers(self.generator):\n"
+        "            samples = self.generator(self.draw_noise(len(x)), *labels)",
+        ("models/gan::a_discriminator_step_leaves_no_trace_in_the_generator",),
+    ),
+    # ---- what a PyTorch user brings ----
+    Fault(
+        "a divergence of normals without its means",
+        "minigrad/distributions/kl.py",
+        "log_ratio.expm1() - log_ratio + z.square()",
+        "log_ratio.expm1() - log_ratio",
+        ("distributions/distributions::samples_have_the_entropy_and_the_divergence",),
+    ),
+    Fault(
+        "batches in the same order in each epoch",
+        "minigrad/data/loader.py",
+        "default_rng([self.seed, epoch])",
+        "default_rng([self.seed, 0])",
+        ("data/loader::epochs_and_seeds_have_different_orders",),
+    ),
+]
