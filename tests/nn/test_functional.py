@@ -288,3 +288,12 @@ def test_softplus_beta(beta):
     out = F.softplus(x, beta)
     np.testing.assert_allclose(out.array, np.logaddexp(0, beta * x.numpy()) / beta, rtol=1e-12)
     assert gradcheck(lambda x: F.softplus(x, beta), (x.requires_grad_(),), **HOW)
+
+
+def test_cosine_similarity_broadcasts_before_it_adds() -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((1, 2, 3)), rng.standard_normal((2, 1, 3))
+    a, b = np.broadcast_arrays(x, y)
+    cosine = (a * b).sum(1) / np.sqrt((a * a).sum(1) * (b * b).sum(1))
+    found = F.cosine_similarity(mg.tensor(x), mg.tensor(y), dim=-2)
+    np.testing.assert_allclose(found.numpy(), cosine, rtol=1e-12)
