@@ -1,10 +1,9 @@
 """The functions behind the layers that are more than an op."""
 
-import numpy as np
-
 from ... import ops, random
 from ...backend import device_of
 from ...ops.indexing import index
+from ...ops.shape import broadcast_shapes
 from ...tensor import Tensor
 from .checks import check_indices, check_tensor, in_place
 
@@ -88,7 +87,8 @@ def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """The cosine of the angle between x1 and x2, which broadcast, along `dim`; a norm counts as at
     least eps."""
-    shape = np.broadcast_shapes(x1.shape, x2.shape)  # first, since `dim` may be longer by it
+    # First, since `dim` may be longer by it.
+    shape = broadcast_shapes("cosine_similarity", x1, x2)
     both = [ops.expand(x, *shape) for x in (x1, x2)]
     first, second = (x / ops.clip(ops.norm(x, 2, dim, True), min=eps) for x in both)
     return (first * second).sum(dim)

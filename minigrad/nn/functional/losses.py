@@ -10,7 +10,7 @@ import math
 from ... import ops
 from ...ops.losses import bce, bce_with_logits, bce_with_logits_sum
 from ...tensor import Tensor
-from .checks import check_tensor, on_cpu
+from .checks import check_one_dtype, check_tensor, on_cpu
 
 Flag = bool | None
 
@@ -44,11 +44,7 @@ def check_target(name: str, input: Tensor, target: Tensor) -> None:
             f"{name}: target of shape {list(target.shape)} does not fit input of shape "
             f"{list(input.shape)}{_way_out(input, target)}"
         )
-    if input.dtype != target.dtype:
-        raise TypeError(
-            f"{name}: input is {input.dtype} and target {target.dtype}; use .to(dtype) on one of "
-            "them"
-        )
+    check_one_dtype(name, input, target=target)
 
 
 def _way_out(input: Tensor, target: Tensor) -> str:
