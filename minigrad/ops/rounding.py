@@ -97,13 +97,9 @@ def div(x: Tensor | float, y: Tensor | float, *, rounding_mode: str | None = Non
         return floor_divide(x, y)
     if rounding_mode != "trunc":
         raise ValueError(f'div: rounding_mode is None, "floor" or "trunc", got {rounding_mode!r}')
-    return divide(x - fmod(x, y), y) if _is_float(x) or _is_float(y) else _whole(x, y)
+    quotient = divide if _is_float(x) or _is_float(y) else floor_divide  # of a multiple of y
+    return quotient(x - fmod(x, y), y)
 
 
 def _is_float(x):
     return isinstance(x, float) or (hasattr(x, "dtype") and x.dtype.kind == "f")
-
-
-def _whole(x, y):
-    """The quotient of whole numbers, towards 0."""
-    return floor_divide(x - fmod(x, y), y)
