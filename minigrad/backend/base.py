@@ -178,32 +178,29 @@ class Device(ABC):
         """Do Adam's update of contiguous arrays in one kernel; False where there is none."""
         return False
 
+    # ---- batch norm in float64: for few numbers, and for dtypes that have no kernel ---------------
+
+    def batch_norm_statistics(self, rows: Array) -> tuple[Array, Array]:
+        """Mean and biased variance of each column of rows (M, C)."""
+        mean = rows.sum(axis=0, dtype=np.float64) / len(rows)
+        return mean, self.xp.square(rows - mean).sum(axis=0) / len(rows)
+
     def batch_norm_rows(
         self, rows: Array, mean: Array, rstd: Array, weight: Array | None, bias: Array | None
     ) -> Array:
         """rows (M, C) minus mean, times rstd and weight, plus bias; weight and bias may be None."""
-        out = rows - mean
-        out *= rstd if weight is None else rstd * weight
-        if bias is not None:
-            out += bias
-        return out.astype(rows.dtype, copy=False)
-
-    def batch_norm_statistics(self, rows: Array) -> tuple[Array, Array]:
-        """Mean and biased variance of each column of rows (M, C); in float32 for float16."""
-        rows = rows.astype(np.result_type(rows.dtype, np.float32), copy=False)
-        return self.mean(rows, (0,)), self.variance(rows, (0,))
+        out = (rows - mean) * (rstd if weight is None else rstd * weight)
+        return (out if bias is None else out + bias).astype(rows.dtype, copy=False)
 
     def batch_norm_gradient(
         self, g: Array, rows: Array, mean: Array, rstd: Array, weight: Array | None
     ) -> tuple[Array, ...]:
         """Gradients for rows (M, C), weight and bias of a batch norm in training mode."""
-        xhat = (rows - mean) * rstd
-        g_bias, g_weight = self.sum(g, (0,)), self.sum(g * xhat, (0,))
-        xhat *= g_weight * (1 / len(rows))
-        xhat += g_bias * (1 / len(rows))
-        g_rows = g - xhat
-        g_rows *= rstd if weight is None else rstd * weight
-        return g_rows.astype(g.dtype, copy=False), g_weight.astype(g.dtype, copy=False), g_bias
+        centred, m = rows - mean, len(rows)
+        g_bias, g_weight = g.sum(axis=0, dtype=np.float64), (g * centred).sum(axis=0) * rstd
+        g_rows = g - g_bias / m - centred * (g_weight * rstd / m)
+        g_rows = g_rows * (rstd if weight is None else rstd * weight)
+        return tuple([x.astype(g.dtype, copy=False) for x in (g_rows, g_weight, g_bias)])
 
     def __repr__(self) -> str:
         return f"device({self.name!r})"

@@ -17,7 +17,6 @@ from .sums import column_sums, side_by_side
 # of 2: rows of 4096 bytes may all meet one set of a cache, and took 7 times as long then.
 _ROWS, _WIDE = 256, 500
 _BLOCK = 32  # rows whose products are added by one product with ones
-_FEW = 4096  # numbers that are done at once in float64: it is the calls that cost then
 
 
 def statistics(rows: Array) -> tuple[Array, Array]:
@@ -27,11 +26,7 @@ def statistics(rows: Array) -> tuple[Array, Array]:
     the mean of the deviations. So a column of equal numbers has exactly their value as its mean,
     and variance 0.
     """
-    m = len(rows)
-    if rows.size <= _FEW:
-        mean = rows.sum(axis=0, dtype=np.float64) / m
-        return mean, np.square(rows - mean).sum(axis=0) / m
-    rows = _wide(rows)
+    rows, m = _wide(rows), len(rows)
     mean = column_sums(rows) / np.float64(m)
     rounded = mean.astype(rows.dtype)
     variance = _sum_centred(rows, rounded, _sum_of_squares) / m
@@ -46,10 +41,7 @@ def normalized(rows: Array, mean: Array, scale: Array, bias: Array | float) -> A
     NOTE: in this order, since rows * scale - mean * scale has a mean's error where the rows are all
     near it. What was rounded off the mean is in the bias.
     """
-    dtype = rows.dtype
-    if rows.size <= _FEW:
-        return ((rows - mean) * scale + bias).astype(dtype)
-    rows = _wide(rows)
+    rows, dtype = _wide(rows), rows.dtype
     rounded = mean.astype(rows.dtype)
     middle, factor, shift = _repeated(rows, rounded, scale, bias - (mean - rounded) * scale)
     out = np.empty_like(rows)
@@ -63,13 +55,7 @@ def normalized(rows: Array, mean: Array, scale: Array, bias: Array | float) -> A
 
 def gradient(g: Array, rows: Array, mean: Array, rstd: Array, scale: Array) -> tuple[Array, ...]:
     """Gradients for rows, weight and bias: g_rows = (g - plain - (rows - mean) * tilt) * scale."""
-    m, dtype = len(rows), g.dtype
-    if rows.size <= _FEW:
-        centred = rows - mean
-        g_bias, g_weight = g.sum(axis=0, dtype=np.float64), (g * centred).sum(axis=0) * rstd
-        g_rows = (g - g_bias / m - centred * (g_weight * rstd / m)) * scale
-        return g_rows.astype(dtype), g_weight.astype(dtype), g_bias.astype(dtype)
-    g, rows = _wide(g), _wide(rows)
+    g, rows, m, dtype = _wide(g), _wide(rows), len(rows), g.dtype
     rounded = mean.astype(rows.dtype)
     g_bias = column_sums(g)
     g_weight = _sum_centred(rows, rounded, _sum_of_products, g) - (mean - rounded) * g_bias

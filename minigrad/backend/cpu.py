@@ -11,7 +11,8 @@ from . import columns, transposed_conv
 from .base import Array, Device, DType, Geometry, Pair
 from .sums import column_sums, long_sum
 
-_FEW = 2048  # numbers that NumPy sums in float64 sooner than in blocks
+_FEW = 2048  # numbers: NumPy sums them in float64 in 4 to 6 microseconds, blocks take 20 to 28
+_FEW_ROWS = 4096  # numbers of a batch norm: below it is the calls that cost, 0.1 ms instead of 0.2
 
 
 class CPU(Device):
@@ -58,17 +59,23 @@ class CPU(Device):
     # ---- batch norm, in pieces that stay in the cache --------------------------------------------
 
     def batch_norm_statistics(self, rows: Array) -> tuple[Array, Array]:
+        if rows.size <= _FEW_ROWS:
+            return super().batch_norm_statistics(rows)
         return columns.statistics(rows)
 
     def batch_norm_rows(
         self, rows: Array, mean: Array, rstd: Array, weight: Array | None, bias: Array | None
     ) -> Array:
+        if rows.size <= _FEW_ROWS:
+            return super().batch_norm_rows(rows, mean, rstd, weight, bias)
         scale = rstd if weight is None else rstd * weight
         return columns.normalized(rows, mean, scale, 0 if bias is None else bias)
 
     def batch_norm_gradient(
         self, g: Array, rows: Array, mean: Array, rstd: Array, weight: Array | None
     ) -> tuple[Array, ...]:
+        if rows.size <= _FEW_ROWS:
+            return super().batch_norm_gradient(g, rows, mean, rstd, weight)
         return columns.gradient(g, rows, mean, rstd, rstd if weight is None else rstd * weight)
 
 
