@@ -178,7 +178,7 @@ class Device(ABC):
         """Do Adam's update of contiguous arrays in one kernel; False where there is none."""
         return False
 
-    # ---- batch norm in float64: for few numbers, and for dtypes that have no kernel ---------------
+    # ---- batch norm in float64: for few numbers, and for dtypes that have no kernel --------------
 
     def batch_norm_statistics(self, rows: Array) -> tuple[Array, Array]:
         """Mean and biased variance of each column of rows (M, C)."""
