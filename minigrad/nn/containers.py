@@ -21,6 +21,8 @@ else:
 
     M = TypeVar("M", bound=Module)
 
+V = TypeVar("V")
+
 
 class _Listed(Module, Generic[M]):
     """A module whose children are a list."""
@@ -124,41 +126,49 @@ class ModuleList(_Listed[M]):
         return lines
 
 
-class ModuleDict(Module):
+class _Named(Module, Generic[V]):
+    """A module whose children, or parameters, are a dict."""
+
+    @abstractmethod
+    def _held(self) -> dict[str, V]:
+        """What it holds, by name."""
+
+    def __getitem__(self, key: str) -> V:
+        return self._held()[key]
+
+    def __len__(self) -> int:
+        return len(self._held())
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._held())
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._held()
+
+    def keys(self) -> Iterable[str]:
+        return self._held().keys()
+
+    def values(self) -> Iterable[V]:
+        return self._held().values()
+
+    def items(self) -> Iterable[tuple[str, V]]:
+        return self._held().items()
+
+
+class ModuleDict(_Named[Module]):
     """Modules by name, whose parameters are found; it has no forward."""
 
     def __init__(self, modules: Mapping[str, Module] | None = None) -> None:
         self.update(modules or {})
 
-    def _children(self) -> dict[str, Module]:
+    def _held(self) -> dict[str, Module]:
         return {name: m for name, m in vars(self).items() if isinstance(m, Module)}
-
-    def __getitem__(self, key: str) -> Module:
-        return self._children()[key]
 
     def __setitem__(self, key: str, module: Module) -> None:
         self.add_module(key, module)
 
     def __delitem__(self, key: str) -> None:
         self.pop(key)
-
-    def __len__(self) -> int:
-        return len(self._children())
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._children())
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._children()
-
-    def keys(self) -> Iterable[str]:
-        return self._children().keys()
-
-    def values(self) -> Iterable[Module]:
-        return self._children().values()
-
-    def items(self) -> Iterable[tuple[str, Module]]:
-        return self._children().items()
 
     def pop(self, key: str) -> Module:
         """The module of this name, which is removed."""
@@ -170,6 +180,10 @@ class ModuleDict(Module):
         """Take over these, in the place of those of the same names."""
         for name, module in modules.items():
             self[name] = module
+
+
+def _parameter(value: Tensor) -> Parameter:
+    return value if isinstance(value, Parameter) else Parameter(value)
 
 
 class ParameterList(Module):
@@ -200,12 +214,11 @@ class ParameterList(Module):
 
     def __setitem__(self, index: int, value: Tensor) -> None:
         name = str(range(len(self))[index])
-        setattr(self, name, value if isinstance(value, Parameter) else Parameter(value))
+        setattr(self, name, _parameter(value))
 
     def append(self, value: Tensor) -> "Self":
         """Add a parameter at the end."""
-        made = value if isinstance(value, Parameter) else Parameter(value)
-        self.register_parameter(str(len(self)), made)
+        self.register_parameter(str(len(self)), _parameter(value))
         return self
 
     def extend(self, values: Iterable[Tensor]) -> "Self":
@@ -221,37 +234,15 @@ class ParameterList(Module):
         )
 
 
-class ParameterDict(Module):
+class ParameterDict(_Named[Parameter]):
     """Parameters by name, which are found; what is a plain tensor becomes one."""
 
     def __init__(self, parameters: Mapping[str, Tensor] | None = None) -> None:
         for name, value in (parameters or {}).items():
             self[name] = value
 
-    def _items(self) -> dict[str, Parameter]:
+    def _held(self) -> dict[str, Parameter]:
         return {name: p for name, p in vars(self).items() if isinstance(p, Parameter)}
 
-    def __getitem__(self, key: str) -> Parameter:
-        return self._items()[key]
-
     def __setitem__(self, key: str, value: Tensor) -> None:
-        made = value if isinstance(value, Parameter) else Parameter(value)
-        self.register_parameter(key, made)
-
-    def __len__(self) -> int:
-        return len(self._items())
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._items())
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._items()
-
-    def keys(self) -> Iterable[str]:
-        return self._items().keys()
-
-    def values(self) -> Iterable[Parameter]:
-        return self._items().values()
-
-    def items(self) -> Iterable[tuple[str, Parameter]]:
-        return self._items().items()
+        self.register_parameter(key, _parameter(value))
