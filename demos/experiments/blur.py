@@ -8,13 +8,12 @@ its own: that is high frequency too, but no sharpness.
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 import minigrad as mg
 from demos.common.figures import Array, Figure, bars, curves, sheet, strips
 from demos.common.training import random_numbers
 from demos.experiments import dcgans, vaes
 from demos.experiments.finding import Finding, Setting
+from models.measures.parts import in_parts
 from models.measures.spectrum import CUTOFF, blurred, high_frequencies, radial, relative
 from models.vae import VAE
 
@@ -68,8 +67,7 @@ def run(
 
 
 def reconstructed(vae: VAE, images: Array) -> Array:
-    parts = (mg.from_numpy(images[i : i + AT_ONCE]) for i in range(0, len(images), AT_ONCE))
-    return np.concatenate([vae.reconstruct(part).numpy() for part in parts])
+    return in_parts(len(images), AT_ONCE, lambda rows: vae.reconstruct(mg.from_numpy(images[rows])))
 
 
 def draw(sets: Mapping[str, Array], shares: Mapping[str, Mapping[str, float]]) -> Figure:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
 from numpy.typing import NDArray
 
 import minigrad as mg
@@ -15,6 +14,7 @@ from demos.common.run import Run
 from minigrad import Tensor, optim
 from models.dcgan import DCGANDiscriminator, DCGANGenerator
 from models.gan import GAN, Shape
+from models.measures.parts import in_parts
 from models.model import Losses
 
 SAMPLED_AT_ONCE = 500
@@ -106,10 +106,9 @@ def samples(gan: GAN, n: int, labels: Array | None = None) -> Array:
 
 def decode(gan: GAN, z: Array, labels: Array | None = None) -> Array:
     """The images (n, C, H, W) in [0, 1] of noise z (n, noise), each on its own."""
-    parts = []
-    for i in range(0, len(z), SAMPLED_AT_ONCE):
-        rows = slice(i, i + SAMPLED_AT_ONCE)
-        given = [] if labels is None else [mg.from_numpy(labels[rows])]
-        parts.append(gan.generate(mg.from_numpy(z[rows]), *given).numpy())
-    images: Array = (np.concatenate(parts) + 1) / 2
-    return images
+    given = [z] if labels is None else [z, labels]
+
+    def images(rows: slice) -> Tensor:
+        return gan.generate(*[mg.from_numpy(x[rows]) for x in given])
+
+    return (in_parts(len(z), SAMPLED_AT_ONCE, images) + 1) / 2

@@ -16,6 +16,7 @@ from demos.experiments.judge import judge_of
 from demos.experiments.vaes import vae
 from models.autoencoder import Autoencoder
 from models.measures.linear import pca
+from models.measures.parts import in_parts
 from models.vae import VAE
 
 CLAIM = "can we generate new images from an autoencoder? VAEs will let us sample from the model"
@@ -72,9 +73,7 @@ def gaussian(z: Array, n: int, rng: np.random.Generator) -> Array:
 def decoded(model: Autoencoder | VAE, z: Array) -> Array:
     """Codes (N, code) to images in [0, 1]."""
     z = z.astype(np.float32)
-    parts = [model.decode(mg.tensor(z[i : i + AT_ONCE])) for i in range(0, len(z), AT_ONCE)]
-    images: Array = np.concatenate([part.numpy() for part in parts])
-    return images.clip(0, 1)
+    return in_parts(len(z), AT_ONCE, lambda rows: model.decode(mg.tensor(z[rows]))).clip(0, 1)
 
 
 def draw(images: Mapping[str, Array], measures: Mapping[str, Any]) -> Figure:

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
 from numpy.typing import NDArray
 
 from demos.common.kept import Recipe, Setting, kept
 from minigrad import Tensor, nn, optim
 from models.likelihoods import binarize
+from models.measures.parts import in_parts
 from models.model import Learner, Losses
 from models.vae import VAE, conv_vae, mlp_vae
 
@@ -63,5 +63,4 @@ def untrained(recipe: VAERecipe, shape: tuple[int, ...]) -> VAE:
 
 def samples(model: VAE, n: int, draw: bool = False) -> Array:
     """n samples from the prior: the decoder's means, or with `draw` images drawn from p(x|z)."""
-    sizes = [min(SAMPLED_AT_ONCE, n - i) for i in range(0, n, SAMPLED_AT_ONCE)]
-    return np.concatenate([model.sample(size, draw).numpy() for size in sizes])
+    return in_parts(n, SAMPLED_AT_ONCE, lambda rows: model.sample(rows.stop - rows.start, draw))

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 import minigrad as mg
 import minigrad.nn.functional as F
 from minigrad import Tensor, nn
+from models.measures.parts import in_parts
 from models.model import Losses
 
 Images = NDArray[Any]
@@ -90,13 +91,7 @@ def _in_batches(
         raise ValueError(
             f"Classifier: needs images {['N', *model.image_shape]}, got {list(images.shape)}"
         )
-    with mg.no_grad():
-        return np.concatenate(
-            [
-                function(_tensor(model, images[i : i + AT_ONCE])).numpy(force=True)
-                for i in range(0, len(images), AT_ONCE)
-            ]
-        )
+    return in_parts(len(images), AT_ONCE, lambda rows: function(_tensor(model, images[rows])))
 
 
 def _tensor(model: Classifier, values: NDArray[Any]) -> Tensor:

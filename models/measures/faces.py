@@ -15,6 +15,7 @@ import minigrad as mg
 from minigrad import Tensor, nn
 from minigrad.data import ImageDataset
 from minigrad.data.faces import render
+from models.measures.parts import in_parts
 from models.model import Losses
 
 # The ranges that the data set draws its factors from.
@@ -123,10 +124,8 @@ def read(reader: Reader, images: Images) -> dict[str, NDArray[Any]]:
 
     Gender and the other switches are numbers from 0 to 1 here: how surely they are read.
     """
-    starts = range(0, len(images), AT_ONCE)
-    with mg.no_grad():
-        parts = [reader(mg.from_numpy(images[i : i + AT_ONCE])).numpy() for i in starts]
-    columns = LOW + (np.clip(np.concatenate(parts), -1, 1) + 1) / 2 * (HIGH - LOW)
+    found = in_parts(len(images), AT_ONCE, lambda rows: reader(mg.from_numpy(images[rows])))
+    columns = LOW + (np.clip(found, -1, 1) + 1) / 2 * (HIGH - LOW)
     return dict(zip(RANGES, columns.T, strict=True))
 
 
