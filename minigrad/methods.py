@@ -42,7 +42,7 @@ class Methods(Variable):
         return op(*operands)  # type: ignore[no-any-return]
 
     # NOTE: the four that a step calls most are functions, which Python binds faster than an op:
-    # 0.15 of 0.9 microseconds.
+    # 0.16 of 2.2 microseconds for x * x on 4 numbers.
     def __add__(self, other: Any) -> "Tensor":
         return _add(self, other)
 
