@@ -1,0 +1,258 @@
+"""Autoregressive models: probabilities that add up to 1, what sees what, and drawing in order."""
+
+from collections.abc import Callable
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad.tools.gradcheck import gradcheck
+from models import pixelcnn
+from models.autoregressive import Autoregressive, one_hot
+from models.pixelcnn import GatedPixelCNN, MaskedConv2d, PixelCNN
+
+GREY, COLOUR = (1, 3, 3), (3, 2, 2)
+MODELS: dict[str, Callable[..., Autoregressive]] = {
+    "PixelCNN": lambda shape, **how: PixelCNN(shape, 12, 2, 3, **how),
+    "GatedPixelCNN": lambda shape, **how: GatedPixelCNN(shape, 6, 2, 3, **how),
+}
+
+
+def drawn(make: Callable[..., Autoregressive], shape=GREY, std: float = 0.7, **how):
+    """A model in float64 with random weights, large enough that a mistake shows."""
+    model = make(shape, **how).double()
+    rng = np.random.default_rng(0)
+    with mg.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(mg.tensor(rng.normal(0, std, parameter.shape)))
+    return model
+
+
+def all_images(shape: tuple[int, ...]) -> mg.Tensor:
+    """Every black and white image, (2**size, *shape)."""
+    bits = list(product((0.0, 1.0), repeat=int(np.prod(shape))))
+    return mg.tensor(np.array(bits).reshape(-1, *shape))
+
+
+def random_context(model: Autoregressive, n: int, height: int = 1, width: int = 1) -> mg.Tensor:
+    numbers = np.random.default_rng(2).normal(0, 1, (n, model.conditions, height, width))
+    return mg.tensor(numbers)
+
+
+def total(model: Autoregressive, context: mg.Tensor | None = None) -> float:
+    with mg.no_grad():
+        return model.log_prob(all_images(model.image_shape), context).exp().sum().item()
+
+
+# ---- a probability -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [GREY, COLOUR])
+@pytest.mark.parametrize("name", MODELS)
+def test_the_probabilities_of_all_images_add_up_to_one(name: str, shape: tuple[int, ...]):
+    assert total(drawn(MODELS[name], shape)) == pytest.approx(1, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_given_a_context_they_add_up_to_one_too(name: str):
+    model = drawn(MODELS[name], conditions=2)
+    for size in ((1, 1), (3, 3)):
+        context = random_context(model, 1, *size).expand(512, 2, *size)
+        assert total(model, context) == pytest.approx(1, abs=1e-12)
+    x = all_images(GREY)[:8]
+    one, other = (model.log_prob(x, random_context(model, 8) * s).numpy(force=True) for s in (1, 2))
+    assert abs(one - other).min() > 1e-6, "the context is not heard"
+
+
+# ---- the mistakes that are made, and what shows them -------------------------------------------
+
+
+def b_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mask B in the first layer too: each pixel's distribution is told the pixel."""
+    make = MaskedConv2d.__init__
+    monkeypatch.setattr(MaskedConv2d, "__init__", lambda s, kind, *a, **k: make(s, "B", *a, **k))
+
+
+def colours_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A colour's channels side by side in the layers, where the likelihood deals them in turn."""
+    seen = pixelcnn._seen
+
+    def blocks(kind: str, in_channels: int, out_channels: int, colours: int) -> mg.Tensor:
+        rows, columns = (
+            np.argsort(np.arange(n) % colours, kind="stable") for n in (out_channels, in_channels)
+        )
+        return mg.tensor(seen(kind, in_channels, out_channels, colours).numpy()[rows][:, columns])
+
+    monkeypatch.setattr(pixelcnn, "_seen", blocks)
+
+
+@pytest.mark.parametrize("name", ["PixelCNN", "GatedPixelCNN"])
+@pytest.mark.parametrize("shape", [GREY, COLOUR])
+def test_a_first_layer_that_sees_the_pixel_itself_is_noticed(name, shape, monkeypatch):
+    b_first(monkeypatch)
+    assert abs(total(drawn(MODELS[name], shape)) - 1) > 1e-3
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_stack_of_rows_above_that_sees_the_pixels_own_row_is_noticed(first: bool):
+    model = drawn(MODELS["GatedPixelCNN"])
+    layer = model.layers[0 if first else 1]
+    left, right, top, bottom = layer.padding
+    layer.padding = (left, right, top - 1, bottom + 1)  # a row further down
+    assert abs(total(model) - 1) > 1e-3
+
+
+def seen_too_early(model: Autoregressive) -> int:
+    """How many numbers of an image h depends on that are not before its own."""
+    colours, height, width = model.image_shape
+    order = list(product(range(height), range(width), range(colours)))
+    image = np.random.default_rng(1).random(model.image_shape)
+    x = mg.tensor(np.stack([image] * len(order)), requires_grad=True)
+    h = model(x)
+    own = [h[n, c::colours, i, j].sum() for n, (i, j, c) in enumerate(order)]
+    mg.stack(own).sum().backward()  # each copy of the image has one number's gradient
+    depends = x.grad.numpy().transpose(0, 2, 3, 1).reshape(len(order), -1) != 0
+    assert np.tril(depends, -1).sum() > len(order), "hardly anything is seen"
+    return int(np.triu(depends).sum())
+
+
+@pytest.mark.parametrize("likelihood", ["bernoulli", "logistic"])
+@pytest.mark.parametrize("shape", [(1, 3, 4), (3, 3, 2)])
+@pytest.mark.parametrize("name", MODELS)
+def test_nothing_is_seen_that_comes_later(name: str, shape: tuple[int, ...], likelihood: str):
+    assert seen_too_early(drawn(MODELS[name], shape, likelihood=likelihood)) == 0
+
+
+@pytest.mark.parametrize("name", ["PixelCNN", "GatedPixelCNN"])
+def test_colours_in_another_order_than_the_likelihoods_are_noticed(name: str, monkeypatch):
+    colours_in_blocks(monkeypatch)
+    assert seen_too_early(drawn(MODELS[name], (3, 3, 2), likelihood="logistic")) > 0
+
+
+@pytest.mark.parametrize(
+    ("make", "seen"),
+    [
+        (lambda: PixelCNN((1, 11, 11), 16, 6, 3), 50),
+        (lambda: PixelCNN((1, 11, 11), 16, 6, 7), 57),
+        (lambda: GatedPixelCNN((1, 11, 11), 8, 6, 3), 60),
+    ],
+)
+def test_the_blind_spot(make: Callable[[], Autoregressive], seen: int):
+    """Of the 60 pixels before the middle one; kernels of 3 move up and to the right by one pixel
+    each, so that a place d to the right must be d rows up to be seen."""
+    model = make().double()
+    x = mg.tensor(np.random.default_rng(1).random((1, 1, 11, 11)), requires_grad=True)
+    model(x)[0, 0, 5, 5].backward()
+    depends = x.grad.numpy().ravel() != 0
+    assert (depends[:60].sum(), depends[60:].sum()) == (seen, 0)
+
+
+# ---- drawing -------------------------------------------------------------------------------------
+
+
+def naively(model: Autoregressive, x: mg.Tensor, rows: int, context: mg.Tensor | None) -> mg.Tensor:
+    """All of h for each number, of which one is used."""
+    x = x.clone()
+    colours, height, width = model.image_shape
+    with mg.no_grad():
+        for i, j, c in product(range(rows, height), range(width), range(colours)):
+            h = model(x, context)[:, c::colours, i : i + 1, j : j + 1]
+            x[:, c, i, j] = model.likelihood.draw(h)[:, 0, 0, 0]
+    return x
+
+
+def images(model: Autoregressive, n: int, seed: int) -> mg.Tensor:
+    return mg.tensor(np.random.default_rng(seed).integers(0, 2, (n, *model.image_shape)) * 1.0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shape", [(1, 6, 3), (3, 6, 2)])
+@pytest.mark.parametrize("name", MODELS)
+def test_drawing_from_the_rows_that_matter_is_drawing_from_all(name: str, shape: tuple[int, ...]):
+    model = drawn(MODELS[name], shape, 0.5, conditions=2)
+    given = images(model, 3, seed=1)
+    for rows, size in ((0, (1, 1)), (2, shape[1:])):
+        context = random_context(model, 3, *size)
+        expected = seeded(naively, model, given, rows, context)
+        found = seeded(model.complete, given, rows, context)
+        np.testing.assert_array_equal(found.numpy(), expected.numpy())
+        np.testing.assert_array_equal(found[:, :, :rows].numpy(), given[:, :, :rows].numpy())
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_what_is_drawn_does_not_depend_on_the_image_that_it_starts_from(name: str):
+    model = drawn(MODELS[name], (1, 4, 3), 0.5)
+    one, other = (seeded(model.complete, images(model, 4, seed), 0) for seed in (1, 2))
+    assert np.array_equal(one.numpy(), other.numpy())
+    assert np.array_equal(one.numpy(), seeded(model.sample, 4).numpy())
+
+
+def seeded(draw: Callable[..., mg.Tensor], *arguments: Any) -> mg.Tensor:
+    mg.manual_seed(5)
+    return draw(*arguments)
+
+
+def test_images_are_drawn_as_often_as_they_are_likely():
+    model = drawn(MODELS["PixelCNN"], (1, 2, 2))
+    p = model.log_prob(all_images((1, 2, 2))).exp().numpy(force=True)
+    mg.manual_seed(0)
+    n = 5_000
+    found = model.sample(n).numpy().reshape(n, 4) @ [8, 4, 2, 1]
+    share = np.bincount(found.astype(int), minlength=16) / n
+    assert (abs(share - p) < 5 * np.sqrt(p * (1 - p) / n)).all()
+
+
+def test_progress_is_told_row_by_row():
+    rows = []
+    MODELS["PixelCNN"](GREY).sample(1, progress=lambda given: (rows.append(i) or i for i in given))
+    assert rows == [0, 1, 2]
+
+
+# ---- learning ------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MODELS)
+def test_the_gradient_of_the_loss(name: str):
+    model = MODELS[name]((3, 2, 2), likelihood="logistic", conditions=2).double()
+    x, context = images(model, 2, seed=0), random_context(model, 2)
+    parameters = list(model.parameters())
+    assert gradcheck(lambda *_: model.loss(x, context), parameters, atol=1e-6, fast_mode=True)
+
+
+def test_the_loss_is_a_mean_over_images_of_sums_over_pixels():
+    model = MODELS["PixelCNN"](GREY).double()
+    x = images(model, 5, seed=0)
+    h = model(x).numpy(force=True)
+    by_hand = np.log1p(np.exp(-h)) * x.numpy() + np.log1p(np.exp(h)) * (1 - x.numpy())
+    assert model.loss(x).item() == pytest.approx(by_hand.sum() / 5, rel=1e-12)
+    assert model.losses(x)["loss"].item() == model.loss(x).item()
+
+
+def test_labels_as_a_context():
+    context = one_hot(mg.tensor(np.array([2, 0])), 3)
+    assert context.shape == (2, 3, 1, 1)
+    assert context[:, :, 0, 0].tolist() == [[0, 0, 1], [1, 0, 0]]
+
+
+# ---- what is refused -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: MaskedConv2d("C", 1, 1, 3), "kind 'C'"),
+        (lambda: MaskedConv2d("A", 1, 1, 4), "4x4"),
+        (lambda: MaskedConv2d("A", 1, 1, 1), "sees nothing"),
+        (lambda: PixelCNN((3, 8, 8), 16), "multiple of 6, got 16"),
+        (lambda: GatedPixelCNN((3, 8, 8), 16), "multiple of 3, got 16"),
+        (lambda: PixelCNN((1, 8, 8), likelihood="cauchy"), "cauchy"),
+        (lambda: PixelCNN((1, 3, 3), 4, 1, conditions=2).sample(1), "need one"),
+        (lambda: PixelCNN((1, 3, 3), 4, 1).sample(1, mg.zeros(1, 2, 1, 1)), "need one"),
+    ],
+)
+def test_what_cannot_be_is_refused(make: Callable[[], object], says: str):
+    with pytest.raises(ValueError, match=says):
+        make()
