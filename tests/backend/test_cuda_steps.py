@@ -16,6 +16,8 @@ from minigrad import nn, optim, random
 from minigrad.backend import Device, cpu
 from minigrad.data import DataLoader, TensorDataset
 from models import vae
+from models.aae import AAE
+from models.autoencoder import deep_autoencoder
 from models.gan import GAN, MLPDiscriminator, MLPGenerator
 from models.model import Learner
 from models.objectives import OBJECTIVES, Objective, named
@@ -164,6 +166,16 @@ def gan_step(
     return lambda: gan.train_step(*batch)["g"], [g, d]
 
 
+def aae_step(place: Device) -> tuple[Step, list[nn.Module]]:
+    model, d = deep_autoencoder((1, 4, 4), 2, (8,)), MLPDiscriminator((2,), [8])
+    for network in (model, d):
+        network.to(place, np.float64)
+    adams = (optim.Adam(part.parameters()) for part in (model, d, model.encoder))
+    aae = AAE(model, d, *adams)
+    x = mg.tensor(np.random.default_rng(0).random((5, 1, 4, 4)), device=place)
+    return lambda: aae.train_step(x)["loss"], [model, d]
+
+
 def dcgan() -> tuple[nn.Module, nn.Module]:
     generator = nn.Sequential(
         nn.Unflatten(1, (4, 1, 1)),
@@ -192,6 +204,7 @@ STEPS: dict[str, Callable[[Device], tuple[Step, list[nn.Module]]]] = {
     "Gaussian VAE": lambda place: vae_step(
         vae.mlp_vae((1, 4, 4), latent=3, hidden=(16,), likelihood="gaussian"), place, (5, 1, 4, 4)
     ),
+    "AAE": aae_step,
     "GAN": lambda place: gan_step(*mlps(), place, (6, 2), k=2, ema=0.9),
     "conditional GAN": lambda place: gan_step(*mlps(3), place, (6, 2), labels=3),
     "WGAN": lambda place: gan_step(*mlps(), place, (6, 2), named("wgan", clip=0.1)),
