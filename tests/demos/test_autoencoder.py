@@ -14,7 +14,9 @@ from demos import autoencoder
 from demos.common.autoencoder_pictures import signed
 from demos.common.evaluation import flat
 from minigrad import data
+from models.aae import AAE
 from models.autoencoder import ARCHITECTURES, linear_autoencoder
+from models.measures import mmd
 from models.model import Learner
 from tests.demo_runs import contents, run_and_kill, summary
 
@@ -101,6 +103,50 @@ def test_signed_numbers_are_colours():
     assert signed(colour).ravel().tolist() == [1, 0.5, 0]
 
 
+# ---- codes that are like the prior's -------------------------------------------------------------
+
+
+def adversarial(folder: Path, *argv: str) -> int:
+    return run(folder, "--model", "deep", "--adversarial", *argv)
+
+
+@pytest.fixture(scope="module")
+def game(tmp_path_factory) -> Path:
+    """An adversarial run that was never stopped."""
+    folder = tmp_path_factory.mktemp("game")
+    assert adversarial(folder) == 0
+    return folder
+
+
+def test_the_files_and_numbers_of_an_adversarial_run(game):
+    samples = [f"samples/epoch-00{number}.png" for number in (1, 2, 3)]
+    assert {"samples.png", "game.png", *samples} <= contents(game).keys()
+    with (game / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    names = ("loss", "d", "e", "prior", "codes")
+    assert list(rows[0])[1:6] == [f"train_{name}" for name in names]
+    found = summary(game)
+    assert found["test_mmd"] == pytest.approx(float(rows[2]["test_mmd"]), rel=1e-6)
+    assert found["floor_mmd"] == mmd.floor(50, 4)
+
+
+def test_an_adversarial_run_that_was_stopped_goes_on_to_the_same_bytes(game, tmp_path, monkeypatch):
+    encoder_step, calls = AAE.encoder_step, []
+
+    def interrupted(self, z):
+        calls.append(z)
+        if len(calls) == 6:
+            os.kill(os.getpid(), signal.SIGINT)
+        return encoder_step(self, z)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(AAE, "encoder_step", interrupted)
+        assert adversarial(tmp_path) == 130
+    assert len(calls) == 6
+    assert autoencoder.main(["--resume", "--out", str(tmp_path)]) == 0
+    assert contents(tmp_path) == contents(game)
+
+
 # ---- killed, stopped, resumed --------------------------------------------------------------------
 
 
@@ -152,6 +198,11 @@ def test_images_that_a_model_cannot_take_are_an_error(tmp_path, capsys, monkeypa
     monkeypatch.setitem(ARCHITECTURES, "conv", lambda shape, *args, **how: conv((1, 30, 30)))
     said = error_of(capsys, *TINY, "--model", "conv", "--out", str(tmp_path))
     assert "needs height and width in multiples of 4" in said
+
+
+def test_codes_that_cannot_be_the_priors_are_an_error(tmp_path, capsys):
+    argv = ("--model", "sigmoid", "--adversarial", "--out", str(tmp_path))
+    assert "--model sigmoid: AAE: needs a linear code" in error_of(capsys, *TINY, *argv)
 
 
 def test_resuming_with_another_model_is_an_error(straight, capsys):
