@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 import minigrad as mg
-from demos import dcgan, gan, vae
+from demos import autoencoder, dcgan, gan, vae
 from demos.common.run import CommandError, Run
 from minigrad.data.drawn import SPECS
 from minigrad.data.sources import SOURCES
+from models.autoencoder import Autoencoder
 from models.gan import GAN
 from models.vae import VAE, kl_per_latent
 
@@ -50,7 +51,7 @@ class Generator(Protocol):
     classes: tuple[str, ...]
 
     def decode(self, z: Floats, label: int | None) -> Floats:
-        """z (N, latent) to images (N, C, H, W), in [0, 1] but for what rounding does."""
+        """z (N, latent) to images (N, C, H, W), in [0, 1] or near it."""
 
 
 class VAEGenerator:
@@ -73,6 +74,20 @@ class VAEGenerator:
         log_p = self.model.likelihood.log_prob(x, self.model.decoder(mu)).item()
         std, kl = (0.5 * logvar).exp(), kl_per_latent(mu, logvar)
         return Posterior(mu.numpy()[0], std.numpy()[0], kl.numpy()[0], log_p)
+
+
+class AAEGenerator:
+    """The decoder of demos.autoencoder --adversarial, whose codes are like the prior's. Its encoder
+    gives points, and no posterior."""
+
+    classes: tuple[str, ...] = ()
+
+    def __init__(self, args: Namespace, model: Autoencoder, shape: tuple[int, int, int]) -> None:
+        self.name = f"adversarial autoencoder ({args.model}) of {args.dataset}"
+        self.model, self.shape, self.latent = model.eval(), shape, model.code
+
+    def decode(self, z: Floats, label: int | None = None) -> Floats:
+        return self.model.decode(mg.tensor(z)).numpy()
 
 
 class GANGenerator:
@@ -100,12 +115,15 @@ def load(path: Path) -> tuple[Generator, Namespace]:
         saved = mg.load(file)
     except (OSError, ValueError) as error:
         raise CommandError(str(error)) from error
-    unknown = CommandError(f"{file} is no checkpoint of demos.vae, demos.gan or demos.dcgan")
+    programs = "demos.vae, demos.gan, demos.dcgan, or demos.autoencoder"
+    unknown = CommandError(f"{file} is no checkpoint of {programs}")
     if not isinstance(saved.get("args"), Mapping):
         raise unknown
     try:
         if "model" in saved and "beta" in saved["args"]:
             return _vae(saved)
+        if "model" in saved and "code" in saved["args"]:
+            return _aae(saved)
         if "gan" in saved:
             return _gan(saved)
     except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
@@ -124,6 +142,15 @@ def _vae(saved: Mapping[str, Any]) -> tuple[Generator, Namespace]:
     model = vae.build(args, SHAPES[args.dataset])
     model.load_state_dict(saved["model"])
     return VAEGenerator(args, model, SHAPES[args.dataset]), args
+
+
+def _aae(saved: Mapping[str, Any]) -> tuple[Generator, Namespace]:
+    args = _arguments(autoencoder.parser(), saved["args"])
+    if not args.adversarial:
+        raise CommandError("nothing says where an autoencoder's codes lie but --adversarial")
+    model = autoencoder.build(args, SHAPES[args.dataset])
+    model.load_state_dict(saved["model"])
+    return AAEGenerator(args, model, SHAPES[args.dataset]), args
 
 
 def _gan(saved: Mapping[str, Any]) -> tuple[Generator, Namespace]:

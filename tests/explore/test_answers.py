@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from demos import dcgan, gan
+from demos import autoencoder, dcgan, gan
 from demos.common import cli
 from demos.common.run import Run
 from demos.explore import checkpoint, examples, server
@@ -181,6 +181,16 @@ def test_enlarged_images(tmp_path):
     game = dcgan.build(args, (3, 32, 32), 0)
     Run(tmp_path).save({"args": cli.saved_arguments(args), "gan": game.state_dict()})
     assert opened(tmp_path / "checkpoint.safetensors").model()["width"] == 32
+
+
+def test_an_adversarial_autoencoder_has_a_decoder_only(tmp_path):
+    how = ["--adversarial", "--code", "3", "--limit", "20", "--epochs", "1"]
+    assert autoencoder.main([*how, "--out", str(tmp_path)]) == 0
+    api = opened(tmp_path)
+    assert (api.model()["latent"], api.model()["encodes"]) == (3, False)
+    images = api.generator.model.decode(mg.tensor([[0.5, -1.0, 2.0]])).numpy()
+    expected = np.rint(np.clip(images, 0, 1) * 255).astype(np.uint8)
+    assert api.decode({"z": [[0.5, -1, 2]]}) == expected.tobytes()
 
 
 # ---- many at a time ------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ def test_another_checkpoint_is_an_error(tmp_path, capsys):
     path = tmp_path / "checkpoint.safetensors"
     for other in ({"weight": mg.ones(3)}, {"args": {}, "model": {}}, {"args": 3, "gan": {}}):
         mg.save(other, path)
-        assert "is no checkpoint of demos.vae, demos.gan or demos.dcgan" in error_of(capsys, path)
+        assert "is no checkpoint of demos.vae, demos.gan, demos.dcgan, or" in error_of(capsys, path)
 
 
 @pytest.mark.parametrize(
@@ -71,6 +71,12 @@ def test_a_checkpoint_that_does_not_fit_its_arguments(tmp_path, run, capsys, cha
 def test_a_gan_of_points_is_an_error(tmp_path, capsys):
     mg.save({"args": {"toy": "ring"}, "gan": {}}, tmp_path / "checkpoint.safetensors")
     assert "a GAN of points (--toy ring) has no images to explore" in error_of(capsys, tmp_path)
+
+
+def test_an_autoencoder_that_has_no_prior_is_an_error(tmp_path, capsys):
+    saved = {"args": {"dataset": "glyphs", "code": 4}, "model": {}}
+    mg.save(saved, tmp_path / "checkpoint.safetensors")
+    assert "nothing says where an autoencoder's codes lie" in error_of(capsys, tmp_path)
 
 
 def test_a_port_in_use_is_an_error(served, run, capsys):
