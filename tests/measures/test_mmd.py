@@ -73,6 +73,27 @@ def test_the_shape_counts_where_the_moments_are_alike():
     assert squared_mmd(signs, draws) > 5 * squared_mmd(others, draws)
 
 
+def test_moments_of_many_draws_are_those_of_the_distribution():
+    """Each number has another: 4 + N(0, 1), a uniform one of std 2, a copy of the first, noisy."""
+    rng, n = np.random.default_rng(0), 20_000
+    first, second = 4 + rng.standard_normal(n), rng.uniform(-1, 1, n) * 2 * math.sqrt(3)
+    third = 0.6 * (first - 4) + 0.8 * rng.standard_normal(n)
+    found = mmd.moments(np.stack([first, second, third], axis=1))
+    assert found["|mean|"] == pytest.approx(4, abs=0.03)
+    assert found["least std"] == pytest.approx(1, abs=0.03)
+    assert found["largest std"] == pytest.approx(2, abs=0.03)
+    assert found["|correlation|"] == pytest.approx(0.6, abs=0.03)
+    assert found["least kurtosis"] == pytest.approx(1.8, abs=0.03)
+    assert found["largest kurtosis"] == pytest.approx(3, abs=0.2)
+
+
+def test_the_mean_norm_of_draws():
+    z = np.random.default_rng(0).standard_normal((20_000, 8))
+    assert mmd.norm_of_normal(8) == pytest.approx(mmd.moments(z)["mean norm"], abs=0.02)
+    assert mmd.norm_of_normal(1) == pytest.approx(math.sqrt(2 / math.pi))
+    assert mmd.moments(z[:, :1])["|correlation|"] == 0  # there is no other
+
+
 @pytest.mark.parametrize("shapes", [((3, 2), (3, 4)), ((0, 2), (3, 2)), ((3,), (3,))])
 def test_what_does_not_fit_is_refused(shapes):
     with pytest.raises(ValueError, match="squared_mmd: needs rows"):
