@@ -13,6 +13,7 @@ colour k mod C, in the image, in all layers and in what the likelihood is given.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
+from itertools import product
 
 import minigrad as mg
 import minigrad.nn.functional as F
@@ -21,6 +22,8 @@ from models import likelihoods
 from models.model import Losses
 
 Shape = tuple[int, ...]
+# h of one number, (N, likelihood.numbers, 1, 1), by its colour, row and column.
+At = Callable[[int, int, int], Tensor]
 # What shows the progress through a range of rows: tqdm, or nothing.
 Progress = Callable[[range], Iterable[int]]
 
@@ -28,10 +31,9 @@ Progress = Callable[[range], Iterable[int]]
 class Autoregressive(nn.Module, ABC):
     """A network whose output h at number i depends on the numbers before it only.
 
-    Images are (N, *image_shape), pixels in [0, 1]. The rows of an image that a row of h depends on
-    are itself and `reach` rows above it. With `conditions` > 0 all is given c as well: a `context`
-    (N, conditions, H, W), a map that may say something else at every pixel, or (N, conditions, 1,
-    1), such as `one_hot` labels.
+    Images are (N, *image_shape), pixels in [0, 1]. With `conditions` > 0 all is given c as well: a
+    `context` (N, conditions, H, W), a map that may say something else at every pixel, or (N,
+    conditions, 1, 1), such as `one_hot` labels.
     """
 
     def __init__(
@@ -42,7 +44,6 @@ class Autoregressive(nn.Module, ABC):
         self.colours = image_shape[0]
         self.likelihood = likelihoods.named(likelihood)()
         self.conditions = conditions
-        self.reach = image_shape[1]
 
     @abstractmethod
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
@@ -63,7 +64,7 @@ class Autoregressive(nn.Module, ABC):
     # ---- generation ------------------------------------------------------------------------------
 
     def sample(self, n: int, context: Tensor | None = None, progress: Progress = iter) -> Tensor:
-        """n images (n, C, H, W), drawn number by number; `progress` is given the rows."""
+        """n images (n, C, H, W), drawn number by number; `progress` is given all rows."""
         weight = next(iter(self.parameters()))
         x = mg.zeros(n, *self.image_shape, dtype=weight.dtype, device=weight.device)
         return self.complete(x, 0, context, progress)
@@ -76,20 +77,30 @@ class Autoregressive(nn.Module, ABC):
         rest of x nothing is used."""
         x = x.clone()
         _, height, width = self.image_shape
-        for i in progress(range(rows, height)):
-            for j in range(width):
-                for colour in range(self.colours):
-                    h = self._at(x, context, colour, i, j)
+        at = self.in_order(x, context)
+        for i in progress(range(height)):
+            for j, colour in product(range(width), range(self.colours)):
+                h = at(colour, i, j)
+                if i >= rows:
                     x[:, colour, i, j] = self.likelihood.draw(h)[:, 0, 0, 0]
         return x
 
-    def _at(self, x: Tensor, context: Tensor | None, colour: int, i: int, j: int) -> Tensor:
-        """h of one number, (N, likelihood.numbers, 1, 1), from the rows that it depends on."""
-        rows = slice(max(0, i - self.reach), i + 1)
-        if context is not None and context.shape[2] > 1:
-            context = context[:, :, rows]
-        h = self(x[:, :, rows], context)
-        return h[:, colour :: self.colours, -1:, j : j + 1]
+    def in_order(self, x: Tensor, context: Tensor | None) -> At:
+        """What gives h of one number of x after the other, for all in order; those before it are in
+        x by then. This way computes all rows down to the number's; networks know better ones."""
+
+        def at(colour: int, i: int, j: int) -> Tensor:
+            h = self(x[:, :, : i + 1], part(context, slice(i + 1)))
+            return h[:, colour :: self.colours, -1:, j : j + 1]
+
+        return at
+
+
+def part(context: Tensor | None, rows: slice, columns: slice = slice(None)) -> Tensor | None:
+    """Some rows and columns of a context; of one that is the same everywhere, itself."""
+    return (
+        context if context is None or context.shape[2:] == (1, 1) else context[:, :, rows, columns]
+    )
 
 
 class Context(nn.Module):

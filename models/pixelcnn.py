@@ -15,7 +15,7 @@ Gated PixelCNN has two stacks instead, of the rows above and of the row to the l
 import minigrad as mg
 import minigrad.nn.functional as F
 from minigrad import Tensor, nn
-from models.autoregressive import Autoregressive, Context, Shape
+from models.autoregressive import At, Autoregressive, Context, Shape, part
 
 
 class MaskedConv2d(nn.Module):
@@ -58,10 +58,18 @@ class MaskedConv2d(nn.Module):
         self.context = Context(conditions, out_channels)
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        return self._convolve(F.pad(x, self.padding) if any(self.padding) else x, context)
+
+    def at(self, x: Tensor, context: Tensor | None, i: int, j: int) -> Tensor:
+        """The output at one pixel, (N, out_channels, 1, 1), for the context there."""
+        left, right, above, _ = self.padding
+        missing = (max(0, left - j), max(0, j + right + 1 - x.shape[3]), max(0, above - i), 0)
+        window = x[:, :, max(0, i - above) : i + 1, max(0, j - left) : j + right + 1]
+        return self._convolve(F.pad(window, missing), context)
+
+    def _convolve(self, padded: Tensor, context: Tensor | None) -> Tensor:
         weight = self.conv.weight if self.dense else self.conv.weight * self.mask
-        if any(self.padding):
-            x = F.pad(x, self.padding)
-        return self.context(F.conv2d(x, weight, self.conv.bias), context)
+        return self.context(F.conv2d(padded, weight, self.conv.bias), context)
 
 
 def _seen(kind: str, in_channels: int, out_channels: int, colours: int) -> Tensor:
@@ -96,13 +104,26 @@ class PixelCNN(Autoregressive):
         self.first = MaskedConv2d("A", c, channels, first, c, conditions)
         self.blocks = nn.ModuleList(Block(channels, kernel, c, conditions) for _ in range(blocks))
         self.head = head(channels, c * self.likelihood.numbers, c)
-        self.reach = first // 2 + blocks * (kernel // 2)
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         h = self.first(x, context)
         for block in self.blocks:
             h = block(h, context)
         return self.head(h)
+
+    def in_order(self, x: Tensor, context: Tensor | None) -> At:
+        """Each layer is computed at the number's pixel alone, and remembers what its kernel took at
+        the pixels before."""
+        memories = [_map(x, block.masked.conv.in_channels) for block in self.blocks]
+
+        def at(colour: int, i: int, j: int) -> Tensor:
+            here = part(context, slice(i, i + 1), slice(j, j + 1))
+            h = self.first.at(x, here, i, j)
+            for block, memory in zip(self.blocks, memories, strict=True):
+                h = block.at(h, memory, here, i, j)
+            return self.head(h)[:, colour :: self.colours]
+
+        return at
 
 
 class Block(nn.Module):
@@ -118,6 +139,11 @@ class Block(nn.Module):
     def forward(self, h: Tensor, context: Tensor | None = None) -> Tensor:
         out = self.masked(self.narrow(h.relu()).relu(), context)
         return h + self.widen(out.relu())
+
+    def at(self, h: Tensor, memory: Tensor, context: Tensor | None, i: int, j: int) -> Tensor:
+        """forward at one pixel; `memory` has what the kernel took before, and takes in this."""
+        memory[:, :, i : i + 1, j : j + 1] = self.narrow(h.relu()).relu()
+        return h + self.widen(self.masked.at(memory, context, i, j).relu())
 
 
 class GatedPixelCNN(Autoregressive):
@@ -135,27 +161,46 @@ class GatedPixelCNN(Autoregressive):
     ) -> None:
         super().__init__(image_shape, likelihood, conditions)
         _check_channels(channels, self.colours)
-        c = self.colours
+        self.channels, c = channels, self.colours
         self.layers = nn.ModuleList(
             [GatedLayer("A", c, channels, first, c, conditions)]
             + [GatedLayer("B", channels, channels, kernel, c, conditions) for _ in range(layers)]
         )
         self.head = head(channels, c * self.likelihood.numbers, c)
-        self.reach = first // 2 + layers * (kernel // 2)
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         above = left = x
         for layer in self.layers:
-            above, left = layer(above, left, context)
+            above = layer.rows(above, context)
+            left = layer(left, above)
         return self.head(left)
+
+    def in_order(self, x: Tensor, context: Tensor | None) -> At:
+        """The vertical stack is computed for a row when its first number is asked for, and the
+        horizontal one at the number's pixel; what was computed before is remembered."""
+        above = [x, *(_map(x, 2 * self.channels) for _ in self.layers)]
+        left = [x, *(_map(x, self.channels) for _ in self.layers)]
+
+        def at(colour: int, i: int, j: int) -> Tensor:
+            row, pixel = slice(i, i + 1), slice(j, j + 1)
+            if colour == j == 0:
+                here = part(context, row)
+                for layer, before, after in zip(self.layers, above, above[1:], strict=False):
+                    after[:, :, row] = layer.row(before, here, i)
+            for k, layer in enumerate(self.layers):
+                left[k + 1][:, :, row, pixel] = layer.at(left[k], above[k + 1], i, j)
+            return self.head(left[-1][:, :, row, pixel])[:, colour :: self.colours]
+
+        return at
 
 
 class GatedLayer(nn.Module):
     """One layer of both stacks (figure 2 of 2016b).
 
-    `above` at a pixel is of the rows above it only: in the first layer, of kind "A", its kernel
-    ends above the pixel's row; in later ones it takes in that row, where every place is of the rows
-    above. So it needs no mask, and no shift on its way into `left`. Nothing goes the other way.
+    What is `above` a pixel, of 2 channels numbers before their gate, is of the rows above it only:
+    the first layer's kernel, of kind "A", ends above the pixel's row; that of later ones takes in
+    that row too, where every place is of the rows above. So it needs no mask, and no shift on its
+    way to the left. Nothing goes the other way.
     """
 
     def __init__(
@@ -163,23 +208,40 @@ class GatedLayer(nn.Module):
     ) -> None:
         super().__init__()
         half = kernel // 2
-        rows = half if kind == "A" else half + 1
-        self.padding = (half, half, half, rows - half - 1)
-        self.residual = kind == "B"
-        self.vertical = nn.Conv2d(in_channels, 2 * channels, (rows, kernel))
-        self.to_left = nn.Conv2d(2 * channels, 2 * channels, 1)
-        self.horizontal = MaskedConv2d(
-            kind, in_channels, 2 * channels, (1, kernel), colours, conditions
-        )
-        self.out = MaskedConv2d("B", channels, channels, 1, colours)
+        self.later = kind == "B"
+        self.padding = (half, half, half, 0 if self.later else -1)
+        self.vertical = nn.Conv2d(in_channels, 2 * channels, (half + self.later, kernel))
         self.context = Context(conditions, 2 * channels)
+        self.horizontal = MaskedConv2d(kind, in_channels, 2 * channels, (1, kernel), colours)
+        self.to_left = nn.Conv2d(2 * channels, 2 * channels, 1)
+        self.out = MaskedConv2d("B", channels, channels, 1, colours)
 
-    def forward(
-        self, above: Tensor, left: Tensor, context: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
-        v = self.vertical(F.pad(above, self.padding))
-        h = self.out(gate(self.horizontal(left, context) + self.to_left(v)))
-        return gate(self.context(v, context)), left + h if self.residual else h
+    def rows(self, above: Tensor, context: Tensor | None) -> Tensor:
+        """The vertical stack's next layer, before its gate."""
+        return self._rows(above, self.padding, context)
+
+    def row(self, above: Tensor, context: Tensor | None, i: int) -> Tensor:
+        """`rows` in row i alone, (N, 2 channels, 1, W), for the context there."""
+        left, right, top, bottom = self.padding
+        window = above[:, :, max(0, i - top) : i + 1 + bottom]
+        return self._rows(window, (left, right, max(0, top - i), 0), context)
+
+    def _rows(self, above: Tensor, padding: tuple[int, ...], context: Tensor | None) -> Tensor:
+        taken = gate(above) if self.later else above
+        return self.context(self.vertical(F.pad(taken, padding)), context)
+
+    def forward(self, left: Tensor, above: Tensor) -> Tensor:
+        """The horizontal stack's next layer."""
+        return self._joined(left, self.horizontal(left, None), above)
+
+    def at(self, left: Tensor, above: Tensor, i: int, j: int) -> Tensor:
+        """forward at one pixel."""
+        own = (..., slice(i, i + 1), slice(j, j + 1))
+        return self._joined(left[own], self.horizontal.at(left, None, i, j), above[own])
+
+    def _joined(self, left: Tensor, h: Tensor, above: Tensor) -> Tensor:
+        out = self.out(gate(h + self.to_left(above)))
+        return left + out if self.later else out
 
 
 def gate(x: Tensor) -> Tensor:
@@ -194,6 +256,12 @@ def head(channels: int, out_channels: int, colours: int) -> nn.Sequential:
         nn.ReLU(), MaskedConv2d("B", channels, channels, 1, colours),
         nn.ReLU(), MaskedConv2d("B", channels, out_channels, 1, colours),
     )  # fmt: skip
+
+
+def _map(x: Tensor, channels: int) -> Tensor:
+    """A map of so many channels for images like x, with nothing in it yet."""
+    n, _, height, width = x.shape
+    return mg.zeros(n, channels, height, width, dtype=x.dtype, device=x.device)
 
 
 def _check_channels(channels: int, least: int) -> None:

@@ -98,7 +98,7 @@ def test_a_first_layer_that_sees_the_pixel_itself_is_noticed(name, shape, monkey
 @pytest.mark.parametrize("first", [True, False])
 def test_a_stack_of_rows_above_that_sees_the_pixels_own_row_is_noticed(first: bool):
     model = drawn(MODELS["GatedPixelCNN"])
-    layer = model.layers[0 if first else 1]
+    layer: Any = model.layers[0 if first else 1]
     left, right, top, bottom = layer.padding
     layer.padding = (left, right, top - 1, bottom + 1)  # a row further down
     assert abs(total(model) - 1) > 1e-3
@@ -170,7 +170,7 @@ def images(model: Autoregressive, n: int, seed: int) -> mg.Tensor:
 @pytest.mark.slow
 @pytest.mark.parametrize("shape", [(1, 6, 3), (3, 6, 2)])
 @pytest.mark.parametrize("name", MODELS)
-def test_drawing_from_the_rows_that_matter_is_drawing_from_all(name: str, shape: tuple[int, ...]):
+def test_drawing_step_by_step_is_drawing_from_whole_passes(name: str, shape: tuple[int, ...]):
     model = drawn(MODELS[name], shape, 0.5, conditions=2)
     given = images(model, 3, seed=1)
     for rows, size in ((0, (1, 1)), (2, shape[1:])):
