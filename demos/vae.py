@@ -5,6 +5,7 @@
     python -m demos.vae --dataset mnist --latent 2 --epochs 30   the two-dimensional manifold
     python -m demos.vae --dataset mnist --binarize --hidden 200 200 --activation tanh --latent 50
     python -m demos.vae --dataset cifar-10 --model conv --likelihood logistic --latent 128
+    python -m demos.vae --dataset mnist --posterior iaf --flows 4
 
 The folder then has summary.json, metrics.csv (a row for each epoch), checkpoint.safetensors,
 samples/ (after each epoch, from the same noise) and the pictures. Numbers are nats per image, and
@@ -29,6 +30,7 @@ from demos.common.run import CommandError, Run
 from demos.common.training import Trainer, random_numbers
 from minigrad import Tensor, nn, optim
 from minigrad.data import DataLoader, ImageDataset
+from models.flows import FLOWS, with_flows
 from models.likelihoods import (
     LIKELIHOODS,
     DiscretizedLogistic,
@@ -76,6 +78,20 @@ def parser() -> ArgumentParser:
         action="store_true",
         help="draw black and white pixels at every use of an image, each with the probability of "
         "its grey level; those of test images once",
+    )
+    add(
+        "--posterior",
+        choices=("gaussian", *FLOWS),
+        default="gaussian",
+        help="q(z|x): a diagonal Gaussian, or that sent through planar or inverse autoregressive "
+        "flows, or mirrored; KLs are then by samples (default: %(default)s)",
+    )
+    add(
+        "--flows",
+        type=cli.whole(1),
+        default=4,
+        metavar="N",
+        help="how many, where the posterior has any (default: %(default)s)",
     )
     add(
         "--beta",
@@ -175,6 +191,8 @@ def build(args: Namespace, image_shape: tuple[int, ...]) -> VAE:
             model = conv_vae(image_shape, args.latent, *args.hidden, **options)
         else:
             model = mlp_vae(image_shape, args.latent, args.hidden, **options)
+        if args.posterior != "gaussian":
+            with_flows(model, args.posterior, args.flows)
     except ValueError as error:
         raise CommandError(str(error)) from error
     return model.to(args.device)

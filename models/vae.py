@@ -67,13 +67,32 @@ class Encoder(nn.Module):
         h = self.body(x)
         return self.mu(h), self.logvar(h)
 
+    def code(self, x: Tensor) -> Tensor:
+        """The latents (N, latent) that stand for images where no noise is wanted."""
+        return self(x)[0]
+
+    def draw(self, x: Tensor, eps: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """A sample z (N, latent) of q(z|x) by noise eps, and KL(q(z|x) || p(z)) exactly, (N,)."""
+        mu, logvar = self(x)
+        return reparameterize(mu, logvar, eps), kl_per_latent(mu, logvar).sum(1)
+
+    def weigh(self, x: Tensor, k: int, eps: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """k samples z (k, N, latent), log p(z) - log q(z|x) at them (k, N), and the KL (N,)."""
+        mu, logvar = self(x)
+        if eps is None:
+            eps = mg.randn(k, *mu.shape, dtype=mu.dtype, device=mu.device)
+        z = reparameterize(mu, logvar, eps)
+        # The densities' constants cancel; (z - mu)^2 / exp(logvar) is eps^2.
+        log_ratio = 0.5 * (eps * eps + logvar - z * z).sum(2)
+        return z, log_ratio, kl_per_latent(mu, logvar).sum(1)
+
 
 class Terms(NamedTuple):
     """The objective and the parts of the ELBO, averaged over the batch: tensors without axes."""
 
     loss: Tensor  # rec + beta kl, or the negative IWAE bound
     rec: Tensor  # -E_q[log p(x|z)], by the samples of z
-    kl: Tensor  # KL(q(z|x) || p(z)), exactly
+    kl: Tensor  # KL(q(z|x) || p(z)), exactly where q is Gaussian
 
 
 class VAE(nn.Module):
@@ -114,10 +133,8 @@ class VAE(nn.Module):
         """
         if self.k > 1:
             return self.iwae_loss(x, self.k, eps)
-        mu, logvar = self.encoder(x)
-        z = reparameterize(mu, logvar, eps)
-        rec = -self.likelihood.log_prob(x, self.decoder(z)).mean()
-        kl = kl_per_latent(mu, logvar).sum(1).mean()
+        z, kl = self.encoder.draw(x, eps)
+        rec, kl = -self.likelihood.log_prob(x, self.decoder(z)).mean(), kl.mean()
         return Terms(rec + self.beta * kl, rec, kl)
 
     def losses(self, x: Tensor) -> Losses:
@@ -138,16 +155,11 @@ class VAE(nn.Module):
 
     def _weigh(self, x: Tensor, k: int, eps: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """`log_weights`, log p(x|z) at the same samples, both (k, N), and the KL (N,)."""
-        mu, logvar = self.encoder(x)
-        if eps is None:
-            eps = mg.randn(k, *mu.shape, dtype=mu.dtype, device=mu.device)
-        z = reparameterize(mu, logvar, eps)
+        z, log_ratio, kl = self.encoder.weigh(x, k, eps)
         copies = x.expand(k, *x.shape).flatten(0, 1)
         log_likelihood = self.likelihood.log_prob(copies, self.decoder(z.flatten(0, 1)))
         log_likelihood = log_likelihood.reshape(k, len(x))
-        # Of log p(z) - log q(z|x), the constants cancel; (z - mu)^2 / exp(logvar) is eps^2.
-        log_ratio = 0.5 * (eps * eps + logvar - z * z).sum(2)
-        return log_likelihood + log_ratio, log_likelihood, kl_per_latent(mu, logvar).sum(1)
+        return log_likelihood + log_ratio, log_likelihood, kl
 
     # ---- evaluation ------------------------------------------------------------------------------
 
@@ -185,8 +197,8 @@ class VAE(nn.Module):
     def reconstruct(self, x: Tensor) -> Tensor:
         """Images to the decoder's means at the encoder's means: (N, C, H, W)."""
         with mg.no_grad():
-            mu, _ = self.encoder(x)
-        return self.decode(mu)
+            z = self.encoder.code(x)
+        return self.decode(z)
 
 
 # ---- three architectures -------------------------------------------------------------------------

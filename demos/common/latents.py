@@ -11,6 +11,7 @@ import minigrad as mg
 from demos.common import pictures
 from minigrad import Tensor
 from minigrad.data import DataLoader, ImageDataset
+from models.flows import FlowEncoder
 from models.vae import VAE, kl_per_latent
 
 Codes = NDArray[np.float32]
@@ -61,17 +62,20 @@ def save_codes(path: Path, model: VAE, images: ImageDataset) -> None:
 def save_traversal(
     path: Path, model: VAE, images: ImageDataset, dims: int = 10, steps: int = 13
 ) -> None:
-    """Writes a row for each of the latents with the largest KL: the first test image's code, with
-    that latent going from -3 to 3."""
+    """Writes a row for each of the latents with the largest KL, or with flows, where single latents
+    have none, of the most variance: the first test image's code, with that latent going from -3 to
+    3."""
     mu, kl = encode(model, images)
-    order = np.argsort(-kl.mean(0), kind="stable")[:dims]
+    flows = isinstance(model.encoder, FlowEncoder)
+    used, unit = (mu.var(0), "variance") if flows else (kl.mean(0), "nats")
+    order = np.argsort(-used, kind="stable")[:dims]
     values = np.linspace(-REACH, REACH, steps, dtype=np.float32)
     pictures.save_grid(
         path,
         traverse(model, mu[0], order, values),
         steps,
         "one latent changed at a time, from a test image's code",
-        row_labels=[f"z{dim}   {kl.mean(0)[dim]:.2f} nats" for dim in order],
+        row_labels=[f"z{dim}   {used[dim]:.2f} {unit}" for dim in order],
         column_labels=[f"{value:.1f}" for value in values],
         x_label="value of the latent",
     )
@@ -105,13 +109,16 @@ def decode(model: VAE, codes: NDArray[np.floating]) -> NDArray[np.float32]:
 
 @mg.no_grad()
 def encode(model: VAE, images: ImageDataset) -> tuple[Codes, Codes]:
-    """The means of q(z|x) and each latent's KL in nats, both (N, latent)."""
-    mus, kls = [], []
-    for x, _ in DataLoader(images, 1000):
-        mu, logvar = model.encoder(_on_device(x, model))
-        mus.append(mu.numpy(force=True))
+    """The codes of images, means of q(z|x) but for flows, and each latent's KL in nats, that of the
+    Gaussian before any flows: both (N, latent)."""
+    codes, kls = [], []
+    flows = isinstance(model.encoder, FlowEncoder)
+    for images_of_batch, _ in DataLoader(images, 1000):
+        x = _on_device(images_of_batch, model)
+        mu, logvar = model.encoder(x)
+        codes.append((model.encoder.code(x) if flows else mu).numpy(force=True))
         kls.append(kl_per_latent(mu, logvar).numpy(force=True))
-    return np.concatenate(mus), np.concatenate(kls)
+    return np.concatenate(codes), np.concatenate(kls)
 
 
 def _on_device(array: NDArray[np.float32], model: VAE) -> Tensor:

@@ -139,6 +139,9 @@ def _arguments(parser: ArgumentParser, saved: Mapping[str, Any]) -> Namespace:
 
 def _vae(saved: Mapping[str, Any]) -> tuple[Generator, Namespace]:
     args = _arguments(vae.parser(), saved["args"])
+    if args.posterior != "gaussian":
+        reason = "its single latents have no mean, deviation and KL to show"
+        raise CommandError(f"a VAE with --posterior {args.posterior} cannot be explored: {reason}")
     model = vae.build(args, SHAPES[args.dataset])
     model.load_state_dict(saved["model"])
     return VAEGenerator(args, model, SHAPES[args.dataset]), args

@@ -18,6 +18,7 @@ from minigrad.data import DataLoader, TensorDataset
 from models import vae
 from models.aae import AAE
 from models.autoencoder import deep_autoencoder
+from models.flows import FLOWS, with_flows
 from models.gan import GAN, MLPDiscriminator, MLPGenerator
 from models.model import Learner
 from models.objectives import OBJECTIVES, Objective, named
@@ -205,6 +206,12 @@ STEPS: dict[str, Callable[[Device], tuple[Step, list[nn.Module]]]] = {
         vae.mlp_vae((1, 4, 4), latent=3, hidden=(16,), likelihood="gaussian"), place, (5, 1, 4, 4)
     ),
     "AAE": aae_step,
+    **{
+        f"{name} VAE": lambda place, name=name: vae_step(  # type: ignore[misc]
+            with_flows(vae.mlp_vae((1, 4, 4), 3, (16,)), name, 2), place, (5, 1, 4, 4)
+        )
+        for name in FLOWS
+    },
     "GAN": lambda place: gan_step(*mlps(), place, (6, 2), k=2, ema=0.9),
     "conditional GAN": lambda place: gan_step(*mlps(3), place, (6, 2), labels=3),
     "WGAN": lambda place: gan_step(*mlps(), place, (6, 2), named("wgan", clip=0.1)),

@@ -154,6 +154,21 @@ def test_burdas_network_and_objective(tmp_path):
     assert vae.main(["--resume", "--out", str(tmp_path), "--hidden", "9", "--epochs", "4"]) == 2
 
 
+def test_a_posterior_through_flows(tmp_path):
+    """Begun for one epoch and gone on with, it ends as if it had never been stopped."""
+    argv = ("--posterior", "iaf", "--flows", "2", "--limit", "20", "--epochs")
+    assert run(tmp_path / "whole", *argv, "2") == 0
+    assert run(tmp_path / "parts", *argv, "1") == 0
+    assert vae.main(["--resume", "--out", str(tmp_path / "parts"), "--epochs", "2"]) == 0
+    assert contents(tmp_path / "parts") == contents(tmp_path / "whole")
+    assert "traversal.png" in contents(tmp_path / "whole")
+    found = summary(tmp_path / "whole")
+    assert found["test_nelbo"] == pytest.approx(found["test_rec"] + found["test_kl"])
+    assert found["test_iwae"] < found["test_nelbo"]
+    saved = load(tmp_path / "whole" / "checkpoint.safetensors")["model"]
+    assert len({name.split(".")[3] for name in saved if "encoder.flow.flows." in name}) == 2
+
+
 def test_pixels_are_drawn_anew_at_every_use(tmp_path, monkeypatch):
     seen = []
 
@@ -349,7 +364,7 @@ def test_help_names_every_option(capsys):
     said = capsys.readouterr().out
     names = (
         "dataset data-dir model latent beta likelihood epochs batch-size lr device seed out "
-        "resume limit no-verify iwae-k hidden activation binarize k"
+        "resume limit no-verify iwae-k hidden activation binarize k posterior flows"
     )
     for name in names.split():
         assert f"--{name}" in said

@@ -60,6 +60,7 @@ def test_another_checkpoint_is_an_error(tmp_path, capsys):
         ({"dataset": "somebody's"}, "somebody's"),
         ({"model": "conv"}, "entries do not fit"),
         ({"likelihood": "none"}, "unknown likelihood 'none'"),
+        ({"posterior": "iaf"}, "a VAE with --posterior iaf cannot be explored"),
     ],
 )
 def test_a_checkpoint_that_does_not_fit_its_arguments(tmp_path, run, capsys, change, said):
