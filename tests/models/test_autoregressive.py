@@ -11,12 +11,14 @@ import minigrad as mg
 from minigrad.tools.gradcheck import gradcheck
 from models import pixelcnn
 from models.autoregressive import Autoregressive, one_hot
+from models.made import MADE
 from models.pixelcnn import GatedPixelCNN, MaskedConv2d, PixelCNN
 
 GREY, COLOUR = (1, 3, 3), (3, 2, 2)
 MODELS: dict[str, Callable[..., Autoregressive]] = {
     "PixelCNN": lambda shape, **how: PixelCNN(shape, 12, 2, 3, **how),
     "GatedPixelCNN": lambda shape, **how: GatedPixelCNN(shape, 6, 2, 3, **how),
+    "MADE": lambda shape, **how: MADE(shape, (20, 15), **how),
 }
 
 
@@ -58,7 +60,7 @@ def test_the_probabilities_of_all_images_add_up_to_one(name: str, shape: tuple[i
 @pytest.mark.parametrize("name", MODELS)
 def test_given_a_context_they_add_up_to_one_too(name: str):
     model = drawn(MODELS[name], conditions=2)
-    for size in ((1, 1), (3, 3)):
+    for size in ((1, 1),) if name == "MADE" else ((1, 1), (3, 3)):
         context = random_context(model, 1, *size).expand(512, 2, *size)
         assert total(model, context) == pytest.approx(1, abs=1e-12)
     x = all_images(GREY)[:8]
@@ -93,6 +95,22 @@ def colours_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_first_layer_that_sees_the_pixel_itself_is_noticed(name, shape, monkeypatch):
     b_first(monkeypatch)
     assert abs(total(drawn(MODELS[name], shape)) - 1) > 1e-3
+
+
+def test_a_made_whose_outputs_see_their_own_input_is_noticed():
+    model = drawn(MODELS["MADE"])
+    last: Any = model.layers[-1]
+    degrees = mg.tensor(model.degrees[-1])
+    last.mask.copy_((mg.arange(9) + 1).unsqueeze(1) >= degrees)  # >= where > is right
+    assert abs(total(model) - 1) > 1e-3
+
+
+def test_a_masked_weight_has_no_gradient():
+    model = drawn(MODELS["MADE"])
+    model.loss(images(model, 4, seed=0)).backward()
+    for layer in model.layers:
+        assert not (layer.weight.grad.numpy() * (1 - layer.mask.numpy())).any()
+        assert layer.weight.grad.numpy().any()
 
 
 @pytest.mark.parametrize("first", [True, False])
@@ -174,7 +192,7 @@ def test_drawing_step_by_step_is_drawing_from_whole_passes(name: str, shape: tup
     model = drawn(MODELS[name], shape, 0.5, conditions=2)
     given = images(model, 3, seed=1)
     for rows, size in ((0, (1, 1)), (2, shape[1:])):
-        context = random_context(model, 3, *size)
+        context = random_context(model, 3, *((1, 1) if name == "MADE" else size))
         expected = seeded(naively, model, given, rows, context)
         found = seeded(model.complete, given, rows, context)
         np.testing.assert_array_equal(found.numpy(), expected.numpy())
