@@ -10,8 +10,7 @@ The likelihood p(x) = ∫ p(z) p(x|z) dz cannot be computed, but a lower bound o
             >= E_q[log p(x|z)] - KL(q(z|x) || p(z)) = ELBO
 
 The first term asks for good reconstructions, the second for latents that look like the prior's.
-All of these are in nats per image: summed over pixels and latents, pixels being in [0, 1]. A step
-of the paper's algorithm 1 is that of models/model.py's Learner.
+All of these are in nats per image: summed over pixels and latents, pixels being in [0, 1].
 """
 
 import math
@@ -125,6 +124,10 @@ class VAE(nn.Module):
         """The number of latents."""
         return self.encoder.latent
 
+    def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
+        """log p(x|z) in nats, summed over pixels: (N,)."""
+        return self.likelihood.log_prob(x, self.decoder(z))
+
     def loss(self, x: Tensor, eps: Tensor | None = None) -> Terms:
         """The negative ELBO of images (N, C, H, W), in nats per image (equation 10), or for k > 1
         `iwae_loss`.
@@ -134,7 +137,7 @@ class VAE(nn.Module):
         if self.k > 1:
             return self.iwae_loss(x, self.k, eps)
         z, kl = self.encoder.draw(x, eps)
-        rec, kl = -self.likelihood.log_prob(x, self.decoder(z)).mean(), kl.mean()
+        rec, kl = -self.log_likelihood(x, z).mean(), kl.mean()
         return Terms(rec + self.beta * kl, rec, kl)
 
     def losses(self, x: Tensor) -> Losses:
@@ -157,8 +160,7 @@ class VAE(nn.Module):
         """`log_weights`, log p(x|z) at the same samples, both (k, N), and the KL (N,)."""
         z, log_ratio, kl = self.encoder.weigh(x, k, eps)
         copies = x.expand(k, *x.shape).flatten(0, 1)
-        log_likelihood = self.likelihood.log_prob(copies, self.decoder(z.flatten(0, 1)))
-        log_likelihood = log_likelihood.reshape(k, len(x))
+        log_likelihood = self.log_likelihood(copies, z.flatten(0, 1)).reshape(k, len(x))
         return log_likelihood + log_ratio, log_likelihood, kl
 
     # ---- evaluation ------------------------------------------------------------------------------

@@ -71,7 +71,7 @@ class VAEGenerator:
         """q(z|x) of one image (C, H, W) in [0, 1]."""
         x = mg.tensor(image[None])
         mu, logvar = self.model.encoder(x)
-        log_p = self.model.likelihood.log_prob(x, self.model.decoder(mu)).item()
+        log_p = self.model.log_likelihood(x, mu).item()
         std, kl = (0.5 * logvar).exp(), kl_per_latent(mu, logvar)
         return Posterior(mu.numpy()[0], std.numpy()[0], kl.numpy()[0], log_p)
 
