@@ -11,10 +11,10 @@ there is one order of the inputs. A mask multiplies the weight within the graph,
 masked has no gradient either.
 """
 
+import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import pairwise
-
-import numpy as np
 
 import minigrad as mg
 import minigrad.nn.functional as F
@@ -53,13 +53,14 @@ class MADE(Autoregressive):
         conditions: int = 0,
     ) -> None:
         super().__init__(image_shape, likelihood, conditions)
-        size = int(np.prod(image_shape))
+        size = math.prod(image_shape)
         # NOTE: of degree D a unit would reach no output, of degree 0 no input would reach it.
         most = max(1, size - 1)
-        self.degrees = [np.arange(size) + 1, *(1 + np.arange(n) * most // n for n in hidden)]
-        outputs = np.arange(size).repeat(self.likelihood.numbers)
+        self.degrees = [[i + 1 for i in range(size)]]  # of each layer's units, rising
+        self.degrees += [[1 + i * most // n for i in range(n)] for n in hidden]
+        outputs = [i for i in range(size) for _ in range(self.likelihood.numbers)]
         self.layers = nn.ModuleList(
-            MaskedLinear(mg.tensor(to[:, None] >= of))
+            MaskedLinear(mg.tensor(to).unsqueeze(1) >= mg.tensor(of))
             for of, to in pairwise([*self.degrees, outputs])
         )
         self.context = Context(conditions, hidden[0])
@@ -77,7 +78,7 @@ class MADE(Autoregressive):
 
     def in_order(self, x: Tensor, context: Tensor | None) -> At:
         """Every hidden unit is computed once, when the inputs that it sees are there."""
-        colours, height, width = self.image_shape
+        colours, _, width = self.image_shape
         numbers = self.likelihood.numbers
         known = [
             mg.zeros(len(x), len(degrees), dtype=x.dtype, device=x.device)
@@ -88,10 +89,10 @@ class MADE(Autoregressive):
         def at(colour: int, i: int, j: int) -> Tensor:
             k = (i * width + j) * colours + colour
             if k:
-                row, column, before = np.unravel_index(k - 1, (height, width, colours))
-                known[0][:, k - 1] = x[:, before, row, column]
+                pixel, before = divmod(k - 1, colours)
+                known[0][:, k - 1] = x[:, before, pixel // width, pixel % width]
             # How many units of each layer have a degree below k, and up to k.
-            below, upto = ([int(np.searchsorted(d, m)) for d in self.degrees] for m in (k, k + 1))
+            below, upto = ([bisect_left(d, m) for d in self.degrees] for m in (k, k + 1))
             for n in range(1, len(known)):
                 new = slice(below[n], upto[n])
                 h = self.layers[n - 1].some(known[n - 1][:, : upto[n - 1]], new)
