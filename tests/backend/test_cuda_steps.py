@@ -20,8 +20,10 @@ from models.aae import AAE
 from models.autoencoder import deep_autoencoder
 from models.flows import FLOWS, with_flows
 from models.gan import GAN, MLPDiscriminator, MLPGenerator
+from models.made import MADE
 from models.model import Learner
 from models.objectives import OBJECTIVES, Objective, named
+from models.pixelcnn import GatedPixelCNN, PixelCNN
 from tests import standin
 
 pytestmark = pytest.mark.slow
@@ -212,6 +214,11 @@ STEPS: dict[str, Callable[[Device], tuple[Step, list[nn.Module]]]] = {
         )
         for name in FLOWS
     },
+    "PixelCNN": lambda place: vae_step(PixelCNN((3, 4, 4), 6, 1, 3), place, (5, 3, 4, 4)),
+    "GatedPixelCNN": lambda place: vae_step(
+        GatedPixelCNN((3, 4, 4), 3, 1, 3, likelihood="logistic"), place, (5, 3, 4, 4)
+    ),
+    "MADE": lambda place: vae_step(MADE((1, 4, 4), (8,)), place, (5, 1, 4, 4)),
     "GAN": lambda place: gan_step(*mlps(), place, (6, 2), k=2, ema=0.9),
     "conditional GAN": lambda place: gan_step(*mlps(3), place, (6, 2), labels=3),
     "WGAN": lambda place: gan_step(*mlps(), place, (6, 2), named("wgan", clip=0.1)),
