@@ -2,6 +2,7 @@
 
 import gc
 import os
+import random
 import signal
 
 # Before anything imports NumPy: the test processes share the cores, so each has one thread.
@@ -73,6 +74,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--jitter", type=int, metavar="SEED",
         help="change the last digits of matrix products in tests that train (tests/jitter)",
     )  # fmt: skip
+    parser.addoption(
+        "--shuffle", type=int, metavar="SEED",
+        help="run the files, and the tests of each, in a drawn order",
+    )  # fmt: skip
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Config) -> None:
+    """A drawn order for --shuffle; files stay together, so that their fixtures are made once."""
+    seed = config.getoption("shuffle")
+    if seed is not None:
+        draw = random.Random(seed)
+        place = {path: draw.random() for path in dict.fromkeys(item.path for item in items)}
+        items.sort(key=lambda item: (place[item.path], draw.random()))
 
 
 @pytest.hookimpl(wrapper=True)
