@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -13,7 +14,8 @@ from numpy.typing import NDArray
 import minigrad as mg
 from minigrad.data.collate import converted, default_collate, default_convert, leaves_of
 from minigrad.data.dataset import IterableDataset, batch_of
-from minigrad.data.samplers import BatchSampler
+from minigrad.data.samplers import BatchSampler, need_iterable
+from minigrad.options import number, whole_number
 from minigrad.random import Generator, initial_seed
 from minigrad.tensor import Tensor
 
@@ -72,10 +74,14 @@ class DataLoader:
     ) -> None:
         """Raises ValueError for a batch size below 1, a negative seed, and arguments that exclude
         each other; TypeError for what is no data set."""
-        if batch_size is not None and batch_size < 1:
-            raise ValueError(f"DataLoader: batch_size must be at least 1, got {batch_size}")
-        if seed is not None and seed < 0:
-            raise ValueError(f"DataLoader: seed must not be negative, got {seed}")
+        if batch_size is not None:
+            whole_number("DataLoader", "batch_size", batch_size, 1)
+        if seed is not None:
+            whole_number("DataLoader", "seed", seed, most=math.inf)
+        whole_number("DataLoader", "num_workers", num_workers)
+        number("DataLoader", "timeout", timeout, 0)
+        if prefetch_factor is not None:
+            whole_number("DataLoader", "prefetch_factor", prefetch_factor, 1)
         stream = isinstance(dataset, IterableDataset)
         if not stream and not hasattr(dataset, "__getitem__"):
             raise TypeError(
@@ -84,6 +90,9 @@ class DataLoader:
             )
         if stream and (shuffle or sampler is not None or batch_sampler is not None):
             raise ValueError("DataLoader: a stream comes in its own order: no shuffle, no sampler")
+        for what, order in (("sampler", sampler), ("batch_sampler", batch_sampler)):
+            if order is not None:
+                need_iterable("DataLoader", what, order)
         if sampler is not None and shuffle:
             raise ValueError("DataLoader: a sampler has an order of its own: no shuffle besides")
         if batch_sampler is not None and (batch_size != 1 or shuffle or sampler or drop_last):

@@ -11,12 +11,19 @@ import numpy as np
 
 import minigrad as mg
 from minigrad.data.dataset import Subset
+from minigrad.options import whole_number
 from minigrad.random import Generator
 
 
 def shuffled(n: int, generator: Generator | None = None) -> list[int]:
     """The numbers from 0 to n - 1 in random order, from a generator or the CPU's stream."""
     return [int(index) for index in mg.randperm(n, generator=generator).tolist()]
+
+
+def need_iterable(owner: str, what: str, value: object) -> None:
+    """TypeError for what does not give one number after the other."""
+    if not isinstance(value, Iterable):
+        raise TypeError(f"{owner}: {what} must give numbers of samples, got {value!r:.60}")
 
 
 class Sampler:
@@ -53,8 +60,8 @@ class RandomSampler(Sampler):
         generator: Generator | None = None,
     ) -> None:
         """`num_samples` is the length of the data set unless given."""
-        if num_samples is not None and num_samples < 0:
-            raise ValueError(f"RandomSampler: num_samples must not be negative, got {num_samples}")
+        if num_samples is not None:
+            whole_number("RandomSampler", "num_samples", num_samples)
         self.data_source, self.replacement = data_source, replacement
         self.generator, self._num_samples = generator, num_samples
 
@@ -101,7 +108,11 @@ class WeightedRandomSampler(Sampler):
     ) -> None:
         """Raises ValueError for weights that are negative, not finite or all 0, and without
         replacement for fewer positive weights than samples."""
-        self.weights = np.asarray(weights, np.float64)
+        whole_number("WeightedRandomSampler", "num_samples", num_samples)
+        try:
+            self.weights = np.asarray(weights, np.float64)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"WeightedRandomSampler: weights must be numbers: {error}") from error
         self.num_samples, self.replacement, self.generator = num_samples, replacement, generator
         if self.weights.ndim != 1 or not np.isfinite(self.weights).all():
             raise ValueError("WeightedRandomSampler: needs a row of finite weights")
@@ -139,8 +150,8 @@ class BatchSampler(Sampler):
     """Lists of `batch_size` numbers that another sampler gives."""
 
     def __init__(self, sampler: Iterable[int], batch_size: int, drop_last: bool) -> None:
-        if batch_size < 1:
-            raise ValueError(f"BatchSampler: batch_size must be at least 1, got {batch_size}")
+        need_iterable("BatchSampler", "sampler", sampler)
+        whole_number("BatchSampler", "batch_size", batch_size, 1)
         self.sampler, self.batch_size, self.drop_last = sampler, batch_size, drop_last
 
     def __iter__(self) -> Iterator[list[int]]:

@@ -1,5 +1,6 @@
 """Distributions over {0, 1} and over {0, ..., K - 1}, by probabilities or by their logits."""
 
+import math
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
@@ -26,7 +27,7 @@ class Bernoulli(Distribution):
             self._need((given >= 0) & (given <= 1), "probs", "from 0 to 1")
         else:
             self.logits = given
-            self._need(given == given, "logits", "numbers")
+            self._need(mg.isfinite(given), "logits", "finite")
 
     @cached_property
     def probs(self) -> Tensor:
@@ -78,7 +79,7 @@ class Categorical(Distribution):
             self._need((given >= 0) & (total > 0), "probs", "not negative, and not all 0")
             self.probs = given / total
         else:
-            self._need(given == given, "logits", "numbers")
+            self._need(given < math.inf, "logits", "numbers, or -inf")
             self.logits = given - given.logsumexp(-1, keepdim=True)
 
     @cached_property

@@ -106,7 +106,7 @@ def broadcast_all(name: str, *parameters: Any) -> list[Tensor]:
     how: dict[str, Any] = {"dtype": mg.float32}
     if tensors:
         how = {"dtype": tensors[0].dtype, "device": tensors[0].device}
-    made = [p if isinstance(p, Tensor) else mg.tensor(p, **how) for p in parameters]
+    made = [p if isinstance(p, Tensor) else mg.tensor(float(p), **how) for p in parameters]
     shape = np.broadcast_shapes(*(p.shape for p in made))
     return [p if p.shape == shape else p.expand(shape) for p in made]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from minigrad.options import whole_number
 from minigrad.tensor import Tensor
 
 from .distribution import Distribution
@@ -18,7 +19,8 @@ class Independent(Distribution):
         validate_args: bool | None = None,
     ) -> None:
         n, shape = reinterpreted_batch_ndims, base_distribution.batch_shape
-        if not 0 <= n <= len(shape):
+        whole_number("Independent", "reinterpreted_batch_ndims", n)
+        if n > len(shape):
             raise ValueError(f"Independent: a batch of shape {list(shape)} has no {n} last axes")
         self.base_dist, self.reinterpreted_batch_ndims = base_distribution, n
         cut = len(shape) - n

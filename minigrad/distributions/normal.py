@@ -20,8 +20,8 @@ class Normal(Distribution):
     def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
         self.loc, self.scale = broadcast_all("Normal", loc, scale)
         super().__init__(self.loc.shape, (), validate_args)
-        self._need(self.loc == self.loc, "loc", "a number")
-        self._need(self.scale > 0, "scale", "positive")
+        self._need(mg.isfinite(self.loc), "loc", "finite")
+        self._need((self.scale > 0) & mg.isfinite(self.scale), "scale", "positive and finite")
 
     @property
     def mean(self) -> Tensor:

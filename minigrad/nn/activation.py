@@ -2,6 +2,7 @@
 becomes the result."""
 
 from .. import creation
+from ..options import no_nan, number, whole_number
 from ..tensor import Tensor
 from . import functional as F
 from .module import Module
@@ -25,6 +26,7 @@ class LeakyReLU(Module):
     """x where x > 0, else negative_slope * x, elementwise (Maas et al. 2013)."""
 
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
+        number("LeakyReLU", "negative_slope", negative_slope)
         self.negative_slope = negative_slope
         self.inplace = inplace
 
@@ -39,6 +41,7 @@ class ELU(Module):
     """x where x > 0, else alpha (exp(x) - 1), elementwise (Clevert et al. 2016)."""
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
+        number("ELU", "alpha", alpha)
         self.alpha = alpha
         self.inplace = inplace
 
@@ -80,6 +83,8 @@ class PReLU(Module):
         device: creation.Place = None,
         dtype: creation.DTypeLike = None,
     ) -> None:
+        whole_number("PReLU", "num_parameters", num_parameters, 1)
+        number("PReLU", "init", init)
         self.num_parameters = num_parameters
         kind = dtype or creation.float32
         self.weight = Parameter(creation.full(num_parameters, init, dtype=kind, device=device))
@@ -95,6 +100,10 @@ class Hardtanh(Module):
     """x kept from min_val to max_val, elementwise."""
 
     def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
+        no_nan("Hardtanh", "min_val", min_val)
+        no_nan("Hardtanh", "max_val", max_val)
+        if min_val > max_val:
+            raise ValueError(f"Hardtanh: min_val {min_val} is larger than max_val {max_val}")
         self.min_val = min_val
         self.max_val = max_val
         self.inplace = inplace
@@ -142,6 +151,10 @@ class Softplus(Module):
     """
 
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
+        number("Softplus", "beta", beta)
+        no_nan("Softplus", "threshold", threshold)
+        if beta == 0:
+            raise ValueError("Softplus: beta must not be 0")
         self.beta = beta
         self.threshold = threshold
 

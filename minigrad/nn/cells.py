@@ -9,6 +9,7 @@ import math
 from typing import Any, ClassVar
 
 from .. import creation, ops
+from ..options import whole_number
 from ..tensor import Tensor
 from . import functional as F
 from . import init
@@ -76,6 +77,8 @@ class _Cell(Recurrent):
         device: creation.Place = None,
         dtype: creation.DTypeLike = None,
     ) -> None:
+        whole_number(type(self).__name__, "input_size", input_size, 1)
+        whole_number(type(self).__name__, "hidden_size", hidden_size, 1)
         self.input_size = input_size
         self.hidden_size = hidden_size
         self.bias = bias

@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 
 from .. import creation
 from ..ops.conv import conv_transpose_size
+from ..options import whole_number, whole_numbers
 from ..tensor import Tensor
 from . import functional as F
 from . import init
-from .checks import whole_number
 from .module import Module
 from .parameter import Parameter
 
@@ -27,15 +27,15 @@ _MODES = {
 
 
 class _Conv(Module):
-    """What all have in common; `shape` is that of the weight, kernel left out."""
+    """What all have in common."""
 
     dims: ClassVar[int]  # how many axes the kernel moves along
+    transposed: ClassVar = False  # then the weight's first axis is the channels of the input
     output_padding: tuple[int, ...] = ()
 
     def __init__(
         self,
         sizes: tuple[int, int],
-        shape: tuple[int, int],
         geometry: tuple[Size, Size, Padding, Size],
         groups: int,
         bias: bool,
@@ -48,9 +48,10 @@ class _Conv(Module):
         kind = type(self).__name__
         whole_number(kind, "in_channels", sizes[0], 1)
         whole_number(kind, "out_channels", sizes[1], 1)
-        if groups < 1 or any(n % groups for n in sizes):
+        whole_number(kind, "groups", groups, 1)
+        if any(n % groups for n in sizes):
             raise ValueError(
-                f"{type(self).__name__}: in_channels {sizes[0]} and out_channels {sizes[1]} "
+                f"{kind}: in_channels {sizes[0]} and out_channels {sizes[1]} "
                 f"must be multiples of groups {groups}"
             )
         kernel_size, stride, padding, dilation = geometry
@@ -59,25 +60,16 @@ class _Conv(Module):
         self.padding = padding if isinstance(padding, str) else self._several("padding", padding, 0)
         self.dilation = self._several("dilation", dilation, 1)
         self.padding_mode = padding_mode
-        first, second = shape
+        first, second = sizes if self.transposed else sizes[::-1]
         place: Any = {"dtype": dtype or creation.float32, "device": device}
-        memory = creation.empty(first, *self.kernel_size, second, **place)
+        memory = creation.empty(first, *self.kernel_size, second // groups, **place)
         self.weight = Parameter(memory.permute(0, self.dims + 1, *range(1, self.dims + 1)))
         self.bias = Parameter(creation.empty(self.out_channels, **place)) if bias else None
         self.reset_parameters()
 
     def _several(self, what: str, value: Any, least: int) -> tuple[int, ...]:
-        """An int of that size for each axis; ValueError for anything else."""
-        given = (value,) * self.dims if isinstance(value, int) else value
-        fits = isinstance(given, tuple | list) and len(given) == self.dims
-        if not (fits and all(isinstance(n, int) for n in given)):
-            kinds = "an int" if self.dims == 1 else "an int or a pair of ints"
-            raise ValueError(f"{type(self).__name__}: {what} must be {kinds}, got {value!r}")
-        if min(given) < least:
-            raise ValueError(
-                f"{type(self).__name__}: {what} must be at least {least}, got {value!r}"
-            )
-        return tuple(given)
+        """An int of that size for each axis."""
+        return whole_numbers(type(self).__name__, what, value, least, self.dims)
 
     def reset_parameters(self) -> None:
         """Draw new weights."""
@@ -125,7 +117,6 @@ class _Forward(_Conv):
             )
         super().__init__(
             (in_channels, out_channels),
-            (out_channels, in_channels // max(groups, 1)),
             (kernel_size, stride, padding, dilation),
             groups,
             bias,
@@ -173,6 +164,8 @@ class Conv2d(_Forward):
 
 
 class _Transposed(_Conv):
+    transposed = True
+
     def __init__(
         self,
         in_channels: int,
@@ -194,7 +187,6 @@ class _Transposed(_Conv):
             )
         super().__init__(
             (in_channels, out_channels),
-            (in_channels, out_channels // max(groups, 1)),
             (kernel_size, stride, padding, dilation),
             groups,
             bias,

@@ -1,5 +1,6 @@
 """Dropout (Srivastava et al. 2014)."""
 
+from ..options import number
 from ..tensor import Tensor
 from . import functional as F
 from .module import Module
@@ -12,8 +13,7 @@ class Dropout(Module):
     """
 
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
-        if not 0 <= p <= 1:
-            raise ValueError(f"{type(self).__name__}: p must be between 0 and 1, got {p}")
+        number(type(self).__name__, "p", p, 0, 1)
         self.p = p
         self.inplace = inplace
 

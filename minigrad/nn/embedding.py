@@ -1,6 +1,7 @@
 """Lookup tables."""
 
 from .. import creation
+from ..options import whole_number
 from ..tensor import Tensor
 from . import functional as F
 from . import init
@@ -30,10 +31,14 @@ class Embedding(Module):
     ) -> None:
         if max_norm is not None or scale_grad_by_freq or sparse:
             raise ValueError("Embedding: max_norm, scale_grad_by_freq and sparse are not there")
-        if padding_idx is not None and not -num_embeddings <= padding_idx < num_embeddings:
-            raise ValueError(
-                f"Embedding: padding_idx {padding_idx} is not one of {num_embeddings} rows"
-            )
+        whole_number("Embedding", "num_embeddings", num_embeddings, 1)
+        whole_number("Embedding", "embedding_dim", embedding_dim, 1)
+        if padding_idx is not None:
+            whole_number("Embedding", "padding_idx", padding_idx, -num_embeddings)
+            if padding_idx >= num_embeddings:
+                raise ValueError(
+                    f"Embedding: padding_idx {padding_idx} is not one of {num_embeddings} rows"
+                )
         self.num_embeddings = num_embeddings
         self.embedding_dim = embedding_dim
         self.padding_idx = None if padding_idx is None else padding_idx % num_embeddings

@@ -3,10 +3,10 @@
 from typing import Any
 
 from .. import creation
+from ..options import whole_number
 from ..tensor import Tensor
 from . import functional as F
 from . import init
-from .checks import whole_number
 from .module import Module
 from .parameter import Parameter
 
@@ -35,8 +35,8 @@ class Linear(Module):
         device: creation.Place = None,
         dtype: creation.DTypeLike = None,
     ) -> None:
-        whole_number("Linear", "in_features", in_features, 0)
-        whole_number("Linear", "out_features", out_features, 0)
+        whole_number("Linear", "in_features", in_features)
+        whole_number("Linear", "out_features", out_features)
         place: Any = {"device": device, "dtype": dtype or creation.float32}
         self.in_features = in_features
         self.out_features = out_features

@@ -1,5 +1,6 @@
 """The losses as modules: see `functional` for the formulas."""
 
+from ..options import MOST, number, positive, whole_number
 from ..tensor import Tensor
 from . import functional as F
 from .functional.losses import Flag, legacy
@@ -53,6 +54,7 @@ class SmoothL1Loss(_Loss):
         beta: float = 1.0,
     ) -> None:
         super().__init__(size_average, reduce, reduction)
+        number("SmoothL1Loss", "beta", beta, 0)
         self.beta = beta
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -64,6 +66,7 @@ class HuberLoss(_Loss):
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
         super().__init__(reduction=reduction)
+        positive("HuberLoss", "delta", delta)
         self.delta = delta
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -110,6 +113,7 @@ class NLLLoss(_Weighted):
         reduction: str = "mean",
     ) -> None:
         super().__init__(weight, size_average, reduce, reduction)
+        whole_number(type(self).__name__, "ignore_index", ignore_index, -MOST)
         self.ignore_index = ignore_index
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -131,6 +135,7 @@ class CrossEntropyLoss(NLLLoss):
         label_smoothing: float = 0.0,
     ) -> None:
         super().__init__(weight, size_average, ignore_index, reduce, reduction)
+        number("CrossEntropyLoss", "label_smoothing", label_smoothing, 0, 1)
         self.label_smoothing = label_smoothing
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -167,6 +172,7 @@ class GaussianNLLLoss(_Loss):
     def __init__(self, *, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> None:
         super().__init__(reduction=reduction)
         self.full = full
+        positive("GaussianNLLLoss", "eps", eps)
         self.eps = eps
 
     def forward(self, input: Tensor, target: Tensor, var: Tensor | float) -> Tensor:

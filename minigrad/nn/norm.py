@@ -5,9 +5,9 @@ from functools import partial
 from typing import ClassVar
 
 from .. import creation
+from ..options import number, whole_number, whole_numbers
 from ..tensor import Tensor
 from . import functional as F
-from .checks import number_within, whole_number
 from .init import ones_, zeros_
 from .module import Module
 from .parameter import Parameter
@@ -36,9 +36,9 @@ class _Tracking(Module):
     ) -> None:
         kind = type(self).__name__
         whole_number(kind, "num_features", num_features, 1)
-        number_within(kind, "eps", eps)
+        number(kind, "eps", eps, 0)
         if momentum is not None:
-            number_within(kind, "momentum", momentum, 1)
+            number(kind, "momentum", momentum, 0, 1)
         self.num_features = num_features
         self.eps = eps
         self.momentum = momentum
@@ -198,9 +198,10 @@ class LayerNorm(Module):
         device: creation.Place = None,
         dtype: creation.DTypeLike = None,
     ) -> None:
-        number_within("LayerNorm", "eps", eps)
-        given = normalized_shape
-        self.normalized_shape = (given,) if isinstance(given, int) else tuple(given)
+        number("LayerNorm", "eps", eps, 0)
+        axes = len(normalized_shape) if isinstance(normalized_shape, Sequence) else 1
+        shape = whole_numbers("LayerNorm", "normalized_shape", normalized_shape, 1, axes)
+        self.normalized_shape = shape
         self.eps = eps
         self.elementwise_affine = elementwise_affine
         filled = partial(
@@ -237,7 +238,10 @@ class GroupNorm(Module):
         *,
         bias: bool = True,
     ) -> None:
-        if num_groups < 1 or num_channels % num_groups:
+        whole_number("GroupNorm", "num_groups", num_groups, 1)
+        whole_number("GroupNorm", "num_channels", num_channels, 1)
+        number("GroupNorm", "eps", eps, 0)
+        if num_channels % num_groups:
             raise ValueError(
                 f"GroupNorm: {num_channels} channels are no multiple of {num_groups} groups"
             )

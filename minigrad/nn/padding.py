@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from ..options import MOST, no_nan, whole_numbers
 from ..tensor import Tensor
 from . import functional as F
 from .module import Module
@@ -16,12 +17,7 @@ class _Pad2d(Module):
     value: float | None = None
 
     def __init__(self, padding: Widths) -> None:
-        widths = (padding,) * 4 if isinstance(padding, int) else tuple(padding)
-        if len(widths) != 4 or any(not isinstance(n, int) for n in widths):
-            raise ValueError(
-                f"{type(self).__name__}: padding must be an int or four of them, got {padding!r}"
-            )
-        self.padding = widths
+        self.padding = whole_numbers(type(self).__name__, "padding", padding, -MOST, 4)
 
     def forward(self, input: Tensor) -> Tensor:
         return F.pad(input, self.padding, self.mode, self.value)
@@ -35,6 +31,7 @@ class ConstantPad2d(_Pad2d):
 
     def __init__(self, padding: Widths, value: float) -> None:
         super().__init__(padding)
+        no_nan("ConstantPad2d", "value", value)
         self.value = value
 
     def extra_repr(self) -> str:

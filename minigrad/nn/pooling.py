@@ -4,6 +4,7 @@ from typing import Any
 
 from ..tensor import Tensor
 from . import functional as F
+from .functional.pooling import check_divisor, geometry, output_sizes
 from .module import Module
 
 Size = int | tuple[int, ...]
@@ -21,6 +22,7 @@ class MaxPool2d(Module):
         return_indices: bool = False,
         ceil_mode: bool = False,
     ) -> None:
+        geometry("MaxPool2d", kernel_size, stride, padding, dilation)
         self.kernel_size = kernel_size
         self.stride = kernel_size if stride is None else stride
         self.padding = padding
@@ -58,6 +60,8 @@ class AvgPool2d(Module):
         count_include_pad: bool = True,
         divisor_override: int | None = None,
     ) -> None:
+        geometry("AvgPool2d", kernel_size, stride, padding)
+        check_divisor("AvgPool2d", divisor_override)
         self.kernel_size = kernel_size
         self.stride = kernel_size if stride is None else stride
         self.padding = padding
@@ -84,6 +88,7 @@ class AdaptiveAvgPool2d(Module):
     """Images in a given size, each pixel the mean of those that it takes the place of."""
 
     def __init__(self, output_size: int | tuple[int | None, int | None] | None) -> None:
+        output_sizes("AdaptiveAvgPool2d", output_size)
         self.output_size = output_size
 
     def forward(self, input: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from .. import creation, ops
+from ..options import number, whole_number
 from ..tensor import Tensor
 from . import functional as F
 from .cells import Recurrent, State, gru, lstm
@@ -25,16 +26,17 @@ class _Sequence(Recurrent):
         device: creation.Place = None,
         dtype: creation.DTypeLike = None,
     ) -> None:
+        kind = type(self).__name__
+        whole_number(kind, "proj_size", proj_size)
         if proj_size:
-            raise ValueError(f"{type(self).__name__}: proj_size is not there")
-        if min(input_size, hidden_size, num_layers) < 1:
-            raise ValueError(
-                f"{type(self).__name__}: input_size, hidden_size and num_layers must be positive, "
-                f"got {input_size}, {hidden_size} and {num_layers}"
-            )
+            raise ValueError(f"{kind}: proj_size is not there")
+        whole_number(kind, "input_size", input_size, 1)
+        whole_number(kind, "hidden_size", hidden_size, 1)
+        whole_number(kind, "num_layers", num_layers, 1)
+        number(kind, "dropout", dropout, 0, 1)
         for name, flag in (("bias", bias), ("batch_first", batch_first)):
             if not isinstance(flag, bool):
-                raise TypeError(f"{type(self).__name__}: {name} must be a bool, got {flag!r}")
+                raise TypeError(f"{kind}: {name} must be a bool, got {flag!r}")
         self.input_size = input_size
         self.hidden_size = hidden_size
         self.num_layers = num_layers

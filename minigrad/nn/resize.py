@@ -1,7 +1,9 @@
 """Images in other sizes: see functional.interpolate and pixel_shuffle."""
 
 from collections.abc import Sequence
+from typing import Any
 
+from ..options import positive, whole_number
 from ..tensor import Tensor
 from . import functional as F
 from .module import Module
@@ -18,11 +20,16 @@ class Upsample(Module):
         align_corners: bool | None = None,
         recompute_scale_factor: bool | None = None,
     ) -> None:
+        for n in _several(size):
+            whole_number("Upsample", "size", n, 1)
+        for factor in _several(scale_factor):
+            positive("Upsample", "scale_factor", factor)
         self.size = size
+        self.scale_factor: float | Sequence[float] | None = None
         if isinstance(scale_factor, tuple | list):
-            self.scale_factor: float | Sequence[float] | None = tuple(map(float, scale_factor))
-        else:
-            self.scale_factor = float(scale_factor) if scale_factor else None  # type: ignore[arg-type]
+            self.scale_factor = tuple(map(float, scale_factor))
+        elif scale_factor is not None:
+            self.scale_factor = float(scale_factor)  # type: ignore[arg-type]
         self.mode = mode
         self.align_corners = align_corners
         self.recompute_scale_factor = recompute_scale_factor
@@ -43,10 +50,16 @@ class Upsample(Module):
         return f"{size}, mode={self.mode!r}"
 
 
+def _several(option: Any) -> Sequence[Any]:
+    """An option for each axis, one for all, or none."""
+    return option if isinstance(option, tuple | list) else [option] * (option is not None)
+
+
 class PixelShuffle(Module):
     """(..., C r², H, W) -> (..., C, H r, W r) with r = upscale_factor (Shi et al. 2016)."""
 
     def __init__(self, upscale_factor: int) -> None:
+        whole_number("PixelShuffle", "upscale_factor", upscale_factor, 1)
         self.upscale_factor = upscale_factor
 
     def forward(self, input: Tensor) -> Tensor:
@@ -60,6 +73,7 @@ class PixelUnshuffle(Module):
     """(..., C, H r, W r) -> (..., C r², H, W) with r = downscale_factor: PixelShuffle's inverse."""
 
     def __init__(self, downscale_factor: int) -> None:
+        whole_number("PixelUnshuffle", "downscale_factor", downscale_factor, 1)
         self.downscale_factor = downscale_factor
 
     def forward(self, input: Tensor) -> Tensor:

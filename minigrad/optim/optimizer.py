@@ -9,6 +9,7 @@ from typing import Any, TypeVar, overload
 from ..autograd import enable_grad
 from ..backend import Array, device_of, quiet
 from ..creation import as_tensor
+from ..options import number
 from ..tape import mutated
 from ..tensor import Tensor
 
@@ -17,6 +18,18 @@ Group = dict[str, Any]
 State = dict[str, Any]
 T = TypeVar("T")
 
+# The numbers among the options, and from where to where each may go.
+_RANGES = {
+    "lr": (0, math.inf),
+    "eps": (0, math.inf),
+    "weight_decay": (0, math.inf),
+    "momentum": (0, math.inf),
+    "dampening": (-math.inf, math.inf),
+    "alpha": (0, 1),
+    "rho": (0, 1),
+    "lr_decay": (0, math.inf),
+    "initial_accumulator_value": (0, math.inf),
+}
 # Options that a state may lack, as one from before they were there: then they are off.
 _SWITCHES = ("amsgrad", "maximize")
 # PyTorch's words for how its kernels run a step, which changes no result and is not kept.
@@ -199,24 +212,18 @@ def check_ways(name: str, ways: Mapping[str, object]) -> None:
 
 
 def _check_options(name: str, group: Group) -> None:
-    for option in ("lr", "eps", "weight_decay", "momentum", "alpha", "lr_decay"):
-        if option in group and not _within(group[option], math.inf):
-            limit = "finite" if group[option] == math.inf else "at least 0"
-            raise ValueError(f"{name}: {option} must be {limit}, got {group[option]}")
-    if not 0 <= group.get("rho", 0) <= 1:
-        raise ValueError(f"{name}: rho must be from 0 to 1, got {group['rho']}")
+    for option, (least, most) in _RANGES.items():
+        if option in group:
+            number(name, option, group[option], least, most)
     betas = group.get("betas", (0, 0))
     if not (isinstance(betas, list | tuple) and len(betas) == 2):
         raise TypeError(f"{name}: betas must be two numbers, got {betas!r:.60}")
-    if not all(_within(beta, 1) for beta in betas):
+    for beta in betas:
+        number(name, "betas", beta, 0)
+    if max(betas) >= 1:
         raise ValueError(f"{name}: betas must be from 0 to below 1, got {betas}")
     if group.get("nesterov") and (group["momentum"] == 0 or group["dampening"] != 0):
         raise ValueError(f"{name}: nesterov needs a momentum, and no dampening")
-
-
-def _within(number: Any, limit: float) -> bool:
-    """Whether it is a number from 0 to below the limit; so NaN is not."""
-    return hasattr(number, "__float__") and 0 <= float(number) < limit
 
 
 def _follow(p: Array, state: State) -> None:

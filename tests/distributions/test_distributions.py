@@ -181,7 +181,7 @@ def test_numbers_are_parameters_and_shapes_are_broadcast() -> None:
     ("make", "error", "message"),
     [
         (lambda: Normal(0.0, -1.0), ValueError, "Normal: scale must be positive"),
-        (lambda: Normal(math.nan, 1.0), ValueError, "loc must be a number"),
+        (lambda: Normal(math.nan, 1.0), ValueError, "loc must be finite"),
         (lambda: Normal("a", 1.0), TypeError, "must be tensors or numbers, got str"),
         (lambda: Bernoulli(1.5), ValueError, "probs must be from 0 to 1"),
         (lambda: Bernoulli(0.5, 0.5), ValueError, "either probs or logits"),

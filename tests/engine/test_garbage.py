@@ -69,8 +69,11 @@ def test_errors_of_a_users_own_function_stay_what_they_are():
         (lambda x: mg.backward("ab"), "backward: tensors must be tensors"),
         (lambda x: mg.grad([], [x]), "grad: needs at least one output"),
         (lambda x: mg.logical_or(x, None), "logical_or: needs two operands"),
-        (lambda x: optim.Adam([x], lr=float("inf")), "Adam: lr must be finite, got inf"),
-        (lambda x: optim.Adam([x], lr="x"), "Adam: lr must be at least 0, got x"),
+        (
+            lambda x: optim.Adam([x], lr=float("inf")),
+            "Adam: lr must be finite and at least 0, got inf",
+        ),
+        (lambda x: optim.Adam([x], lr="x"), "Adam: lr must be a number, got 'x'"),
         (lambda x: optim.Adam([x], weight_decay=float("inf")), "Adam: weight_decay must be finite"),
         (lambda x: optim.Adam([x], betas=(0.9,)), "Adam: betas must be two numbers"),
         (lambda x: optim.Adam([x], betas=0.9), "Adam: betas must be two numbers"),

@@ -34,7 +34,7 @@ def test_pooling_says_what_does_not_fit():
             pool(x, 2, padding=2)
         with pytest.raises(ValueError, match=f"{name}: a kernel of .* does not fit"):
             pool(x, 4)
-        with pytest.raises(ValueError, match=f"{name}: stride must be an int or a pair"):
+        with pytest.raises(ValueError, match=f"{name}: stride must be at least 1, got 0"):
             pool(x, 2, 0)
     with pytest.raises(ValueError, match="divisor_override must not be 0"):
         F.avg_pool2d(x, 2, divisor_override=0)
@@ -70,7 +70,7 @@ def test_padding_says_what_does_not_fit():
         F.pad(x, (0, 4), "replicate", 1.0)
     with pytest.raises(ValueError, match="needs pairs for at most 4 axes"):
         F.pad(x, (0, 4, 1), "reflect")
-    with pytest.raises(ValueError, match="ZeroPad2d: padding must be an int or four of them"):
+    with pytest.raises(ValueError, match="ZeroPad2d: padding must be an int or 4 ints"):
         nn.ZeroPad2d((1, 2))
 
 

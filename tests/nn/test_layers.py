@@ -190,13 +190,14 @@ def test_wrong_images_and_settings_are_named():
         conv(mg.ones(1, 2, 8, 8))
     with pytest.raises(ValueError, match="conv_transpose2d: expected x"):
         nn.ConvTranspose2d(3, 8, 3)(mg.ones(8, 8))
-    for groups in (2, 0):
-        with pytest.raises(ValueError, match=f"Conv2d: in_channels 3 .* groups {groups}"):
-            nn.Conv2d(3, 8, 3, groups=groups)
+    with pytest.raises(ValueError, match=r"Conv2d: in_channels 3 .* groups 2"):
+        nn.Conv2d(3, 8, 3, groups=2)
+    with pytest.raises(ValueError, match="Conv2d: groups must be at least 1, got 0"):
+        nn.Conv2d(3, 8, 3, groups=0)
     for wrong in ((3, 3, 3), "as before", 2.5):
-        with pytest.raises(ValueError, match="Conv2d: padding must be an int or a pair of ints"):
+        with pytest.raises((TypeError, ValueError), match="Conv2d: padding must be an int or a"):
             nn.Conv2d(3, 8, 3, padding=wrong)
-        with pytest.raises(ValueError, match="ConvTranspose2d: kernel_size must be an int or a"):
+        with pytest.raises((TypeError, ValueError), match="ConvTranspose2d: kernel_size must be"):
             nn.ConvTranspose2d(3, 8, wrong)
 
 
@@ -272,9 +273,9 @@ def test_dropout_at_its_ends_and_in_evaluation():
     assert nn.Dropout(0.5).eval()(x) is x
     assert not nn.Dropout(1.0)(x).numpy().any()
     for wrong in (-0.1, 1.1, math.nan):
-        with pytest.raises(ValueError, match="Dropout: p must be between 0 and 1"):
+        with pytest.raises(ValueError, match="Dropout: p must be from 0 to 1"):
             nn.Dropout(wrong)
-        with pytest.raises(ValueError, match="dropout: p must be between 0 and 1"):
+        with pytest.raises(ValueError, match="dropout: p must be from 0 to 1"):
             F.dropout(x, wrong)
 
 

@@ -200,7 +200,7 @@ def test_recurrent_layers_say_what_does_not_fit():
         with pytest.raises(ValueError, match="GRUCell: expected a state"):
             nn.GRUCell(3, 2)(mg.ones(3, 3), state)
     for wrong in ((0, 2), (3, 0), (3, 2, 0)):
-        with pytest.raises(ValueError, match=r"GRU: input_size, .* must be positive"):
+        with pytest.raises(ValueError, match=r"GRU: .* must be at least 1, got 0"):
             nn.GRU(*wrong)
     with pytest.raises(TypeError, match="LSTM: batch_first must be a bool, got 1"):
         nn.LSTM(3, 2, batch_first=1)

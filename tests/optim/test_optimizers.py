@@ -135,7 +135,7 @@ def test_wrong_parameters_are_named():
 @pytest.mark.parametrize(
     ("cls", "options", "message"),
     [
-        (optim.SGD, {"lr": -1}, "SGD: lr must be at least 0, got -1"),
+        (optim.SGD, {"lr": -1}, "SGD: lr must be finite and at least 0, got -1"),
         (optim.SGD, {"lr": math.nan}, "lr must be"),
         (optim.SGD, {"momentum": -0.1}, "momentum must be"),
         (optim.SGD, {"nesterov": True}, "nesterov needs a momentum"),

@@ -14,7 +14,7 @@ from tests.sources import PACKAGES, ROOT, module_name, parse, relative, sources
 LAYERS = (
     {"minigrad.backend", "minigrad.files", "minigrad.dtypes"},
     {"minigrad.messages"},
-    {"minigrad.door"},
+    {"minigrad.door", "minigrad.options"},
     {"minigrad.tape", "minigrad.random"},
     {"minigrad.plan", "minigrad.autograd"},
     {"minigrad.op"},

@@ -1,7 +1,5 @@
 """What functions ask of their arguments."""
 
-from typing import Any
-
 from ...backend import cpu, device_of
 from ...tensor import Tensor
 
@@ -53,20 +51,6 @@ def in_place(name: str, x: Tensor, out: Tensor, inplace: bool) -> Tensor:
         x.array, x.node = out.array, out.node
         return x
     return x.copy_(out)
-
-
-def pair(name: str, what: str, value: Any, least: int) -> tuple[int, int]:
-    """An int twice, or a pair of ints; ValueError for anything else, and for ints below `least`."""
-    given = (value, value) if isinstance(value, int) else value
-    if isinstance(given, tuple | list) and len(given) == 1:
-        given = (*given, *given)
-    if not (isinstance(given, tuple | list) and len(given) == 2) or any(
-        not isinstance(n, int) or n < least for n in given
-    ):
-        raise ValueError(
-            f"{name}: {what} must be an int or a pair of ints, at least {least}; got {value!r}"
-        )
-    return given[0], given[1]
 
 
 def check_one_dtype(name: str, input: Tensor, **others: Tensor | None) -> None:

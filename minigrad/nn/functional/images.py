@@ -6,6 +6,7 @@ from typing import Any
 
 from ... import ops
 from ...ops.resize import Tap, blend, take
+from ...options import MOST
 from ...tensor import Tensor
 from .checks import check_tensor
 from .pooling import adaptive_avg_pool2d
@@ -128,7 +129,7 @@ def _sizes(
         sizes = [int(m) for m in each]
     else:
         sizes = [math.floor(n * factor) for n, factor in zip(have, each, strict=True)]
-    if min(sizes) < 1 or min(have) < 1:
+    if not 1 <= min(sizes) <= max(sizes) <= MOST or min(have) < 1:
         raise ValueError(f"interpolate: from {list(have)} to {sizes} there is nothing to resize")
     if scale_factor is None or recompute:
         return sizes, [n / m for n, m in zip(have, sizes, strict=True)]

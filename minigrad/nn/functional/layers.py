@@ -35,7 +35,7 @@ def _dropped(
 ) -> Tensor:
     """The input times a mask of a shape that broadcasts to the input's."""
     if not 0 <= p <= 1:
-        raise ValueError(f"{name}: p must be between 0 and 1, got {p}")
+        raise ValueError(f"{name}: p must be from 0 to 1, got {p}")
     check_tensor(name, "input", input)
     if not training or p == 0:
         return input

@@ -4,10 +4,12 @@ from typing import Any
 
 from ... import ops
 from ...ops.windows import Windows, largest, window_max, window_sum
+from ...options import MOST, whole_number, whole_numbers
 from ...tensor import Tensor
-from .checks import check_tensor, pair
+from .checks import check_tensor
 
 Size = int | tuple[int, ...]
+Pair = tuple[int, int]
 
 
 def max_pool2d(
@@ -67,8 +69,7 @@ def avg_pool2d(
     beyond it is not. ValueError for geometry that does not fit.
     """
     name = "avg_pool2d"
-    if divisor_override == 0:
-        raise ValueError(f"{name}: divisor_override must not be 0")
+    check_divisor(name, divisor_override)
     x, how, alone, low = _prepared(name, input, kernel_size, stride, padding, 1, ceil_mode, 0.0)
     total: Tensor = window_sum(x, how)
     if divisor_override:
@@ -86,6 +87,14 @@ def avg_pool2d(
     return out.squeeze(0) if alone else out
 
 
+def check_divisor(name: str, divisor_override: int | None) -> None:
+    """TypeError or ValueError unless it is None or an int other than 0."""
+    if divisor_override is not None:
+        whole_number(name, "divisor_override", divisor_override, -MOST)
+        if divisor_override == 0:
+            raise ValueError(f"{name}: divisor_override must not be 0")
+
+
 def _counted(n: int, k: int, s: int, p: int, size: int, with_padding: bool) -> list[int]:
     """How many numbers each of `size` windows along an axis counts."""
     first, last = (-p, n + p) if with_padding else (0, n)
@@ -101,9 +110,10 @@ def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
     check_tensor(name, "input", input)
     if input.ndim not in (3, 4):
         raise ValueError(f"{name}: expected (N, C, H, W) or (C, H, W), got {list(input.shape)}")
-    wanted = tuple(output_size) if isinstance(output_size, tuple | list) else (output_size,) * 2
     sizes = input.shape[-2:]
-    out = [n if m is None else m for n, m in zip(sizes, wanted, strict=True)]
+    out = [
+        n if m is None else m for n, m in zip(sizes, output_sizes(name, output_size), strict=True)
+    ]
     if all(n % m == 0 for n, m in zip(sizes, out, strict=True)):
         kernel = sizes[0] // out[0], sizes[1] // out[1]
         return avg_pool2d(input, kernel)
@@ -114,12 +124,41 @@ def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
     return x
 
 
+def output_sizes(name: str, output_size: Any) -> tuple[int | None, int | None]:
+    """A pair of sizes, or of None for an axis that stays. TypeError and ValueError for others."""
+    given = output_size if isinstance(output_size, tuple | list) else (output_size,) * 2
+    whole_numbers(name, "output_size", [1 if m is None else m for m in given], 1)
+    return given[0], given[1]
+
+
 def _mean_of(x: Tensor, dim: int, start: int, end: int) -> Tensor:
     part = x[..., start:end, :] if dim == -2 else x[..., start:end]
     return part.mean(dim)
 
 
 # ---- geometry ------------------------------------------------------------------------------------
+
+
+def geometry(
+    name: str, kernel_size: Size, stride: Size | None, padding: Size, dilation: Size = 1
+) -> tuple[Pair, Pair, Pair, Pair]:
+    """The four as pairs; a stride of None is that of windows which touch. TypeError for what is no
+    int and no pair, ValueError for no windows, and for more padding than half of one."""
+    kernel = _pair(name, "kernel_size", kernel_size, 1)
+    step = kernel if stride is None else _pair(name, "stride", stride, 1)
+    low = _pair(name, "padding", padding, 0)
+    spread = _pair(name, "dilation", dilation, 1)
+    if any(2 * p > k for p, k in zip(low, kernel, strict=True)):
+        raise ValueError(f"{name}: padding {low} is more than half of the kernel_size {kernel}")
+    return kernel, step, low, spread
+
+
+def _pair(name: str, what: str, value: Size, least: int) -> Pair:
+    """An int twice, or a pair of ints; a row of one counts as an int."""
+    if isinstance(value, tuple | list) and len(value) == 1:
+        (value,) = value
+    first, second = whole_numbers(name, what, value, least)
+    return first, second
 
 
 def _prepared(
@@ -136,12 +175,7 @@ def _prepared(
     check_tensor(name, "input", x)
     if x.ndim not in (3, 4):
         raise ValueError(f"{name}: expected (N, C, H, W) or (C, H, W), got {list(x.shape)}")
-    kernel = pair(name, "kernel_size", kernel_size, 1)
-    step = kernel if stride is None else pair(name, "stride", stride, 1)
-    low = pair(name, "padding", padding, 0)
-    spread = pair(name, "dilation", dilation, 1)
-    if any(2 * p > k for p, k in zip(low, kernel, strict=True)):
-        raise ValueError(f"{name}: padding {low} is more than half of the kernel_size {kernel}")
+    kernel, step, low, spread = geometry(name, kernel_size, stride, padding, dilation)
     size, high = [], []
     for n, k, s, p, d in zip(x.shape[-2:], kernel, step, low, spread, strict=True):
         free = n + 2 * p - d * (k - 1) - 1

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
+from ...options import whole_number
 from ..optimizer import Group, Optimizer
 
 
@@ -22,6 +23,7 @@ class LRScheduler(ABC):
             raise TypeError(
                 f"{type(self).__name__}: needs an optimizer, got a {type(optimizer).__name__}"
             )
+        whole_number(type(self).__name__, "last_epoch", last_epoch, -1)
         self.optimizer = optimizer
         for group in optimizer.param_groups:
             if last_epoch == -1:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from ...options import number, positive, whole_number
 from ..optimizer import Group, Optimizer
 from .base import LRScheduler
 
@@ -37,17 +38,13 @@ class OneCycleLR(LRScheduler):
         three_phase: bool = False,
         last_epoch: int = -1,
     ) -> None:
-        if total_steps is None and epochs is not None and steps_per_epoch is not None:
-            total_steps = epochs * steps_per_epoch
-        if total_steps is None or total_steps <= 0:
+        total_steps = _total(total_steps, epochs, steps_per_epoch)
+        number("OneCycleLR", "pct_start", pct_start, 0, 1)
+        positive("OneCycleLR", "div_factor", div_factor)
+        positive("OneCycleLR", "final_div_factor", final_div_factor)
+        if anneal_strategy not in ("cos", "linear"):
             raise ValueError(
-                "OneCycleLR: needs total_steps, or epochs and steps_per_epoch; they must be "
-                f"positive, got {total_steps}, {epochs} and {steps_per_epoch}"
-            )
-        if not 0 <= pct_start <= 1 or anneal_strategy not in ("cos", "linear"):
-            raise ValueError(
-                "OneCycleLR: needs pct_start from 0 to 1 and anneal_strategy 'cos' or 'linear', "
-                f"got {pct_start} and {anneal_strategy!r}"
+                f"OneCycleLR: anneal_strategy must be 'cos' or 'linear', got {anneal_strategy!r}"
             )
         self.total_steps = total_steps
         self.cycle_momentum = cycle_momentum
@@ -60,6 +57,7 @@ class OneCycleLR(LRScheduler):
             self._phases.insert(1, (down, "initial_lr", "max_momentum"))
         if cycle_momentum and not {"momentum", "betas"} & set(optimizer.defaults):
             raise ValueError("OneCycleLR: cycle_momentum needs an optimizer with one")
+        whole_number("OneCycleLR", "last_epoch", last_epoch, -1)
         if last_epoch == -1:
             self._prepare(optimizer, max_lr, div_factor, final_div_factor)
             if cycle_momentum:
@@ -93,7 +91,8 @@ class OneCycleLR(LRScheduler):
             if self.last_epoch <= end or end == self._phases[-1][0]:
                 break
             start, rate, momentum = end, next_rate, next_momentum
-        done = (self.last_epoch - start) / (end - start)
+        # An ascent of one step is over when it begins.
+        done = (self.last_epoch - start) / (end - start) if end != start else 1.0
         if self.cycle_momentum:
             _set_momentum(group, self._between(group[momentum], group[next_momentum], done))
         return self._between(group[rate], group[next_rate], done)
@@ -104,12 +103,24 @@ class OneCycleLR(LRScheduler):
         return end + (start - end) / 2 * (1 + math.cos(math.pi * done))
 
 
+def _total(total_steps: int | None, epochs: int | None, steps_per_epoch: int | None) -> int:
+    if total_steps is None:
+        if epochs is None or steps_per_epoch is None:
+            raise ValueError("OneCycleLR: needs total_steps, or epochs and steps_per_epoch")
+        whole_number("OneCycleLR", "epochs", epochs, 1)
+        whole_number("OneCycleLR", "steps_per_epoch", steps_per_epoch, 1)
+        total_steps = epochs * steps_per_epoch
+    whole_number("OneCycleLR", "total_steps", total_steps, 1)
+    return total_steps
+
+
 def _give(optimizer: Optimizer, name: str, rates: Rates) -> None:
     groups = optimizer.param_groups
     values = list(rates) if isinstance(rates, Sequence) else [rates] * len(groups)
     if len(values) != len(groups):
         raise ValueError(f"OneCycleLR: {len(values)} {name} for {len(groups)} parameter groups")
     for group, value in zip(groups, values, strict=True):
+        number("OneCycleLR", name, value, 0)
         group[name] = value
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from ...options import number, positive, whole_number
 from ..optimizer import Group, Optimizer
 from .base import LRScheduler
 
@@ -40,6 +41,8 @@ class StepLR(_Factor):
     def __init__(
         self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1
     ) -> None:
+        whole_number("StepLR", "step_size", step_size, 1)
+        number("StepLR", "gamma", gamma)
         self.step_size = step_size
         self.gamma = gamma
         super().__init__(optimizer, last_epoch)
@@ -60,7 +63,11 @@ class MultiStepLR(_Factor):
         gamma: float = 0.1,
         last_epoch: int = -1,
     ) -> None:
-        self.milestones = sorted(milestones)  # in a state of PyTorch's, a Counter of them
+        row = list(milestones) if isinstance(milestones, Iterable) else [milestones]
+        for epoch in row:
+            whole_number("MultiStepLR", "milestones", epoch)
+        number("MultiStepLR", "gamma", gamma)
+        self.milestones = sorted(row)  # in a state of PyTorch's, a Counter of them
         self.gamma = gamma
         super().__init__(optimizer, last_epoch)
 
@@ -75,6 +82,7 @@ class ExponentialLR(_Factor):
     _formula = ("gamma",)
 
     def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1) -> None:
+        number("ExponentialLR", "gamma", gamma)
         self.gamma = gamma
         super().__init__(optimizer, last_epoch)
 
@@ -98,11 +106,10 @@ class LinearLR(_Factor):
         total_iters: int = 5,
         last_epoch: int = -1,
     ) -> None:
-        if not (0 < start_factor <= 1 and 0 <= end_factor <= 1):
-            raise ValueError(
-                "LinearLR: needs 0 < start_factor <= 1 and 0 <= end_factor <= 1, got "
-                f"{start_factor} and {end_factor}"
-            )
+        positive("LinearLR", "start_factor", start_factor)
+        number("LinearLR", "start_factor", start_factor, 0, 1)
+        number("LinearLR", "end_factor", end_factor, 0, 1)
+        whole_number("LinearLR", "total_iters", total_iters, 1)
         self.start_factor = start_factor
         self.end_factor = end_factor
         self.total_iters = total_iters
@@ -125,8 +132,9 @@ class ConstantLR(_Factor):
         total_iters: int = 5,
         last_epoch: int = -1,
     ) -> None:
-        if not 0 < factor <= 1:
-            raise ValueError(f"ConstantLR: factor must be in (0, 1], got {factor}")
+        positive("ConstantLR", "factor", factor)
+        number("ConstantLR", "factor", factor, 0, 1)
+        whole_number("ConstantLR", "total_iters", total_iters)
         self.factor = factor
         self.total_iters = total_iters
         super().__init__(optimizer, last_epoch)
@@ -147,6 +155,8 @@ class PolynomialLR(_Factor):
         power: float = 1.0,
         last_epoch: int = -1,
     ) -> None:
+        whole_number("PolynomialLR", "total_iters", total_iters, 1)
+        number("PolynomialLR", "power", power, 0)
         self.total_iters = total_iters
         self.power = power
         super().__init__(optimizer, last_epoch)
@@ -163,6 +173,8 @@ class CosineAnnealingLR(LRScheduler):
     def __init__(
         self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1
     ) -> None:
+        whole_number("CosineAnnealingLR", "T_max", T_max, 1)
+        number("CosineAnnealingLR", "eta_min", eta_min)
         self.T_max = T_max
         self.eta_min = eta_min
         super().__init__(optimizer, last_epoch)
@@ -228,10 +240,13 @@ class MultiplicativeLR(LambdaLR):
 
 
 def _functions(schedule: Any, optimizer: Optimizer, given: Any) -> list[Factor]:
-    groups = len(optimizer.param_groups)
-    functions = [given] * groups if callable(given) else list(given)
-    if len(functions) != groups:
-        raise ValueError(
-            f"{type(schedule).__name__}: {len(functions)} functions for {groups} parameter groups"
+    name, groups = type(schedule).__name__, len(optimizer.param_groups)
+    functions = [given] * groups if callable(given) else given
+    if not (isinstance(functions, Sequence) and all(map(callable, functions))):
+        raise TypeError(
+            f"{name}: lr_lambda must be a function of the epoch, or one for each parameter group, "
+            f"got {given!r:.60}"
         )
-    return functions
+    if len(functions) != groups:
+        raise ValueError(f"{name}: {len(functions)} functions for {groups} parameter groups")
+    return list(functions)

@@ -4,6 +4,7 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ...options import whole_number
 from ..optimizer import Group, Optimizer
 from .base import LRScheduler
 from .plateau import ReduceLROnPlateau
@@ -58,11 +59,16 @@ class SequentialLR(_Joined):
         last_epoch: int = -1,
     ) -> None:
         super().__init__(optimizer, schedulers)
+        if not isinstance(milestones, Sequence):
+            raise TypeError(f"SequentialLR: milestones must be ints, got {milestones!r:.60}")
         if len(milestones) != len(schedulers) - 1:
             raise ValueError(
                 f"SequentialLR: {len(schedulers)} schedules need {len(schedulers) - 1} milestones, "
                 f"got {len(milestones)}"
             )
+        for epoch in milestones:
+            whole_number("SequentialLR", "milestones", epoch)
+        whole_number("SequentialLR", "last_epoch", last_epoch, -1)
         self._milestones = list(milestones)
         self.last_epoch = last_epoch + 1
         for group in optimizer.param_groups:  # what making the schedules has done to the rates

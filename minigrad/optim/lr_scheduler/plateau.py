@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import SupportsFloat
 
+from ...options import number, whole_number
 from ..optimizer import Group, Optimizer
 from .base import LRScheduler
 
@@ -34,19 +35,25 @@ class ReduceLROnPlateau(LRScheduler):
         min_lr: float | Sequence[float] = 0,
         eps: float = 1e-8,
     ) -> None:
-        if not factor < 1:
-            raise ValueError(f"ReduceLROnPlateau: factor must be below 1, got {factor}")
+        name = "ReduceLROnPlateau"
+        number(name, "factor", factor, 0, 1)
+        if factor == 1:
+            raise ValueError(f"{name}: factor must be below 1, got {factor}")
+        whole_number(name, "patience", patience)
+        whole_number(name, "cooldown", cooldown)
+        number(name, "threshold", threshold, 0)
+        number(name, "eps", eps, 0)
         if mode not in ("min", "max") or threshold_mode not in ("rel", "abs"):
             raise ValueError(
-                "ReduceLROnPlateau: mode must be 'min' or 'max', and threshold_mode 'rel' or "
+                f"{name}: mode must be 'min' or 'max', and threshold_mode 'rel' or "
                 f"'abs'; got {mode!r} and {threshold_mode!r}"
             )
         groups = len(optimizer.param_groups)
         self.min_lrs = list(min_lr) if isinstance(min_lr, Sequence) else [min_lr] * groups
         if len(self.min_lrs) != groups:
-            raise ValueError(
-                f"ReduceLROnPlateau: {len(self.min_lrs)} min_lr for {groups} parameter groups"
-            )
+            raise ValueError(f"{name}: {len(self.min_lrs)} min_lr for {groups} parameter groups")
+        for bound in self.min_lrs:
+            number(name, "min_lr", bound, 0)
         self.factor = factor
         self.patience = patience
         self.cooldown = cooldown
