@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 import minigrad as mg
 from minigrad import Tensor
+from models.measures.parts import in_parts
 from models.vae import VAE
 
 AT_ONCE = 500  # images
@@ -39,7 +40,6 @@ def bounds(vae: VAE, x: Tensor, images: int, samples: int, seed: int) -> dict[st
     l_50 = log_p(vae, x, 50)
     l_few = log_p(vae, x[chosen], samples)
     gain = l_few - l_50[chosen]
-    mu, _ = vae.encoder(x)
     return {
         "-ELBO": rec + kl,
         "rec": rec,
@@ -50,8 +50,27 @@ def bounds(vae: VAE, x: Tensor, images: int, samples: int, seed: int) -> dict[st
         "-L of the chosen images alone": -float(l_few.mean()),
         "its standard error": float(l_few.std() / math.sqrt(len(gain))),
         "images chosen": len(chosen),
-        "active units": int((mu.numpy().var(0) > ACTIVE).sum()),
+        "active units": active_units(vae, x),
     }
+
+
+@mg.no_grad()
+def active_units(vae: VAE, x: Tensor) -> int:
+    """How many latents have means that vary over images (Burda et al. 2016, section 5.2)."""
+    mu = in_parts(len(x), AT_ONCE, lambda rows: vae.encoder(x[rows])[0])
+    return int((mu.var(0) > ACTIVE).sum())
+
+
+@mg.no_grad()
+def lost_with_anothers(vae: VAE, x: Tensor) -> float:
+    """What E_q[log p(x|z)] falls by, in nats per image, when z is of the next image: what the
+    decoder reads of z. 0 if it does not, however large the KL is."""
+
+    def lost(rows: slice) -> Tensor:
+        z, _ = vae.encoder.draw(x[rows])
+        return vae.log_likelihood(x[rows], z) - vae.log_likelihood(x[rows], z.roll(1, 0))
+
+    return float(in_parts(len(x), AT_ONCE, lost).mean())
 
 
 def log_p(vae: VAE, x: Tensor, k: int) -> NDArray[Any]:

@@ -24,6 +24,7 @@ from models.made import MADE
 from models.model import Learner
 from models.objectives import OBJECTIVES, Objective, named
 from models.pixelcnn import GatedPixelCNN, PixelCNN
+from models.pixelvae import pixel_vae
 from tests import standin
 
 pytestmark = pytest.mark.slow
@@ -206,6 +207,11 @@ STEPS: dict[str, Callable[[Device], tuple[Step, list[nn.Module]]]] = {
     ),
     "Gaussian VAE": lambda place: vae_step(
         vae.mlp_vae((1, 4, 4), latent=3, hidden=(16,), likelihood="gaussian"), place, (5, 1, 4, 4)
+    ),
+    "PixelVAE": lambda place: vae_step(
+        pixel_vae((1, 8, 8), latent=3, hidden=8, channels=(4, 8), width=4, free=0.05),
+        place,
+        (5, 1, 8, 8),
     ),
     "AAE": aae_step,
     **{
