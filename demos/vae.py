@@ -18,13 +18,10 @@ import math
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 import minigrad as mg
-from demos.common import cli, latents, pictures
+from demos.common import cli, datasets, latents, pictures
 from demos.common.evaluation import mean_iwae, mean_terms
 from demos.common.run import CommandError, Run
 from demos.common.training import Trainer, random_numbers
@@ -134,7 +131,7 @@ def train(args: Namespace, run: Run) -> None:
             raise CommandError(
                 f"--binarize goes with --likelihood bernoulli, not {args.likelihood}"
             )
-        test_set = binarized(test_set, args.seed)
+        test_set = datasets.binarized(test_set, args.seed)
     mg.manual_seed(args.seed)
     model = build(args, train_set.images.shape[1:])
     learner = Learner(model, optim.Adam(model.parameters(), lr=args.lr))
@@ -167,12 +164,6 @@ def train(args: Namespace, run: Run) -> None:
     cli.write_summary(args, trainer, summary)
     numbers = ", ".join(f"{n} {v:.2f}" for n, v in summary.items() if n.startswith("test_"))
     print(f"{numbers} (nats per image; less is better)\neverything is in {run.folder}/")
-
-
-def binarized(images: ImageDataset, seed: int) -> ImageDataset:
-    """Black and white images drawn once from grey ones, as `binarize` does."""
-    on = np.random.default_rng(seed).random(images.images.shape) < images.images / 255
-    return replace(images, images=on * np.uint8(255))
 
 
 def build(args: Namespace, image_shape: tuple[int, ...]) -> VAE:

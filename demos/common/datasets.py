@@ -1,5 +1,9 @@
 """Image data sets as the programs ask for them: what cannot be read is said in one line."""
 
+from dataclasses import replace
+
+import numpy as np
+
 from demos.common.run import CommandError
 from minigrad import data
 from minigrad.data import ImageDataset
@@ -20,3 +24,9 @@ def load(
     except (OSError, ValueError) as error:
         raise CommandError(str(error)) from error
     return train, test
+
+
+def binarized(images: ImageDataset, seed: int) -> ImageDataset:
+    """Black and white images drawn once from grey ones, as `models.likelihoods.binarize` does."""
+    on = np.random.default_rng(seed).random(images.images.shape) < images.images / 255
+    return replace(images, images=on * np.uint8(255))

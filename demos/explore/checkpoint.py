@@ -119,6 +119,8 @@ def load(path: Path) -> tuple[Generator, Namespace]:
     unknown = CommandError(f"{file} is no checkpoint of {programs}")
     if not isinstance(saved.get("args"), Mapping):
         raise unknown
+    if saved.get("program") == "autoregressive":
+        raise CommandError(f"{file}: an autoregressive model has no latents to explore")
     try:
         if "model" in saved and "beta" in saved["args"]:
             return _vae(saved)

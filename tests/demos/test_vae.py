@@ -13,7 +13,7 @@ import pytest
 
 import minigrad as mg
 from demos import vae
-from demos.common import pictures
+from demos.common import datasets, pictures
 from minigrad import data
 from minigrad.serialization import load
 from models.model import Learner
@@ -186,8 +186,8 @@ def test_pixels_are_drawn_anew_at_every_use(tmp_path, monkeypatch):
 
 def test_test_images_are_drawn_once():
     images = data.load("glyphs", "train", limit=30)
-    drawn = vae.binarized(images, 3)
-    assert np.array_equal(drawn.images, vae.binarized(images, 3).images)
+    drawn = datasets.binarized(images, 3)
+    assert np.array_equal(drawn.images, datasets.binarized(images, 3).images)
     assert set(np.unique(drawn.images)) == {0, 255}
     grey = images.images / 255
     off = drawn.images / 255 - grey

@@ -51,6 +51,12 @@ def test_another_checkpoint_is_an_error(tmp_path, capsys):
         assert "is no checkpoint of demos.vae, demos.gan, demos.dcgan, or" in error_of(capsys, path)
 
 
+def test_a_model_without_latents_is_an_error(tmp_path, capsys):
+    mg.save({"program": "autoregressive", "args": {}, "model": {}}, tmp_path / "c.safetensors")
+    said = error_of(capsys, tmp_path / "c.safetensors")
+    assert "an autoregressive model has no latents to explore" in said
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
