@@ -34,7 +34,10 @@ LAYERS = (
     {"minigrad.__main__"},
     {"models"},
     {"demos.common"},
-    {*(f"demos.{name}" for name in ("autoencoder", "vae", "gan", "dcgan")), "demos.experiments"},
+    {
+        *(f"demos.{name}" for name in ("autoencoder", "vae", "autoregressive", "gan", "dcgan")),
+        "demos.experiments",
+    },
     {"demos.explore", "demos.internals"},
     {"demos"},
 )
