@@ -17,6 +17,7 @@ import math
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -61,6 +62,7 @@ def parser() -> ArgumentParser:
         default=13,
         help="size of the first layer's kernel, odd (default: %(default)s)",
     )
+    add("--no-places", action="store_true", help="no bias for each pixel in the first layer")
     add("--hidden", **default, nargs="+", default=[1000], help="of made (default: 1000)")
     add(
         "--likelihood",
@@ -144,13 +146,14 @@ class Falling(Learner):
 
 def build(args: Namespace, shape: tuple[int, ...], classes: int) -> Autoregressive:
     """The model that the arguments ask for."""
-    how = {"likelihood": args.likelihood, "conditions": classes}
+    how: dict[str, Any] = {"likelihood": args.likelihood, "conditions": classes}
     try:
         if args.model == "made":
             return MADE(shape, args.hidden, **how).to(args.device)
         kind = {"pixelcnn": PixelCNN, "gated": GatedPixelCNN}[args.model]
         multiple = shape[0] * (2 if args.model == "pixelcnn" else 1)
         channels = args.channels or -(-CHANNELS[args.model] // multiple) * multiple
+        how["places"] = not args.no_places
         return kind(shape, channels, args.layers, args.first, **how).to(args.device)
     except ValueError as error:
         raise CommandError(str(error)) from error

@@ -117,6 +117,22 @@ class Context(nn.Module):
         return h if self.map is None or context is None else h + self.map(context)
 
 
+class Places(nn.Module):
+    """h (N, channels, H, W) plus a bias that each pixel has of its own, or h itself without.
+
+    A convolution treats all pixels alike, and learns where one is only from the zeros around the
+    image; in data that are centred the place says much.
+    """
+
+    def __init__(self, channels: int, image_shape: Shape, there: bool) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(mg.zeros(1, channels, *image_shape[1:])) if there else None
+
+    def forward(self, h: Tensor, rows: slice = slice(None), columns: slice = slice(None)) -> Tensor:
+        """For h of some rows and columns of the image, or of all."""
+        return h if self.bias is None else h + self.bias[:, :, rows, columns]
+
+
 def one_hot(labels: Tensor, classes: int) -> Tensor:
     """Labels (N,) as a context (N, classes, 1, 1)."""
     return F.one_hot(labels, classes).to(mg.float32).reshape(-1, classes, 1, 1)

@@ -15,7 +15,7 @@ Gated PixelCNN has two stacks instead, of the rows above and of the row to the l
 import minigrad as mg
 import minigrad.nn.functional as F
 from minigrad import Tensor, nn
-from models.autoregressive import At, Autoregressive, Context, Shape, part
+from models.autoregressive import At, Autoregressive, Context, Places, Shape, part
 
 
 class MaskedConv2d(nn.Module):
@@ -84,8 +84,8 @@ class PixelCNN(Autoregressive):
     """Mask A, then residual blocks of mask B (table 1 of 2016a): 2h channels, of which a block
     takes h = channels / 2 through its kernel.
 
-    `channels` is a multiple of twice the colours, so that each has as many as another, else
-    ValueError.
+    With `places` the first layer has a bias for each pixel. `channels` is a multiple of twice the
+    colours, so that each has as many as another, else ValueError.
     """
 
     def __init__(
@@ -97,16 +97,18 @@ class PixelCNN(Autoregressive):
         kernel: int = 3,
         likelihood: str = "bernoulli",
         conditions: int = 0,
+        places: bool = False,
     ) -> None:
         super().__init__(image_shape, likelihood, conditions)
         _check_channels(channels, 2 * self.colours)
         c = self.colours
         self.first = MaskedConv2d("A", c, channels, first, c, conditions)
+        self.places = Places(channels, image_shape, places)
         self.blocks = nn.ModuleList(Block(channels, kernel, c, conditions) for _ in range(blocks))
         self.head = head(channels, c * self.likelihood.numbers, c)
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        h = self.first(x, context)
+        h = self.places(self.first(x, context))
         for block in self.blocks:
             h = block(h, context)
         return self.head(h)
@@ -117,8 +119,9 @@ class PixelCNN(Autoregressive):
         memories = [_map(x, block.masked.conv.in_channels) for block in self.blocks]
 
         def at(colour: int, i: int, j: int) -> Tensor:
-            here = part(context, slice(i, i + 1), slice(j, j + 1))
-            h = self.first.at(x, here, i, j)
+            pixel = slice(i, i + 1), slice(j, j + 1)
+            here = part(context, *pixel)
+            h = self.places(self.first.at(x, here, i, j), *pixel)
             for block, memory in zip(self.blocks, memories, strict=True):
                 h = block.at(h, memory, here, i, j)
             return self.head(h)[:, colour :: self.colours]
@@ -147,7 +150,11 @@ class Block(nn.Module):
 
 
 class GatedPixelCNN(Autoregressive):
-    """Two stacks, of the rows above and of the row to the left (section 2 of 2016b)."""
+    """Two stacks, of the rows above and of the row to the left (section 2 of 2016b).
+
+    With `places` the first vertical layer has a bias for each pixel. `channels` is a multiple of
+    the colours, else ValueError.
+    """
 
     def __init__(
         self,
@@ -158,6 +165,7 @@ class GatedPixelCNN(Autoregressive):
         kernel: int = 3,
         likelihood: str = "bernoulli",
         conditions: int = 0,
+        places: bool = False,
     ) -> None:
         super().__init__(image_shape, likelihood, conditions)
         _check_channels(channels, self.colours)
@@ -166,12 +174,14 @@ class GatedPixelCNN(Autoregressive):
             [GatedLayer("A", c, channels, first, c, conditions)]
             + [GatedLayer("B", channels, channels, kernel, c, conditions) for _ in range(layers)]
         )
+        self.places = Places(2 * channels, image_shape, places)
         self.head = head(channels, c * self.likelihood.numbers, c)
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         above = left = x
         for layer in self.layers:
             above = layer.rows(above, context)
+            above = above if layer.later else self.places(above)
             left = layer(left, above)
         return self.head(left)
 
@@ -186,7 +196,8 @@ class GatedPixelCNN(Autoregressive):
             if colour == j == 0:
                 here = part(context, row)
                 for layer, before, after in zip(self.layers, above, above[1:], strict=False):
-                    after[:, :, row] = layer.row(before, here, i)
+                    v = layer.row(before, here, i)
+                    after[:, :, row] = v if layer.later else self.places(v, row)
             for k, layer in enumerate(self.layers):
                 left[k + 1][:, :, row, pixel] = layer.at(left[k], above[k + 1], i, j)
             return self.head(left[-1][:, :, row, pixel])[:, colour :: self.colours]

@@ -16,8 +16,8 @@ from models.pixelcnn import GatedPixelCNN, MaskedConv2d, PixelCNN
 
 GREY, COLOUR = (1, 3, 3), (3, 2, 2)
 MODELS: dict[str, Callable[..., Autoregressive]] = {
-    "PixelCNN": lambda shape, **how: PixelCNN(shape, 12, 2, 3, **how),
-    "GatedPixelCNN": lambda shape, **how: GatedPixelCNN(shape, 6, 2, 3, **how),
+    "PixelCNN": lambda shape, **how: PixelCNN(shape, 12, 2, 3, places=True, **how),
+    "GatedPixelCNN": lambda shape, **how: GatedPixelCNN(shape, 6, 2, 3, places=True, **how),
     "MADE": lambda shape, **how: MADE(shape, (20, 15), **how),
 }
 

@@ -68,14 +68,21 @@ class TorchPixelCNN(tnn.Module):
     def __init__(self, colours, channels, out):
         super().__init__()
         self.first = TorchMasked("A", colours, channels, 5, 5, colours, CONDITIONS)
+        self.places = torch_places(channels)
         self.blocks = tnn.ModuleList(TorchBlock(channels, colours) for _ in range(2))
         self.head = torch_head(channels, out, colours)
 
     def forward(self, x, c):
-        h = self.first(x, c)
+        h = self.first(x, c) + self.places.bias
         for block in self.blocks:
             h = block(h, c)
         return self.head(h)
+
+
+def torch_places(channels):
+    places = tnn.Module()
+    places.bias = tnn.Parameter(torch.zeros(1, channels, 6, 5))
+    return places
 
 
 def torch_head(channels, out, colours):
@@ -103,7 +110,7 @@ class TorchLayer(tnn.Module):
         self.to_left = tnn.Conv2d(2 * channels, 2 * channels, 1)
         self.out = TorchMasked("B", channels, channels, 1, 1, colours)
 
-    def forward(self, above, left, c):
+    def forward(self, above, left, c, places):
         k = self.vertical.weight.shape[-1]
         if self.first:  # the last row of its half is then the one above the pixel
             shifted = torch.roll(above, 1, 2) * (torch.arange(above.shape[2]) > 0)[:, None]
@@ -113,7 +120,7 @@ class TorchLayer(tnn.Module):
         else:
             shifted, kernel = torch_gate(above), self.vertical.weight
         v = tF.conv2d(shifted, whole(kernel, k, k), self.vertical.bias, padding=k // 2)
-        v = v + self.context.map(c)
+        v = v + self.context.map(c) + places
         h = self.out(torch_gate(self.horizontal(left) + self.to_left(v)))
         return v, h if self.first else left + h
 
@@ -125,12 +132,13 @@ class TorchGated(tnn.Module):
             [TorchLayer("A", colours, channels, 5, colours)]
             + [TorchLayer("B", channels, channels, 3, colours) for _ in range(2)]
         )
+        self.places = torch_places(2 * channels)
         self.head = torch_head(channels, out, colours)
 
     def forward(self, x, c):
         above = left = x
         for layer in self.layers:
-            above, left = layer(above, left, c)
+            above, left = layer(above, left, c, self.places.bias if layer.first else 0)
         return self.head(left)
 
 
@@ -166,10 +174,10 @@ class TorchMADE(tnn.Module):
 
 CASES = {
     "PixelCNN": lambda c: (
-        PixelCNN((c, 6, 5), 12, 2, 5, conditions=CONDITIONS), TorchPixelCNN(c, 12, c)
+        PixelCNN((c, 6, 5), 12, 2, 5, conditions=CONDITIONS, places=True), TorchPixelCNN(c, 12, c)
     ),
     "GatedPixelCNN": lambda c: (
-        GatedPixelCNN((c, 6, 5), 6, 2, 5, conditions=CONDITIONS), TorchGated(c, 6, c)
+        GatedPixelCNN((c, 6, 5), 6, 2, 5, conditions=CONDITIONS, places=True), TorchGated(c, 6, c)
     ),
     "MADE": lambda c: (
         MADE((c, 6, 5), (20, 11), conditions=CONDITIONS), TorchMADE((c, 6, 5), (20, 11))

@@ -1,0 +1,100 @@
+"""Autoregressive models that experiments share."""
+
+import time
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import minigrad as mg
+from demos.common import datasets
+from demos.common.evaluation import mean_losses
+from demos.common.kept import Falling, Kept, Recipe, Setting, kept
+from demos.common.run import Run
+from minigrad import Tensor, optim
+from minigrad.data import DataLoader
+from models.autoregressive import Autoregressive
+from models.likelihoods import binarize
+from models.made import MADE
+from models.model import Losses
+from models.pixelcnn import GatedPixelCNN, PixelCNN
+
+EVALUATED_AT_ONCE = 100  # images
+
+
+@dataclass(frozen=True, kw_only=True)
+class AutoregressiveRecipe(Recipe):
+    """How an autoregressive model is made and trained: on black and white pixels that are drawn at
+    every use, or on bytes of colours, with a rate that falls to 0.
+
+    NOTE: after 40 core seconds, PixelCNN reached 96.3 nats with batches of 16, and 95.2 with 8,
+    since an image has a gradient for each of its pixels; and 90.4 with a bias for each place.
+    """
+
+    kind: ClassVar[str] = "autoregressive"
+    model: str = "pixelcnn"  # or gated, made
+    dataset: str = "mnist"
+    epochs: int = 1
+    batch: int = 8
+    lr: float = 3e-3
+    channels: int = 32
+    layers: int = 4
+    first: int = 13
+    places: bool = True
+    hidden: tuple[int, ...] = (1000,)  # of made
+
+
+MODELS: dict[str, dict[str, Any]] = {
+    "pixelcnn": {},
+    "gated": {"channels": 16},
+    "made": {"batch": 100, "epochs": 15, "lr": 2e-3},
+}
+
+
+class Timed(Falling):
+    """Knows the core seconds of its steps, also of those before it was stopped and continued."""
+
+    def __init__(self, model: Any, optimizer: optim.Optimizer, steps: int) -> None:
+        super().__init__(model, optimizer, steps)
+        self.core_seconds = mg.zeros((), dtype=mg.float64)
+
+    def train_step(self, *batch: Tensor) -> Losses:
+        start = time.process_time()
+        losses = super().train_step(*batch)
+        self.core_seconds.add_(time.process_time() - start)
+        return losses
+
+
+def untrained(recipe: AutoregressiveRecipe, shape: tuple[int, ...]) -> Autoregressive:
+    likelihood = "bernoulli" if shape[0] == 1 else "logistic"
+    if recipe.model == "made":
+        return MADE(shape, recipe.hidden, likelihood)
+    kind = {"pixelcnn": PixelCNN, "gated": GatedPixelCNN}[recipe.model]
+    return kind(
+        shape,
+        recipe.channels,
+        recipe.layers,
+        recipe.first,
+        likelihood=likelihood,
+        places=recipe.places,
+    )
+
+
+def trained(setting: Setting, model: str, **how: Any) -> Kept:
+    """The model of a recipe, its rows having the nats of test images, drawn once."""
+    dataset = {"dataset": setting.dataset} if setting.dataset else {}
+    recipe = AutoregressiveRecipe(**{"model": model, **dataset, **MODELS[model], **how})
+    train, test = recipe.images(setting)
+    grey = train.images.shape[1] == 1
+    loader = DataLoader(datasets.binarized(test, 0) if grey else test, EVALUATED_AT_ONCE)
+
+    def build(steps: int) -> Timed:
+        network = untrained(recipe, train.images.shape[1:])
+        return Timed(network, optim.Adam(network.parameters(), recipe.lr), steps)
+
+    def step(learner: Timed, x: Tensor, labels: Tensor) -> Losses:
+        return learner.train_step(binarize(x) if grey else x)
+
+    def end_of_epoch(learner: Timed, run: Run, number: int) -> dict[str, float]:
+        found = mean_losses(lambda x, _: learner.model.losses(x), loader)
+        return {"test_loss": found["loss"], "core_seconds": learner.core_seconds.item()}
+
+    return kept(setting, recipe, train, build, step, end_of_epoch)
