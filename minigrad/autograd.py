@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from . import messages
 from .backend import device_of
-from .tape import Node, extras_of, mode, tick, walk
+from .tape import Node, extras_of, mode, observed, tick, walk
 from .tape import Variable as Traced
 
 if TYPE_CHECKING:  # only types: the engine knows no tensor
@@ -262,3 +262,11 @@ class detect_anomaly(_Switch):
 
     def _turn(self) -> None:
         mode.anomaly = True
+
+    def __enter__(self) -> None:
+        observed.append(self)
+        super().__enter__()
+
+    def __exit__(self, *exc: object) -> None:
+        super().__exit__(*exc)
+        observed.remove(self)

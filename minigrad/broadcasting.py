@@ -15,8 +15,6 @@ class Elementwise(Op[P]):
     """An op of single elements: each rule's result is summed over the axes along which its operand
     was broadcast."""
 
-    broadcasts = True
-
     def fitted(self, part: Any, shape: Shape) -> Any:
         return sum_to(part, shape=shape)
 
@@ -52,7 +50,7 @@ def elementwise(forward: Callable[Concatenate[Any, P], Any]) -> Elementwise[P]:
     summed over the axes along which its operand was broadcast."""
     if not hasattr(forward, "__code__"):
         raise TypeError(f"elementwise: needs a function, got {forward!r:.60}")
-    return Elementwise(forward)
+    return Elementwise(forward, broadcasts=True)
 
 
 def _in_dtype(x: Any, array: Any, wanted: Any, found: Any) -> Any:

@@ -45,6 +45,7 @@ from typing import (
 )
 
 import numpy as np
+from numpy import ndarray
 
 from . import messages
 from .backend import Shape, in_memory_order, xp_of
@@ -58,6 +59,7 @@ P = ParamSpec("P")
 Q = ParamSpec("Q")
 F = TypeVar("F", bound=Callable[..., Any])
 _new = object.__new__
+_NONE: dict[str, Any] = {}  # no settings
 _NUMBERS = {float, int, bool, type(None)}  # operands that need no second look
 
 
@@ -65,14 +67,13 @@ class Op(Generic[P]):
     """A differentiable function: made by the decorator `op`, given its rules by `gradient` and
     `fused`. As a class's attribute it is a method."""
 
-    broadcasts = False
-
     def __init__(
         self,
         forward: Callable[Concatenate[Any, P], Any],
         *,
         records: bool = True,
         keeps: str = "",
+        broadcasts: bool = False,
     ) -> None:
         positional, self.variadic, self.settings = _parameters(forward)
         self.operands = positional[1:]  # without xp
@@ -80,6 +81,7 @@ class Op(Generic[P]):
         self._count = -1 if self.variadic else len(self.operands)
         self.keeps = keeps.split()
         self.records = records
+        self.broadcasts = broadcasts
         self.forward: Callable[..., Any] = forward
         self.rules: list[Rule] = []
         self._plans: dict[int, Plan] = {}
@@ -137,29 +139,32 @@ class Op(Generic[P]):
     # ---- calling it ------------------------------------------------------------------------------
 
     def __call__(self, *operands: P.args, **settings: P.kwargs) -> "Tensor":
+        return self.apply(operands, settings)
+
+    def apply(self, operands: tuple[Any, ...], settings: dict[str, Any] = _NONE) -> "Tensor":
+        """The call, for operands that are a tuple already."""
         # This runs for every operation: each operand is looked at once, and what is rare goes by
         # `unusual` to where it is looked at again.
         if observed and mode.observer is not None:
             return self._observed(operands, settings)  # type: ignore[no-any-return]
-        given: Any = operands
-        if len(given) != self._count or settings:
-            given = self._checked(given, settings)
+        if len(operands) != self._count or settings:
+            operands = self._checked(operands, settings)
         arrays: list[Any] = []
-        parents: list[Node] = []
+        parents: tuple[Node, ...] = ()
         needed = 0  # bit i is set if operand i needs a gradient
         bit = 1
         plain = True
         dtype = None
         unusual = False
-        for x in given:
+        for x in operands:
             if isinstance(x, Variable):
                 plain = False
                 if x.node is not None:
                     needed |= bit
-                    parents.append(x.node)
+                    parents += (x.node,)
                 x = x.array
             kind = type(x)
-            if kind is np.ndarray:
+            if kind is ndarray:
                 if x.dtype is not dtype:
                     unusual |= dtype is not None
                     dtype = x.dtype
@@ -170,31 +175,39 @@ class Op(Generic[P]):
         try:
             if unusual:
                 out = self._forward_elsewhere(arrays, settings)
-            else:
+            elif settings:
                 out = self.forward(np, *arrays, **settings)
+            elif bit == 4:  # NOTE: two operands are common, and a call without a star is faster
+                forward = self.forward
+                out = forward(np, arrays[0], arrays[1])
+            else:
+                out = self.forward(np, *arrays)
         except messages.KINDS as error:
             raise messages.explained(self, error, arrays) from error
         if plain:
             return out  # type: ignore[no-any-return]
-        kept: list[Any] = []
+        kept: Any = None
         if self.keeps:
             out, *kept = out
-        if type(out) is not np.ndarray:
+        if type(out) is not ndarray:
             out = self._as_array(out)
-        if self.broadcasts and (unusual or out.dtype is not dtype):
-            promoted: Any = self.promoted(given, arrays, out.dtype)
+        found = out.dtype
+        if self.broadcasts and (unusual or found is not dtype):
+            promoted: Any = self.promoted(operands, arrays, found)
             if promoted is not None:
                 return self(*promoted, **settings)
         made: Any = _new(Variable.made)  # without the checks of Tensor's own constructor
         made.array = out
         made.node = None
-        if needed and mode.recording and self.records and out.dtype.kind == "f":
+        if needed and mode.recording and self.records and found.kind == "f":
             plan = self._plans.get(needed | bit)  # the highest bit says how many operands there are
             if plan is None:
-                plan = self._plans[needed | bit] = Plan(self, needed, len(given))
+                plan = self._plans[needed | bit] = Plan(self, needed, len(operands))
             arrays.append(out)
-            made.node = Node(plan, tuple(parents), out, arrays + kept, settings)
-        return (made, *kept) if self.keeps else made  # type: ignore[return-value]
+            if kept:
+                arrays += kept
+            made.node = plan.record(parents, out, arrays, settings)
+        return made if kept is None else (made, *kept)  # type: ignore[return-value]
 
     def _observed(self, operands: tuple[Any, ...], settings: dict[str, Any]) -> Any:
         """The same, watched, where there are tensors; an op within this one is not seen itself."""

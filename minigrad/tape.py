@@ -31,7 +31,9 @@ class _Mode(threading.local):
 
 
 mode = _Mode()
-observed: list[Any] = []  # the observers of all threads: mostly none, which is seen at once
+# What looks closer at ops, of all threads: observers, and detect_anomaly. It is mostly empty, which
+# is seen sooner than what the thread's own mode is.
+observed: list[Any] = []
 
 # ---- one clock -----------------------------------------------------------------------------------
 
@@ -75,32 +77,19 @@ class Variable:
 
 
 class Node:
-    """One recorded operation. `parents` are the nodes of the operands that need a gradient, and
-    `plan`, which is the op's, says what is `saved` of the call and which rules run."""
+    """One recorded operation, made by `Plan.record`. `parents` are the nodes of the operands that
+    need a gradient, and `plan`, which is the op's, says what is `saved` of the call and which rules
+    run."""
 
     __slots__ = ("dtype", "extras", "parents", "plan", "saved", "shape", "stamp")
 
+    plan: Any
     parents: "tuple[Node, ...]"
+    shape: Shape
+    dtype: DType
+    stamp: int
     saved: tuple[Any, ...] | None  # None once freed
     extras: dict[str, Any] | None  # hooks, the retained gradient, the line of code: rarely there
-
-    def __init__(
-        self,
-        plan: Any,
-        parents: "tuple[Node, ...]",
-        out: Array,
-        values: list[Any],
-        settings: dict[str, Any],
-    ) -> None:
-        self.plan = plan
-        self.parents = parents
-        self.shape: Shape = out.shape
-        self.dtype: DType = out.dtype
-        self.extras = {"line": messages.line_of_caller()} if mode.anomaly else None
-        self.stamp: int = tick()
-        if plan.beyond:
-            values += [read(values, settings) for read in plan.beyond]
-        self.saved = plan.keep(values)
 
     @property
     def name(self) -> str:
@@ -108,15 +97,13 @@ class Node:
         name: str = self.plan.op.name
         return name
 
-    def read(self) -> tuple[Any, ...]:
-        """What was saved; RuntimeError if it has been freed, or changed in place since."""
+    def check(self) -> None:
+        """RuntimeError if what was saved has been freed, or changed in place since."""
         if self.saved is None:
             raise messages.freed(self)
-        if _last_mutation > self.stamp:
-            for x in self.saved:
-                if hasattr(x, "strides") and mutated_since(x, self.stamp):
-                    raise messages.changed_in_place(self, x)
-        return self.saved
+        for x in self.saved:
+            if hasattr(x, "strides") and mutated_since(x, self.stamp):
+                raise messages.changed_in_place(self, x)
 
     def __repr__(self) -> str:
         return f"<{self.name} {list(self.shape)}>"
@@ -190,8 +177,10 @@ def _walk(
             pending[node.stamp] = _sum(before, g, differentiable) if before else (node, g, False)
     stamps = [-stamp for stamp in pending]  # a heap: the youngest node comes first
     heapify(stamps)
-    while stamps:
-        node, g, owned = pending.pop(-heappop(stamps))
+    straight: tuple[Node, Any, bool] | None = None  # along a chain, which needs no heap
+    while straight or stamps:
+        node, g, owned = straight or pending.pop(-heappop(stamps))
+        straight = None
         if node.extras is not None:
             g, owned = _run_hooks(node, g), False
         if on_path is not None:
@@ -199,18 +188,22 @@ def _walk(
                 found[node] = g
             if on_path.isdisjoint(node.parents):
                 continue
-        elif isinstance(node, Leaf):
+        elif type(node) is Leaf:
             node.accumulate(g if owned or differentiable else g.copy(order="K"))
             continue
+        if node.saved is None or _last_mutation > node.stamp:
+            node.check()
         if observer is None:
             parts = node.plan.gradients(node, g, differentiable, on_path)
         else:
             parts = _observed(observer, node, g, differentiable, on_path)
         if anomaly and any(map(_has_nan, parts)):
             raise messages.has_nan(node)
-        for i, (parent, part) in enumerate(zip(node.parents, parts)):
+        parents = node.parents
+        for i, part in enumerate(parts):
             if part is None:
                 continue
+            parent = parents[i]
             stamp = parent.stamp
             if stamp in pending:
                 pending[stamp] = _sum(pending[stamp], part, differentiable)
@@ -218,8 +211,11 @@ def _walk(
             owned = False
             if type(parent) is Leaf and not differentiable:
                 owned = is_new(part, (g, *node.saved, *parts[:i], *parts[i + 1 :]))  # type: ignore[misc]
-            heappush(stamps, -stamp)
-            pending[stamp] = parent, part, owned
+            if not stamps and len(parts) == 1:
+                straight = parent, part, owned
+            else:
+                heappush(stamps, -stamp)
+                pending[stamp] = parent, part, owned
         if not retain_graph:
             node.saved, node.parents = None, ()
     return found
