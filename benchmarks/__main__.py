@@ -29,7 +29,8 @@ def case_numbers(text: str) -> set[int]:
     """Parse `1,3` into {1, 3}."""
     numbers = {int(part) for part in text.split(",")}
     if unknown := numbers - {case.number for case in CASES}:
-        raise argparse.ArgumentTypeError(f"no such case: {min(unknown)}; there are 1 to 9")
+        last = CASES[-1].number
+        raise argparse.ArgumentTypeError(f"no such case: {min(unknown)}; there are 1 to {last}")
     return numbers
 
 
@@ -51,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--cases", type=case_numbers, help="numbers from 1 to 9, as in 1,3 (all)")
+    parser.add_argument("--cases", type=case_numbers, help="numbers from 1 to 10, as in 1,3 (all)")
     parser.add_argument(
         "--contestants", type=names, default=CONTESTANTS, help="as in minigrad,numpy"
     )

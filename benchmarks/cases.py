@@ -93,7 +93,7 @@ CASES = [
         (MINIGRAD, PYTORCH, NUMPY), {"ops": CHAIN}, unit="µs", scale=1e6, per=CHAIN,
         target="≤ 0.70 × PyTorch",
     ),
-    *(row for ops in (1_000, 10_000, 100_000) for row in depth(ops)),
+    *(row for ops in (1_000, 10_000, 100_000, 1_000_000) for row in depth(ops)),
     peak("peak memory of case 3, above import", "peak above import"),
     peak("peak memory of case 3, whole process", "peak"),
     Case(
@@ -101,6 +101,10 @@ CASES = [
         target="≤ NumPy + 60 ms",
     ),
     *(samples(model, batch) for model in ("mlp", "conv") for batch in (64, 1)),
+    Case(
+        10, "toy GAN 2-128-128-128-1, batch 256: D step and G step", "toy_gan",
+        (MINIGRAD, PYTORCH, FLOOR), {"batch": 256},
+    ),
 ]  # fmt: skip
 
 

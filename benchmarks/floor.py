@@ -77,7 +77,7 @@ def conv_vae(batch: int) -> list[Product]:
 
 
 def dcgan(batch: int, channels: int) -> list[Product]:
-    """Cases 3 and 4: the generator runs forward once, the discriminator on real, fake and fake."""
+    """Cases 3 and 4."""
     generator = [
         Layer(batch, 100, 256 * 16),
         conv_transpose(batch, 256, 128, 4),
@@ -90,6 +90,20 @@ def dcgan(batch: int, channels: int) -> list[Product]:
         conv(batch, 128, 256, 4),
         Layer(batch, 256 * 16, 1),
     ]
+    return gan(generator, discriminator)
+
+
+def toy_gan(batch: int) -> list[Product]:
+    """Case 10."""
+    generator, discriminator = (
+        [Layer(batch, 2, 128), Layer(batch, 128, 128), Layer(batch, 128, 128), Layer(batch, 128, n)]
+        for n in (2, 1)
+    )
+    return gan(generator, discriminator)
+
+
+def gan(generator: list[Layer], discriminator: list[Layer]) -> list[Product]:
+    """The generator runs forward once, the discriminator on real, fake and fake."""
     discriminator_step = training(discriminator) + training(discriminator)
     return discriminator_step + training(generator) + products(discriminator, "forward", "input")
 

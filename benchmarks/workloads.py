@@ -74,6 +74,20 @@ def dcgan(nn: Any, channels: int) -> tuple[Any, Any]:
     return generator, discriminator
 
 
+def toy_gan(nn: Any) -> tuple[Any, Any]:
+    """Generator (N, 2) -> (N, 2) and discriminator, of three hidden layers: demos.gan --toy."""
+
+    def mlp(activation: Any, outputs: int) -> Any:
+        return nn.Sequential(
+            nn.Linear(2, 128), activation(),
+            nn.Linear(128, 128), activation(),
+            nn.Linear(128, 128), activation(),
+            nn.Linear(128, outputs),
+        )  # fmt: skip
+
+    return mlp(nn.ReLU, 2), mlp(lambda: nn.LeakyReLU(0.2), 1)
+
+
 def batches(fw: Framework, *shape: int) -> Iterator[Any]:
     """Yield four batches of numbers in [0, 1), over and over."""
     rng = np.random.default_rng(0)
@@ -112,14 +126,14 @@ def conv_vae_step(fw: Framework, batch: int) -> Step:
     return vae_step(fw, conv_vae(fw.nn), batch, 1, 28, 28)
 
 
-def dcgan_step(fw: Framework, batch: int, channels: int) -> Step:
-    """Cases 3, 4 and 7: a discriminator step, then a generator step (Radford et al. 2016)."""
-    generator, discriminator = (fw.place(net) for net in dcgan(fw.nn, channels))
+def gan_step(fw: Framework, networks: tuple[Any, Any], data: Iterator[Any], *noise: int) -> Step:
+    """A discriminator step, then a generator step through the same samples."""
+    generator, discriminator = (fw.place(net) for net in networks)
     optimizer_g = fw.adam(generator.parameters(), lr=2e-4, betas=(0.5, 0.999))
     optimizer_d = fw.adam(discriminator.parameters(), lr=2e-4, betas=(0.5, 0.999))
-    data = batches(fw, batch, channels, 32, 32)
-    ones = fw.tensor(np.ones((batch, 1, 1, 1), np.float32))
-    zeros = fw.tensor(np.zeros((batch, 1, 1, 1), np.float32))
+    scores = (noise[0], 1, *noise[2:])
+    ones = fw.tensor(np.ones(scores, np.float32))
+    zeros = fw.tensor(np.zeros(scores, np.float32))
     bce = fw.F.binary_cross_entropy_with_logits
 
     def train_discriminator(yes: bool) -> None:
@@ -127,7 +141,7 @@ def dcgan_step(fw: Framework, batch: int, channels: int) -> Step:
             parameter.requires_grad = yes
 
     def step() -> None:
-        fake = generator(fw.randn(batch, 100, 1, 1))
+        fake = generator(fw.randn(*noise))
         optimizer_d.zero_grad()
         bce(discriminator(next(data)), ones).backward()
         bce(discriminator(fake.detach()), zeros).backward()
@@ -140,6 +154,17 @@ def dcgan_step(fw: Framework, batch: int, channels: int) -> Step:
         train_discriminator(True)
 
     return step
+
+
+def dcgan_step(fw: Framework, batch: int, channels: int) -> Step:
+    """Cases 3, 4 and 7 (Radford et al. 2016)."""
+    data = batches(fw, batch, channels, 32, 32)
+    return gan_step(fw, dcgan(fw.nn, channels), data, batch, 100, 1, 1)
+
+
+def toy_gan_step(fw: Framework, batch: int) -> Step:
+    """Case 10."""
+    return gan_step(fw, toy_gan(fw.nn), batches(fw, batch, 2), batch, 2)
 
 
 def chain(fw: Framework, ops: int) -> Step:
