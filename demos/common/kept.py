@@ -73,6 +73,7 @@ class Kept(NamedTuple):
     model: Any
     rows: list[Row]  # of metrics.csv
     seconds: float
+    core_seconds: float
     folder: Path
 
 
@@ -113,7 +114,8 @@ def kept(
         run, loader, model.parts(), asdict(recipe), epochs=recipe.epochs, seed=setting.seed
     )
     trainer.fit(partial(step, model), partial(end_of_epoch, model, run))
-    return Kept(model, trainer.rows, trainer.clock.rows[-1]["seconds"], run.folder)
+    last = trainer.clock.rows[-1]
+    return Kept(model, trainer.rows, last["seconds"], last["core_seconds"], run.folder)
 
 
 def refuse_another(run: Run, recipe: Mapping[str, Any]) -> None:

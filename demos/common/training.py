@@ -213,7 +213,8 @@ class Means:
 
 
 class Clock:
-    """times.csv: the seconds of training at each checkpoint, over all sessions of a run.
+    """times.csv: the seconds of training at each checkpoint, over all sessions of a run, by the
+    clock and of processor cores.
 
     A file of its own, so that all others are the same from run to run.
     """
@@ -227,17 +228,24 @@ class Clock:
                     "epoch": int(row["epoch"]),
                     "batch": int(row["batch"]),
                     "seconds": float(row["seconds"]),
+                    "core_seconds": float(row.get("core_seconds", "nan")),
                 }
                 for row in run.read_table("times.csv")
             ]
-        before = self.rows[-1]["seconds"] if self.rows else 0.0
-        self._start = time.perf_counter() - before
+        before = self.rows[-1] if self.rows else {"seconds": 0.0, "core_seconds": 0.0}
+        self._start = time.perf_counter() - before["seconds"]
+        self._core_start = time.process_time() - before["core_seconds"]
 
     def seconds(self) -> float:
         return time.perf_counter() - self._start
 
+    def core_seconds(self) -> float:
+        return time.process_time() - self._core_start
+
     def record(self, epoch: int, batch: int) -> None:
-        self.rows.append({"epoch": epoch, "batch": batch, "seconds": round(self.seconds(), 3)})
+        seconds = {"seconds": self.seconds(), "core_seconds": self.core_seconds()}
+        rounded = {name: round(value, 3) for name, value in seconds.items()}
+        self.rows.append({"epoch": epoch, "batch": batch, **rounded})
         self.run.write_table("times.csv", self.rows)
 
 

@@ -1,10 +1,8 @@
 """Autoregressive models that experiments share."""
 
-import time
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import minigrad as mg
 from demos.common import datasets
 from demos.common.evaluation import mean_losses
 from demos.common.kept import Falling, Kept, Recipe, Setting, kept
@@ -49,20 +47,6 @@ MODELS: dict[str, dict[str, Any]] = {
 }
 
 
-class Timed(Falling):
-    """Knows the core seconds of its steps, also of those before it was stopped and continued."""
-
-    def __init__(self, model: Any, optimizer: optim.Optimizer, steps: int) -> None:
-        super().__init__(model, optimizer, steps)
-        self.core_seconds = mg.zeros((), dtype=mg.float64)
-
-    def train_step(self, *batch: Tensor) -> Losses:
-        start = time.process_time()
-        losses = super().train_step(*batch)
-        self.core_seconds.add_(time.process_time() - start)
-        return losses
-
-
 def untrained(recipe: AutoregressiveRecipe, shape: tuple[int, ...]) -> Autoregressive:
     likelihood = "bernoulli" if shape[0] == 1 else "logistic"
     if recipe.model == "made":
@@ -86,15 +70,14 @@ def trained(setting: Setting, model: str, **how: Any) -> Kept:
     grey = train.images.shape[1] == 1
     loader = DataLoader(datasets.binarized(test, 0) if grey else test, EVALUATED_AT_ONCE)
 
-    def build(steps: int) -> Timed:
+    def build(steps: int) -> Falling:
         network = untrained(recipe, train.images.shape[1:])
-        return Timed(network, optim.Adam(network.parameters(), recipe.lr), steps)
+        return Falling(network, optim.Adam(network.parameters(), recipe.lr), steps)
 
-    def step(learner: Timed, x: Tensor, labels: Tensor) -> Losses:
+    def step(learner: Falling, x: Tensor, labels: Tensor) -> Losses:
         return learner.train_step(binarize(x) if grey else x)
 
-    def end_of_epoch(learner: Timed, run: Run, number: int) -> dict[str, float]:
-        found = mean_losses(lambda x, _: learner.model.losses(x), loader)
-        return {"test_loss": found["loss"], "core_seconds": learner.core_seconds.item()}
+    def end_of_epoch(learner: Falling, run: Run, number: int) -> dict[str, float]:
+        return {"test_loss": mean_losses(lambda x, _: learner.model.losses(x), loader)["loss"]}
 
     return kept(setting, recipe, train, build, step, end_of_epoch)

@@ -157,11 +157,19 @@ def test_resuming_a_finished_run_changes_nothing(tmp_path, straight):
 def test_the_seconds_of_all_sessions_add_up(tmp_path):
     Game(tmp_path, epochs=1).fit()
     times = tmp_path / "times.csv"
-    times.write_text("epoch,batch,seconds\n1,0,1000.0\n")
+    times.write_text("epoch,batch,seconds,core_seconds\n1,0,1000.0,500.0\n")
     game = Game(tmp_path, resume=True, epochs=2).fit()
     rows = game.trainer.run.read_table("times.csv")
     assert [(row["epoch"], row["batch"]) for row in rows] == [("1", "0"), ("1", "2"), ("2", "0")]
-    assert 1000 < float(rows[1]["seconds"]) <= float(rows[2]["seconds"]) < 1100
+    for name, before in (("seconds", 1000), ("core_seconds", 500)):
+        assert before < float(rows[1][name]) <= float(rows[2][name]) < before + 100
+
+
+def test_core_seconds_that_an_older_run_did_not_write_are_not_known(tmp_path):
+    Game(tmp_path, epochs=1).fit()
+    (tmp_path / "times.csv").write_text("epoch,batch,seconds\n1,0,1000.0\n")
+    game = Game(tmp_path, resume=True, epochs=2).fit()
+    assert np.isnan(game.trainer.clock.core_seconds())
 
 
 # ---- metrics -------------------------------------------------------------------------------------
