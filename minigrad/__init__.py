@@ -13,6 +13,8 @@ from .autograd import *
 from .backend import Device as Device
 from .backend import device as device
 from .backend.cuda import allow_tf32 as allow_tf32
+from .backend.threads import get_num_threads as get_num_threads
+from .backend.threads import set_num_threads as set_num_threads
 from .broadcasting import elementwise as elementwise
 from .creation import *
 from .dtypes import *

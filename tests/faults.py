@@ -29,8 +29,8 @@ FAULTS = [
     Fault(
         "the input kept where the output was meant",
         ACTIVATION,
-        'tanh.gradient("x")(lambda g, out: g * (1 - out * out))',
-        'tanh.gradient("x")(lambda g, x: g * (1 - x * x))',
+        'tanh.gradient("x")(in_parts(lambda g, out: g * (1 - out * out)))',
+        'tanh.gradient("x")(in_parts(lambda g, x: g * (1 - x * x)))',
         ("ops/elementwise::unary",),
     ),
     Fault(
@@ -43,8 +43,8 @@ FAULTS = [
     Fault(
         "the slope of relu at 0",
         ACTIVATION,
-        'relu.gradient("x")(lambda g, out: g * (out > 0))',
-        'relu.gradient("x")(lambda g, out: g * (out >= 0))',
+        'relu.gradient("x")(in_parts(lambda g, out: g * (out > 0)))',
+        'relu.gradient("x")(in_parts(lambda g, out: g * (out >= 0)))',
         ("ops/elementwise::slope_at_a_kink", "ops/elementwise::unary"),
     ),
     Fault(

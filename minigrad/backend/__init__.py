@@ -6,6 +6,7 @@ from .devices import cpu, device, device_of, on_same_device, xp_of
 from .memory import is_new, overlaps_itself, storage
 from .memory_layout import in_memory_order
 from .numeric import log_of_rounded, quiet
+from .parts import in_parts
 
 __all__ = [
     "Array",
@@ -19,6 +20,7 @@ __all__ = [
     "device_of",
     "find_dtype",
     "in_memory_order",
+    "in_parts",
     "is_new",
     "log_of_rounded",
     "on_same_device",

@@ -65,19 +65,24 @@ class Device(ABC):
 
     # ---- the heavy primitives, in NumPy; other devices have kernels of their own for them --------
 
+    def matmul(self, x: Array, y: Array) -> Array:
+        """x @ y, of matrices or of stacks of them."""
+        return self.xp.matmul(x, y)
+
     def gather_patches(self, image: Array, kernel: Pair, how: Geometry, out_size: Pair) -> Array:
         """The patches of an image (N, H, W, C) that a kernel meets: (N, OH, OW, KH, KW, C),
         contiguous."""
-        n, _, _, c = image.shape
+        return self.xp.ascontiguousarray(self._windows(image, kernel, how, out_size))
+
+    def _windows(self, image: Array, kernel: Pair, how: Geometry, out_size: Pair) -> Array:
+        """The patches as a view of the padded image."""
         (sh, sw), (dh, dw) = how.stride, how.dilation
         padded = self._padded(image, how.padding)
         s0, s1, s2, s3 = padded.strides
-        return self.xp.ascontiguousarray(
-            self.xp.lib.stride_tricks.as_strided(
-                padded,
-                (n, *out_size, *kernel, c),
-                (s0, s1 * sh, s2 * sw, s1 * dh, s2 * dw, s3),
-            )
+        return self.xp.lib.stride_tricks.as_strided(
+            padded,
+            (len(image), *out_size, *kernel, image.shape[3]),
+            (s0, s1 * sh, s2 * sw, s1 * dh, s2 * dw, s3),
         )
 
     def scatter_product(self, image: Array, weight: Array, how: Geometry, size: Pair) -> Array:
@@ -86,7 +91,7 @@ class Device(ABC):
         C-contiguous."""
         n, h, w, c = image.shape
         _, kh, kw, o = weight.shape
-        patches = self.xp.matmul(image.reshape(-1, c), weight.reshape(c, -1))
+        patches = self.matmul(image.reshape(-1, c), weight.reshape(c, -1))
         return self.scatter_patches(patches.reshape(n, h, w, kh, kw, o), how, size)
 
     def scatter_patches(self, patches: Array, how: Geometry, size: Pair) -> Array:

@@ -5,13 +5,16 @@ In a piece, rows lie side by side: as many as make a wide one are taken for it, 
 numbers are repeated for them. Columns' numbers are float64 until they meet rows.
 """
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 
 from .base import Array
 from .sums import column_sums, side_by_side
+from .threads import for_blocks
+
+T = TypeVar("T")
 
 # A piece has so many rows of about so many numbers: 512 KB of float32. NOTE: the width is no power
 # of 2: rows of 4096 bytes may all meet one set of a cache, and took 7 times as long then.
@@ -45,11 +48,14 @@ def normalized(rows: Array, mean: Array, scale: Array, bias: Array | float) -> A
     rounded = mean.astype(rows.dtype)
     middle, factor, shift = _repeated(rows, rounded, scale, bias - (mean - rounded) * scale)
     out = np.empty_like(rows)
-    for piece, width in _pieces(rows):
+
+    def work(piece: slice, width: int) -> None:
         to = out[piece].reshape(-1, width)
         np.subtract(rows[piece].reshape(-1, width), middle[:width], out=to)
         to *= factor[:width]
         to += shift[:width]
+
+    _for_pieces(rows, work)
     return out.astype(dtype, copy=False)
 
 
@@ -64,13 +70,16 @@ def gradient(g: Array, rows: Array, mean: Array, rstd: Array, scale: Array) -> t
     plain = g_bias / np.float64(m) - (mean - rounded) * tilt
     middle, shift, slope, factor = _repeated(rows, rounded, plain, tilt, scale)
     g_rows = np.empty_like(g)
-    for piece, width in _pieces(rows):
+
+    def work(piece: slice, width: int) -> None:
         lean = rows[piece].reshape(-1, width) - middle[:width]
         lean *= slope[:width]
         to = g_rows[piece].reshape(-1, width)
         np.subtract(g[piece].reshape(-1, width), shift[:width], out=to)
         to -= lean
         to *= factor[:width]
+
+    _for_pieces(rows, work)
     return g_rows.astype(dtype, copy=False), g_weight.astype(dtype), g_bias.astype(dtype)
 
 
@@ -82,15 +91,16 @@ def _wide(rows: Array) -> Array:
     return np.ascontiguousarray(rows, np.result_type(rows.dtype, np.float32))
 
 
-def _pieces(rows: Array) -> Iterator[tuple[slice, int]]:
-    """The rows in pieces, each with the width that it is to be seen in."""
+def _for_pieces(rows: Array, work: Callable[[slice, int], T]) -> list[T]:
+    """work(piece, width) for the rows in pieces, each with the width that it is to be seen in."""
     m, c = rows.shape
     side = side_by_side(m, c, _WIDE)
     whole = m - m % side
-    for at in range(0, whole, _ROWS * side):
-        yield slice(at, min(at + _ROWS * side, whole)), side * c
-    for at in range(whole, m, _ROWS):
-        yield slice(at, min(at + _ROWS, m)), c
+    pieces = [
+        (slice(at, min(at + _ROWS * side, whole)), side * c) for at in range(0, whole, _ROWS * side)
+    ]
+    pieces += [(slice(at, min(at + _ROWS, m)), c) for at in range(whole, m, _ROWS)]
+    return for_blocks(len(pieces), lambda i: work(*pieces[i]))
 
 
 def _repeated(rows: Array, *columns: Array) -> list[Array]:
@@ -104,10 +114,14 @@ def _sum_centred(rows: Array, about: Array, summed: Callable[..., Any], *others:
     of the others."""
     c = rows.shape[1]
     (about,) = _repeated(rows, about)
-    total = np.zeros(len(about))
-    for piece, width in _pieces(rows):
+
+    def sums(piece: slice, width: int) -> Array:
         centred = rows[piece].reshape(-1, width) - about[:width]
-        total[:width] += summed(centred, *[x[piece].reshape(-1, width) for x in others])
+        return summed(centred, *[x[piece].reshape(-1, width) for x in others])
+
+    total = np.zeros(len(about))
+    for some in _for_pieces(rows, sums):
+        total[: len(some)] += some
     return total.reshape(-1, c).sum(axis=0)
 
 

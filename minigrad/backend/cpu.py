@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from . import columns, transposed_conv
+from . import columns, products, transposed_conv
 from .base import Array, Device, DType, Geometry, Pair
 from .sums import column_sums, long_sum
+from .threads import for_parts
 
 _FEW = 2048  # numbers: NumPy sums them in float64 in 4 to 6 microseconds, blocks take 20 to 28
 _FEW_ROWS = 4096  # numbers of a batch norm: below it is the calls that cost, 0.1 ms instead of 0.2
@@ -34,10 +35,22 @@ class CPU(Device):
     def generator(self, seed: int) -> "Generator":
         return Generator(seed)
 
+    def matmul(self, x: Array, y: Array) -> Array:
+        return products.matmul(x, y)
+
+    def gather_patches(self, image: Array, kernel: Pair, how: Geometry, out_size: Pair) -> Array:
+        out = np.empty((len(image), *out_size, *kernel, image.shape[3]), image.dtype)
+
+        def gather(part: slice) -> None:
+            out[part] = self._windows(image[part], kernel, how, out_size)
+
+        for_parts(len(out), math.prod(out.shape[1:]), gather)
+        return out
+
     def scatter_product(self, image: Array, weight: Array, how: Geometry, size: Pair) -> Array:
         if how.dilation != (1, 1):
             return super().scatter_product(image, weight, how, size)
-        return transposed_conv.scatter_product(np, image, weight, how, size)
+        return transposed_conv.scatter_product(image, weight, how, size)
 
     def _sum(self, x: Array, axes: tuple[int, ...], keepdims: bool) -> Array:
         if axes == (0,) and x.ndim == 2 and x.dtype != np.float16 and x.flags.c_contiguous:

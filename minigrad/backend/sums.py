@@ -13,8 +13,10 @@ import math
 import numpy as np
 
 from .base import Array
+from .threads import for_blocks
 
 BLOCK = 128  # numbers that are added one by one, or four by four, as BLAS likes it
+_PART = 1 << 17  # numbers: as many are summed at a time
 
 
 def long_sum(x: Array, axes: tuple[int, ...]) -> Array:
@@ -45,6 +47,17 @@ def _summed(x: Array, n: int, inner: int) -> Array:
 
 def column_sums(rows: Array) -> Array:
     """The sum of each column of rows (M, C), contiguous; float64 where many blocks were added."""
+    if rows.size <= _PART or len(rows) <= BLOCK:
+        return _column_sums(rows)
+    some = -(-_PART // rows.shape[1])
+    some += -some % BLOCK
+    parts = for_blocks(
+        -(-len(rows) // some), lambda i: _column_sums(rows[i * some : (i + 1) * some])
+    )
+    return np.sum(parts, axis=0, dtype=np.float64)
+
+
+def _column_sums(rows: Array) -> Array:
     m = len(rows)
     if m <= BLOCK:
         return np.matmul(np.ones(m, rows.dtype), rows)

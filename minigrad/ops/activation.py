@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..backend import log_of_rounded, quiet
+from ..backend import in_parts, log_of_rounded, quiet
 from ..broadcasting import elementwise
 from ..op import not_differentiable
 from .choosing import where
@@ -14,14 +14,16 @@ __all__ = ["leaky_relu", "relu", "sigmoid", "softplus", "tanh"]
 
 
 @elementwise
+@in_parts
 def tanh(xp, x):
     return xp.tanh(x)
 
 
-tanh.gradient("x")(lambda g, out: g * (1 - out * out))
+tanh.gradient("x")(in_parts(lambda g, out: g * (1 - out * out)))
 
 
 @elementwise
+@in_parts
 @quiet
 def sigmoid(xp, x):
     """1 / (1 + exp(-x)): accurate to the last digits on both sides, as tanh(x / 2) is not on the
@@ -32,7 +34,7 @@ def sigmoid(xp, x):
     return xp.reciprocal(y)
 
 
-sigmoid.gradient("x")(lambda g, out: g * (out * (1 - out)))
+sigmoid.gradient("x")(in_parts(lambda g, out: g * (out * (1 - out))))
 
 
 def log1p_exp(xp, x):
@@ -55,14 +57,16 @@ softplus.gradient("x")(lambda g, x: g * sigmoid(x))
 
 
 @elementwise
+@in_parts
 def relu(xp, x):
     return xp.maximum(x, 0)
 
 
-relu.gradient("x")(lambda g, out: g * (out > 0))
+relu.gradient("x")(in_parts(lambda g, out: g * (out > 0)))
 
 
 @elementwise
+@in_parts
 def leaky_relu(xp, x, *, negative_slope=0.01):
     """x where x > 0, else negative_slope * x."""
     y = x * negative_slope
@@ -82,6 +86,7 @@ def _slope(xp, x, *, negative_slope):
 
 
 @leaky_relu.gradient("x")
+@in_parts
 def _(g, x, negative_slope):
     return g * _slope(x, negative_slope=negative_slope)
 

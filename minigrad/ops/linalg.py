@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from ..backend import device_of
 from ..broadcasting import sum_to
 from ..op import op
 from .checks import need_arrays, need_one_dtype
@@ -18,7 +19,7 @@ __all__ = ["bmm", "dot", "linear", "matmul", "mm", "mv", "outer"]
 
 @op
 def _matmul(xp, x, y):
-    return xp.matmul(x, y)
+    return device_of(x).matmul(x, y)
 
 
 @_matmul.gradient("x")
@@ -105,7 +106,7 @@ def _of(name: str, x: Tensor, x_ndim: int, y: Tensor, y_ndim: int) -> Tensor:
 
 @op
 def _linear(xp, x, weight, bias):
-    out = xp.matmul(x, weight.T)
+    out = device_of(x).matmul(x, weight.T)
     if bias is not None:
         out += bias
     return out
