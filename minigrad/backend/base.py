@@ -69,6 +69,11 @@ class Device(ABC):
         """x @ y, of matrices or of stacks of them."""
         return self.xp.matmul(x, y)
 
+    def fewer_products(self, weight: Shape, dtype: DType, how: Geometry) -> Any:
+        """The module that convolves with a kernel of shape (O, C/groups, KH, KW) in fewer products
+        than the kernel has taps, if there is one and it pays; else None."""
+        return None
+
     def gather_patches(self, image: Array, kernel: Pair, how: Geometry, out_size: Pair) -> Array:
         """The patches of an image (N, H, W, C) that a kernel meets: (N, OH, OW, KH, KW, C),
         contiguous."""

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from . import columns, products, transposed_conv
-from .base import Array, Device, DType, Geometry, Pair
+from . import columns, nine, products, transposed_conv
+from .base import Array, Device, DType, Geometry, Pair, Shape
 from .sums import column_sums, long_sum
 from .threads import for_parts
 
@@ -37,6 +37,9 @@ class CPU(Device):
 
     def matmul(self, x: Array, y: Array) -> Array:
         return products.matmul(x, y)
+
+    def fewer_products(self, weight: Shape, dtype: DType, how: Geometry) -> Any:
+        return nine if nine.pays(weight, dtype, how) else None
 
     def gather_patches(self, image: Array, kernel: Pair, how: Geometry, out_size: Pair) -> Array:
         out = np.empty((len(image), *out_size, *kernel, image.shape[3]), image.dtype)

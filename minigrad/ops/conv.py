@@ -30,12 +30,17 @@ if TYPE_CHECKING:
 __all__ = ["conv2d", "conv_transpose2d"]
 
 
-@op(keeps="patches")
+@op(keeps="kept")
 def _conv2d(xp, x, weight, bias, *, how, size):
+    """The output, and what the product was made of: patches, or what `fewer_products` says."""
+    fewer = device_of(x).fewer_products(weight.shape, x.dtype, how)
+    if fewer is not None:
+        out, kept = fewer.conv2d(_last(x), _last(weight), bias, how, size)
+        return _first(out), kept
     patches = _patches(x, weight.shape[2:], how, size)
     n, oh, ow = patches.shape[:3]
     parts = [
-        xp.matmul(rows, _matrix(w).T)
+        device_of(x).matmul(rows, _matrix(w).T)
         for rows, w in zip(
             _rows_by_group(patches, how.groups), _by_group(weight, how.groups), strict=True
         )
@@ -48,6 +53,9 @@ def _conv2d(xp, x, weight, bias, *, how, size):
 
 @op
 def _conv_transpose2d(xp, x, weight, bias, *, how, size):
+    fewer = device_of(x).fewer_products(weight.shape, x.dtype, how)
+    if fewer is not None:
+        return _first(fewer.conv_transpose2d(_last(x), _last(weight), bias, how, size))
     image, each = _last(x), x.shape[1] // how.groups
     parts = [
         device_of(x).scatter_product(image[..., i * each : (i + 1) * each], _last(w), how, size)
@@ -61,7 +69,11 @@ def _conv_transpose2d(xp, x, weight, bias, *, how, size):
 
 @op
 def _conv2d_weight(xp, x, y, *, how, kernel):
-    return _weight_product(_patches(x, kernel, how, y.shape[2:]), y, how)
+    shape, size = (y.shape[1], x.shape[1] // how.groups, *kernel), y.shape[2:]
+    fewer = device_of(x).fewer_products(shape, x.dtype, how)
+    if fewer is not None:
+        return _weight_product(fewer.of_image(_last(x), how, size), y, shape, how)
+    return _weight_product(_patches(x, kernel, how, size), y, shape, how)
 
 
 # ---- each one's gradient is the other two --------------------------------------------------------
@@ -107,27 +119,39 @@ def _(g):
 
 
 @_conv2d.fused("weight")
-def _(g, patches, how):
-    return _weight_product(patches, g, how)
+def _(g, kept, weight_shape, how):
+    return _weight_product(kept, g, weight_shape, how)
+
+
+@_conv2d.fused("x", "weight")
+def _(g, kept, weight, x_shape, how):
+    fewer = device_of(g).fewer_products(weight.shape, g.dtype, how)
+    if fewer is not None:
+        return tuple(map(_first, fewer.gradients(kept, _last(weight), _last(g), how, x_shape[2:])))
+    g_x = _conv_transpose2d(g, weight, None, how=how, size=x_shape[2:])
+    return g_x, _weight_product(kept, g, weight.shape, how)
 
 
 @_conv_transpose2d.fused("x", "weight")
 def _(g, x, weight, how):
-    g_x, patches = _conv2d(g, weight, None, how=how, size=x.shape[2:])
-    return g_x, _weight_product(patches, x, how)
+    g_x, kept = _conv2d(g, weight, None, how=how, size=x.shape[2:])
+    return g_x, _weight_product(kept, x, weight.shape, how)
 
 
-def _weight_product(patches, y, how):
-    """Patches of x (N, OH, OW, KH, KW, C) times y (N, O, OH, OW): (O, C/groups, KH, KW)."""
-    *_, kh, kw, channels = patches.shape
+def _weight_product(kept, y, shape, how):
+    """What a convolution of x has kept times y (N, O, OH, OW): (O, C/groups, KH, KW)."""
+    device = device_of(y)
+    fewer = device.fewer_products(shape, y.dtype, how)
+    if fewer is not None:
+        return _first(fewer.weight_gradient(kept, _last(y), how))
     out_channels = y.shape[1]
     rows, each = _last(y).reshape(-1, out_channels), out_channels // how.groups
     parts = [
-        rows[:, i * each : (i + 1) * each].T @ group
-        for i, group in enumerate(_rows_by_group(patches, how.groups))
+        device.matmul(rows[:, i * each : (i + 1) * each].T, group)
+        for i, group in enumerate(_rows_by_group(kept, how.groups))
     ]
     matrix = parts[0] if how.groups == 1 else xp_of(y).concatenate(parts, axis=0)
-    return _first(matrix.reshape(out_channels, kh, kw, channels // how.groups))
+    return _first(matrix.reshape(out_channels, *shape[2:], shape[1]))
 
 
 # ---- layout --------------------------------------------------------------------------------------
