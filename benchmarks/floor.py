@@ -56,9 +56,13 @@ def mlp_decoder(batch: int) -> list[Layer]:
     return [Layer(batch, 20, 400), Layer(batch, 400, 784)]
 
 
-def conv_decoder(batch: int) -> list[Layer]:
-    upconvolutions = [conv_transpose(batch, 64, 32, 7), conv_transpose(batch, 32, 1, 14)]
-    return [Layer(batch, 20, 256), Layer(batch, 256, 3136), *upconvolutions]
+def conv_decoder(batch: int, width: int = 32) -> list[Layer]:
+    return [
+        Layer(batch, 20, 256),
+        Layer(batch, 256, 2 * width * 49),
+        conv_transpose(batch, 2 * width, width, 7),
+        conv_transpose(batch, width, 1, 14),
+    ]
 
 
 DECODERS = {"mlp": mlp_decoder, "conv": conv_decoder}
@@ -69,26 +73,30 @@ def mlp_vae(batch: int) -> list[Product]:
     return training([Layer(batch, 784, 400), Layer(batch, 400, 40), *mlp_decoder(batch)])
 
 
-def conv_vae(batch: int) -> list[Product]:
+def conv_vae(batch: int, width: int = 32) -> list[Product]:
     """Case 2; the two heads are one product."""
-    convolutions = [conv(batch, 1, 32, 14), conv(batch, 32, 64, 7)]
-    encoder = [*convolutions, Layer(batch, 3136, 256), Layer(batch, 256, 40)]
-    return training(encoder + conv_decoder(batch))
+    encoder = [
+        conv(batch, 1, width, 14),
+        conv(batch, width, 2 * width, 7),
+        Layer(batch, 2 * width * 49, 256),
+        Layer(batch, 256, 40),
+    ]
+    return training(encoder + conv_decoder(batch, width))
 
 
-def dcgan(batch: int, channels: int) -> list[Product]:
+def dcgan(batch: int, channels: int, width: int = 64) -> list[Product]:
     """Cases 3 and 4."""
     generator = [
-        Layer(batch, 100, 256 * 16),
-        conv_transpose(batch, 256, 128, 4),
-        conv_transpose(batch, 128, 64, 8),
-        conv_transpose(batch, 64, channels, 16),
+        Layer(batch, 100, 4 * width * 16),
+        conv_transpose(batch, 4 * width, 2 * width, 4),
+        conv_transpose(batch, 2 * width, width, 8),
+        conv_transpose(batch, width, channels, 16),
     ]
     discriminator = [
-        conv(batch, channels, 64, 16),
-        conv(batch, 64, 128, 8),
-        conv(batch, 128, 256, 4),
-        Layer(batch, 256 * 16, 1),
+        conv(batch, channels, width, 16),
+        conv(batch, width, 2 * width, 8),
+        conv(batch, 2 * width, 4 * width, 4),
+        Layer(batch, 4 * width * 16, 1),
     ]
     return gan(generator, discriminator)
 

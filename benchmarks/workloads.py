@@ -41,35 +41,37 @@ def mlp_vae(nn: Any) -> Any:
     return vae(nn, body, 400, decoder)
 
 
-def conv_vae(nn: Any) -> Any:
+def conv_vae(nn: Any, width: int = 32) -> Any:
     """4×4 convolutions of stride 2 to 32 and 64 channels, 256 hidden units, 20 latents; 28×28."""
+    wide = 2 * width
     body = nn.Sequential(
-        nn.Conv2d(1, 32, 4, 2, 1), nn.ReLU(),
-        nn.Conv2d(32, 64, 4, 2, 1), nn.ReLU(),
-        nn.Flatten(), nn.Linear(3136, 256), nn.ReLU(),
+        nn.Conv2d(1, width, 4, 2, 1), nn.ReLU(),
+        nn.Conv2d(width, wide, 4, 2, 1), nn.ReLU(),
+        nn.Flatten(), nn.Linear(wide * 49, 256), nn.ReLU(),
     )  # fmt: skip
     decoder = nn.Sequential(
         nn.Linear(20, 256), nn.ReLU(),
-        nn.Linear(256, 3136), nn.ReLU(), nn.Unflatten(1, (64, 7, 7)),
-        nn.ConvTranspose2d(64, 32, 4, 2, 1), nn.ReLU(),
-        nn.ConvTranspose2d(32, 1, 4, 2, 1),
+        nn.Linear(256, wide * 49), nn.ReLU(), nn.Unflatten(1, (wide, 7, 7)),
+        nn.ConvTranspose2d(wide, width, 4, 2, 1), nn.ReLU(),
+        nn.ConvTranspose2d(width, 1, 4, 2, 1),
     )  # fmt: skip
     return vae(nn, body, 256, decoder)
 
 
-def dcgan(nn: Any, channels: int) -> tuple[Any, Any]:
+def dcgan(nn: Any, channels: int, width: int = 64) -> tuple[Any, Any]:
     """Generator (N, 100, 1, 1) -> (N, channels, 32, 32), and the discriminator that mirrors it."""
+    a, b, c = width, 2 * width, 4 * width
     generator = nn.Sequential(
-        nn.ConvTranspose2d(100, 256, 4, 1, 0, bias=False), nn.BatchNorm2d(256), nn.ReLU(),
-        nn.ConvTranspose2d(256, 128, 4, 2, 1, bias=False), nn.BatchNorm2d(128), nn.ReLU(),
-        nn.ConvTranspose2d(128, 64, 4, 2, 1, bias=False), nn.BatchNorm2d(64), nn.ReLU(),
-        nn.ConvTranspose2d(64, channels, 4, 2, 1), nn.Tanh(),
+        nn.ConvTranspose2d(100, c, 4, 1, 0, bias=False), nn.BatchNorm2d(c), nn.ReLU(),
+        nn.ConvTranspose2d(c, b, 4, 2, 1, bias=False), nn.BatchNorm2d(b), nn.ReLU(),
+        nn.ConvTranspose2d(b, a, 4, 2, 1, bias=False), nn.BatchNorm2d(a), nn.ReLU(),
+        nn.ConvTranspose2d(a, channels, 4, 2, 1), nn.Tanh(),
     )  # fmt: skip
     discriminator = nn.Sequential(
-        nn.Conv2d(channels, 64, 4, 2, 1), nn.LeakyReLU(0.2),
-        nn.Conv2d(64, 128, 4, 2, 1, bias=False), nn.BatchNorm2d(128), nn.LeakyReLU(0.2),
-        nn.Conv2d(128, 256, 4, 2, 1, bias=False), nn.BatchNorm2d(256), nn.LeakyReLU(0.2),
-        nn.Conv2d(256, 1, 4, 1, 0),
+        nn.Conv2d(channels, a, 4, 2, 1), nn.LeakyReLU(0.2),
+        nn.Conv2d(a, b, 4, 2, 1, bias=False), nn.BatchNorm2d(b), nn.LeakyReLU(0.2),
+        nn.Conv2d(b, c, 4, 2, 1, bias=False), nn.BatchNorm2d(c), nn.LeakyReLU(0.2),
+        nn.Conv2d(c, 1, 4, 1, 0),
     )  # fmt: skip
     return generator, discriminator
 
@@ -121,9 +123,9 @@ def mlp_vae_step(fw: Framework, batch: int) -> Step:
     return vae_step(fw, mlp_vae(fw.nn), batch, 784)
 
 
-def conv_vae_step(fw: Framework, batch: int) -> Step:
+def conv_vae_step(fw: Framework, batch: int, width: int = 32) -> Step:
     """Case 2."""
-    return vae_step(fw, conv_vae(fw.nn), batch, 1, 28, 28)
+    return vae_step(fw, conv_vae(fw.nn, width), batch, 1, 28, 28)
 
 
 def gan_step(fw: Framework, networks: tuple[Any, Any], data: Iterator[Any], *noise: int) -> Step:
@@ -156,10 +158,10 @@ def gan_step(fw: Framework, networks: tuple[Any, Any], data: Iterator[Any], *noi
     return step
 
 
-def dcgan_step(fw: Framework, batch: int, channels: int) -> Step:
+def dcgan_step(fw: Framework, batch: int, channels: int, width: int = 64) -> Step:
     """Cases 3, 4 and 7 (Radford et al. 2016)."""
     data = batches(fw, batch, channels, 32, 32)
-    return gan_step(fw, dcgan(fw.nn, channels), data, batch, 100, 1, 1)
+    return gan_step(fw, dcgan(fw.nn, channels, width), data, batch, 100, 1, 1)
 
 
 def toy_gan_step(fw: Framework, batch: int) -> Step:

@@ -4,9 +4,11 @@ import importlib.util
 import io
 import itertools
 import json
+import math
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -78,6 +80,33 @@ def test_floor_counts_the_products_that_pytorch_makes(number, batch, monkeypatch
     with FlopCounterMode(display=False) as counter:
         step()
     assert floor.flops(getattr(floor, case.work)(**case.args)) == counter.get_total_flops()
+
+
+NARROW = {"conv_vae": 8, "dcgan": 4}  # so few channels that every product is one of matrices
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4, 10])
+def test_a_step_makes_the_products_of_its_floor_and_no_others(number, monkeypatch):
+    """No input gradient of the first layer; none of the discriminator's weights while the generator
+    learns through it."""
+    from benchmarks.frameworks import Framework
+
+    case = quick(next(case for case in CASES if case.number == number))
+    if case.work in NARROW:
+        case = replace(case, args={**case.args, "width": NARROW[case.work]})
+    step = worker.build(case, MINIGRAD, Framework(MINIGRAD))
+    made, matmul = [], np.matmul
+
+    def counting(a, b, **options):
+        out = matmul(a, b, **options)
+        if a.ndim > 1:  # those of a vector are sums
+            made.append((*out.shape, a.shape[-1]))
+        return out
+
+    monkeypatch.setattr(np, "matmul", counting)
+    step()
+    needed = floor.flops(getattr(floor, case.work)(**case.args))
+    assert sum(2 * math.prod(sizes) for sizes in made) == needed, made
 
 
 def test_floor_makes_every_product_once(monkeypatch):
