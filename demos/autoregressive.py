@@ -3,7 +3,7 @@
     python -m demos.autoregressive                           PixelCNN of drawn digits; minutes
     python -m demos.autoregressive --model gated --dataset mnist --data-dir DIR --epochs 2
     python -m demos.autoregressive --model made --dataset mnist --batch-size 100 --epochs 30
-    python -m demos.autoregressive --dataset mnist --conditional
+    python -m demos.autoregressive --model pixelrnn --layers 2 --dataset mnist --conditional
     python -m demos.autoregressive --dataset cifar-10 --channels 48
 
 The folder then has summary.json, metrics.csv (a row for each epoch), checkpoint.safetensors,
@@ -35,11 +35,17 @@ from models.likelihoods import binarize, bits_per_dimension
 from models.made import MADE
 from models.model import Learner, Losses
 from models.pixelcnn import GatedPixelCNN, PixelCNN
+from models.pixelrnn import PixelRNN
 
 SAMPLES, COLUMNS = 64, 8  # images in a picture of samples
 COMPLETED, WAYS = 8, 5  # images that are completed, and in how many ways
 EVALUATED_AT_ONCE = 100  # images
-CHANNELS = {"pixelcnn": 32, "gated": 16}
+KINDS: dict[str, type[PixelCNN] | type[GatedPixelCNN] | type[PixelRNN]] = {
+    "pixelcnn": PixelCNN,
+    "gated": GatedPixelCNN,
+    "pixelrnn": PixelRNN,
+}
+CHANNELS = {"pixelcnn": 32, "gated": 16, "pixelrnn": 32}
 
 
 def parser() -> ArgumentParser:
@@ -47,13 +53,13 @@ def parser() -> ArgumentParser:
     parser = cli.parser("demos.autoregressive", __doc__)
     cli.common_arguments(parser, epochs=4, batch_size=16, lr=3e-3)
     add = parser.add_argument_group("model").add_argument
-    add("--model", choices=(*CHANNELS, "made"), default="pixelcnn", help="(default: %(default)s)")
+    add("--model", choices=(*KINDS, "made"), default="pixelcnn", help="(default: %(default)s)")
     default = {"type": cli.whole(1), "metavar": "N"}
     add(
         "--channels",
         **default,
-        help="of a PixelCNN's layers, a multiple of 2, of 6 for colours; of each stack of a gated "
-        "one (default: pixelcnn 32, gated 16, for colours the next that is a multiple)",
+        help="of a layer, a multiple of 2, of 6 for colours; of each stack of a gated one, a "
+        "multiple of 3 for colours (default: 32, gated 16, for colours the next multiple)",
     )
     add("--layers", **default, default=4, help="after the first one (default: %(default)s)")
     add(
@@ -150,8 +156,8 @@ def build(args: Namespace, shape: tuple[int, ...], classes: int) -> Autoregressi
     try:
         if args.model == "made":
             return MADE(shape, args.hidden, **how).to(args.device)
-        kind = {"pixelcnn": PixelCNN, "gated": GatedPixelCNN}[args.model]
-        multiple = shape[0] * (2 if args.model == "pixelcnn" else 1)
+        kind = KINDS[args.model]
+        multiple = shape[0] * (1 if args.model == "gated" else 2)
         channels = args.channels or -(-CHANNELS[args.model] // multiple) * multiple
         how["places"] = not args.no_places
         return kind(shape, channels, args.layers, args.first, **how).to(args.device)

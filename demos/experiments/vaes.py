@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from numpy.typing import NDArray
 
-from demos.common.kept import Recipe, Setting, kept
+from demos.common.kept import Kept, Recipe, Setting, kept
 from minigrad import Tensor, nn, optim
 from models.likelihoods import binarize
 from models.measures.parts import in_parts
@@ -36,6 +36,12 @@ class VAERecipe(Recipe):
 
 def vae(setting: Setting, **how: Any) -> VAE:
     """The VAE of a recipe for the setting's data (else glyphs)."""
+    found: VAE = kept_vae(setting, **how).model
+    return found
+
+
+def kept_vae(setting: Setting, **how: Any) -> Kept:
+    """`vae`, with what its training left."""
     recipe = VAERecipe(**{"dataset": setting.dataset or "glyphs", **how})
     train, _ = recipe.images(setting)
 
@@ -47,8 +53,8 @@ def vae(setting: Setting, **how: Any) -> VAE:
         losses = learner.train_step(binarize(x) if recipe.dynamic else x)
         return {name: losses[name] for name in ("rec", "kl")}
 
-    found: VAE = kept(setting, recipe, train, build, step).model.model
-    return found
+    found = kept(setting, recipe, train, build, step)
+    return found._replace(model=found.model.model)
 
 
 def untrained(recipe: VAERecipe, shape: tuple[int, ...]) -> VAE:

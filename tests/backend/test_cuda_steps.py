@@ -24,6 +24,7 @@ from models.made import MADE
 from models.model import Learner
 from models.objectives import OBJECTIVES, Objective, named
 from models.pixelcnn import GatedPixelCNN, PixelCNN
+from models.pixelrnn import PixelRNN
 from models.pixelvae import pixel_vae
 from tests import standin
 
@@ -224,6 +225,7 @@ STEPS: dict[str, Callable[[Device], tuple[Step, list[nn.Module]]]] = {
     "GatedPixelCNN": lambda place: vae_step(
         GatedPixelCNN((3, 4, 4), 3, 1, 3, likelihood="logistic"), place, (5, 3, 4, 4)
     ),
+    "PixelRNN": lambda place: vae_step(PixelRNN((1, 4, 4), 4, 1, 3), place, (5, 1, 4, 4)),
     "MADE": lambda place: vae_step(MADE((1, 4, 4), (8,)), place, (5, 1, 4, 4)),
     "GAN": lambda place: gan_step(*mlps(), place, (6, 2), k=2, ema=0.9),
     "conditional GAN": lambda place: gan_step(*mlps(3), place, (6, 2), labels=3),

@@ -76,7 +76,7 @@ def test_a_run_may_go_on_for_longer_than_its_rate_was_planned(tmp_path):
 
 
 @pytest.mark.usefixtures("undrawn")
-@pytest.mark.parametrize("model", ["pixelcnn", "gated"])
+@pytest.mark.parametrize("model", ["pixelcnn", "gated", "pixelrnn"])
 def test_black_and_white_pixels_are_drawn_anew_and_labels_are_told(model, tmp_path, monkeypatch):
     seen = []
 

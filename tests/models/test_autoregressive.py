@@ -12,40 +12,32 @@ from minigrad.tools.gradcheck import gradcheck
 from models import pixelcnn
 from models.autoregressive import Autoregressive, one_hot
 from models.made import MADE
+from models.measures.exact import (
+    all_images,
+    disturbed,
+    seen_from_the_middle,
+    total_probability,
+)
 from models.pixelcnn import GatedPixelCNN, MaskedConv2d, PixelCNN
+from models.pixelrnn import PixelRNN
 
 GREY, COLOUR = (1, 3, 3), (3, 2, 2)
 MODELS: dict[str, Callable[..., Autoregressive]] = {
     "PixelCNN": lambda shape, **how: PixelCNN(shape, 12, 2, 3, places=True, **how),
     "GatedPixelCNN": lambda shape, **how: GatedPixelCNN(shape, 6, 2, 3, places=True, **how),
+    "PixelRNN": lambda shape, **how: PixelRNN(shape, 12, 2, 3, places=True, **how),
     "MADE": lambda shape, **how: MADE(shape, (20, 15), **how),
 }
 
 
 def drawn(make: Callable[..., Autoregressive], shape=GREY, std: float = 0.7, **how):
     """A model in float64 with random weights, large enough that a mistake shows."""
-    model = make(shape, **how).double()
-    rng = np.random.default_rng(0)
-    with mg.no_grad():
-        for parameter in model.parameters():
-            parameter.copy_(mg.tensor(rng.normal(0, std, parameter.shape)))
-    return model
-
-
-def all_images(shape: tuple[int, ...]) -> mg.Tensor:
-    """Every black and white image, (2**size, *shape)."""
-    bits = list(product((0.0, 1.0), repeat=int(np.prod(shape))))
-    return mg.tensor(np.array(bits).reshape(-1, *shape))
+    return disturbed(make(shape, **how), std)
 
 
 def random_context(model: Autoregressive, n: int, height: int = 1, width: int = 1) -> mg.Tensor:
     numbers = np.random.default_rng(2).normal(0, 1, (n, model.conditions, height, width))
     return mg.tensor(numbers)
-
-
-def total(model: Autoregressive, context: mg.Tensor | None = None) -> float:
-    with mg.no_grad():
-        return model.log_prob(all_images(model.image_shape), context).exp().sum().item()
 
 
 # ---- a probability -------------------------------------------------------------------------------
@@ -54,7 +46,7 @@ def total(model: Autoregressive, context: mg.Tensor | None = None) -> float:
 @pytest.mark.parametrize("shape", [GREY, COLOUR])
 @pytest.mark.parametrize("name", MODELS)
 def test_the_probabilities_of_all_images_add_up_to_one(name: str, shape: tuple[int, ...]):
-    assert total(drawn(MODELS[name], shape)) == pytest.approx(1, abs=1e-12)
+    assert total_probability(drawn(MODELS[name], shape)) == pytest.approx(1, abs=1e-12)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -62,7 +54,7 @@ def test_given_a_context_they_add_up_to_one_too(name: str):
     model = drawn(MODELS[name], conditions=2)
     for size in ((1, 1),) if name == "MADE" else ((1, 1), (3, 3)):
         context = random_context(model, 1, *size).expand(512, 2, *size)
-        assert total(model, context) == pytest.approx(1, abs=1e-12)
+        assert total_probability(model, context) == pytest.approx(1, abs=1e-12)
     x = all_images(GREY)[:8]
     one, other = (model.log_prob(x, random_context(model, 8) * s).numpy(force=True) for s in (1, 2))
     assert abs(one - other).min() > 1e-6, "the context is not heard"
@@ -90,11 +82,11 @@ def colours_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pixelcnn, "_seen", blocks)
 
 
-@pytest.mark.parametrize("name", ["PixelCNN", "GatedPixelCNN"])
+@pytest.mark.parametrize("name", ["PixelCNN", "GatedPixelCNN", "PixelRNN"])
 @pytest.mark.parametrize("shape", [GREY, COLOUR])
 def test_a_first_layer_that_sees_the_pixel_itself_is_noticed(name, shape, monkeypatch):
     b_first(monkeypatch)
-    assert abs(total(drawn(MODELS[name], shape)) - 1) > 1e-3
+    assert abs(total_probability(drawn(MODELS[name], shape)) - 1) > 1e-3
 
 
 def test_a_made_whose_outputs_see_their_own_input_is_noticed():
@@ -102,7 +94,7 @@ def test_a_made_whose_outputs_see_their_own_input_is_noticed():
     last: Any = model.layers[-1]
     degrees = mg.tensor(model.degrees[-1])
     last.mask.copy_((mg.arange(9) + 1).unsqueeze(1) >= degrees)  # >= where > is right
-    assert abs(total(model) - 1) > 1e-3
+    assert abs(total_probability(model) - 1) > 1e-3
 
 
 def test_a_masked_weight_has_no_gradient():
@@ -119,7 +111,7 @@ def test_a_stack_of_rows_above_that_sees_the_pixels_own_row_is_noticed(first: bo
     layer: Any = model.layers[0 if first else 1]
     left, right, top, bottom = layer.padding
     layer.padding = (left, right, top - 1, bottom + 1)  # a row further down
-    assert abs(total(model) - 1) > 1e-3
+    assert abs(total_probability(model) - 1) > 1e-3
 
 
 def seen_too_early(model: Autoregressive) -> int:
@@ -160,10 +152,7 @@ def test_colours_in_another_order_than_the_likelihoods_are_noticed(name: str, mo
 def test_the_blind_spot(make: Callable[[], Autoregressive], seen: int):
     """Of the 60 pixels before the middle one; kernels of 3 move up and to the right by one pixel
     each, so that a place d to the right must be d rows up to be seen."""
-    model = make().double()
-    x = mg.tensor(np.random.default_rng(1).random((1, 1, 11, 11)), requires_grad=True)
-    model(x)[0, 0, 5, 5].backward()
-    depends = x.grad.numpy().ravel() != 0
+    depends = seen_from_the_middle(make()).ravel()
     assert (depends[:60].sum(), depends[60:].sum()) == (seen, 0)
 
 
@@ -266,6 +255,7 @@ def test_labels_as_a_context():
         (lambda: MaskedConv2d("A", 1, 1, 1), "sees nothing"),
         (lambda: PixelCNN((3, 8, 8), 16), "multiple of 6, got 16"),
         (lambda: GatedPixelCNN((3, 8, 8), 16), "multiple of 3, got 16"),
+        (lambda: PixelRNN((3, 8, 8), 16), "multiple of 6, got 16"),
         (lambda: PixelCNN((1, 8, 8), likelihood="cauchy"), "cauchy"),
         (lambda: PixelCNN((1, 3, 3), 4, 1, conditions=2).sample(1), "need one"),
         (lambda: PixelCNN((1, 3, 3), 4, 1).sample(1, mg.zeros(1, 2, 1, 1)), "need one"),

@@ -11,6 +11,7 @@ from minigrad import optim
 from models.made import MADE
 from models.model import Learner
 from models.pixelcnn import GatedPixelCNN, PixelCNN
+from models.pixelrnn import PixelRNN
 from tests.parity.beside import assert_same_parameters
 
 pytestmark = pytest.mark.slow
@@ -142,6 +143,44 @@ class TorchGated(tnn.Module):
         return self.head(left)
 
 
+class TorchRow(tnn.Module):
+    def __init__(self, channels, hidden, colours):
+        super().__init__()
+        self.input = TorchMasked("B", channels, 4 * hidden, 1, 3, colours, CONDITIONS)
+        self.state = tnn.Conv1d(hidden, 4 * hidden, 3)
+        self.widen = TorchMasked("B", hidden, channels, 1, 1, colours)
+
+    def forward(self, x, c):
+        shares = self.input(x, c)
+        hidden = self.state.weight.shape[1]
+        h = cell = torch.zeros(len(x), hidden, x.shape[3], dtype=x.dtype)
+        states = torch.zeros(len(x), hidden, *x.shape[2:], dtype=x.dtype)
+        for row in range(x.shape[2]):
+            gates = shares[:, :, row] + self.state(tF.pad(h, (1, 1)))
+            out, forget, into = (
+                torch.sigmoid(gates[:, k * hidden :][:, :hidden]) for k in range(3)
+            )
+            cell = forget * cell + into * torch.tanh(gates[:, 3 * hidden :])
+            h = out * torch.tanh(cell)
+            states = states + tF.one_hot(torch.tensor(row), x.shape[2])[:, None] * h[:, :, None]
+        return x + self.widen(states)
+
+
+class TorchPixelRNN(tnn.Module):
+    def __init__(self, colours, channels, out):
+        super().__init__()
+        self.first = TorchMasked("A", colours, channels, 5, 5, colours, CONDITIONS)
+        self.places = torch_places(channels)
+        self.layers = tnn.ModuleList(TorchRow(channels, channels // 2, colours) for _ in range(2))
+        self.head = torch_head(channels, out, colours)
+
+    def forward(self, x, c):
+        h = self.first(x, c) + self.places.bias
+        for layer in self.layers:
+            h = layer(h, c)
+        return self.head(h)
+
+
 class TorchMADE(tnn.Module):
     def __init__(self, shape, hidden):
         super().__init__()
@@ -178,6 +217,10 @@ CASES = {
     ),
     "GatedPixelCNN": lambda c: (
         GatedPixelCNN((c, 6, 5), 6, 2, 5, conditions=CONDITIONS, places=True), TorchGated(c, 6, c)
+    ),
+    "PixelRNN": lambda c: (
+        PixelRNN((c, 6, 5), 12, 2, 5, conditions=CONDITIONS, places=True),
+        TorchPixelRNN(c, 12, c),
     ),
     "MADE": lambda c: (
         MADE((c, 6, 5), (20, 11), conditions=CONDITIONS), TorchMADE((c, 6, 5), (20, 11))
