@@ -18,12 +18,17 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 
-from tests import cuda_faults, faults, training_faults
+from tests import cuda_faults, faults, refusal_faults, training_faults
 from tests.faults import Fault
 
 ROOT = Path(__file__).resolve().parent.parent
 TORCH = find_spec("torch") is not None
-FAULTS = [*faults.FAULTS, *training_faults.FAULTS, *cuda_faults.FAULTS]
+FAULTS = [
+    *faults.FAULTS,
+    *training_faults.FAULTS,
+    *refusal_faults.FAULTS,
+    *cuda_faults.FAULTS,
+]
 
 
 def misfits() -> list[str]:

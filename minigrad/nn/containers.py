@@ -3,11 +3,10 @@
 from abc import abstractmethod
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import groupby
 from typing import TYPE_CHECKING, Any, Generic, overload
 
 from ..tensor import Tensor
-from .module import Module, indented
+from .module import Module
 from .parameter import Parameter
 
 if TYPE_CHECKING:
@@ -110,20 +109,13 @@ class Sequential(_Listed[Any]):
 class ModuleList(_Listed[M]):
     """A list of modules, whose parameters are found; it has no forward."""
 
+    as_list = True
+
     def __init__(self, modules: Iterable[M] = ()) -> None:
         self.extend(modules)
 
     def _sliced(self, index: slice) -> "Self":
         return type(self)(self._items()[index])
-
-    def _child_lines(self) -> list[str]:
-        """Runs of children that read alike on one line, as in PyTorch."""
-        lines, at = [], 0
-        for text, run in groupby(indented(repr(m)) for m in self):
-            n = len(list(run))
-            lines.append(f"({at}): {text}" if n == 1 else f"({at}-{at + n - 1}): {n} x {text}")
-            at += n
-        return lines
 
 
 class _Named(Module, Generic[V]):

@@ -5,8 +5,9 @@ attributes are, in the order in which they were first assigned; so reading one i
 costs what reading any attribute costs.
 """
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from ..tensor import Tensor
 from .hooks import Hooked
 from .parameter import Parameter
 from .state import IncompatibleKeys, destination, load, move
+from .tree import join, own_children, text, visits
 
 if TYPE_CHECKING:
     from typing import Self
@@ -45,6 +47,7 @@ class Module(Hooked):
     """
 
     training: bool = True
+    as_list: ClassVar[bool] = False  # whether repr() shows children that read alike as one
     _buffers: Mapping[str, bool] = {}  # the names of this module's buffers: whether each is saved
 
     if TYPE_CHECKING:
@@ -58,6 +61,14 @@ class Module(Hooked):
                 if self._before or self._after:
                     return self._hooked(args, kwargs)
                 return self.forward(*args, **kwargs)
+            except RecursionError as error:
+                # No function of ours is called here: the stack has ended.
+                error.modules = getattr(error, "modules", 0) + 1
+                error.__notes__ = [
+                    f"Python's stack ended {error.modules} modules deep in a {type(self).__name__} "
+                    f"(sys.getrecursionlimit() is {sys.getrecursionlimit()})"
+                ]
+                raise
             except Exception as error:
                 _say_where(error, self)
                 raise
@@ -115,7 +126,7 @@ class Module(Hooked):
     def named_children(self) -> Iterator[tuple[str, "Module"]]:
         """(name, module) of each child, in order of assignment."""
         seen = set()
-        for name, child in _own_children(self):
+        for name, child in own_children(self):
             if child not in seen:
                 seen.add(child)
                 yield name, child
@@ -131,14 +142,17 @@ class Module(Hooked):
         remove_duplicate: bool = True,
     ) -> Iterator[tuple[str, "Module"]]:
         """(name, module) of this module ("") and of all below it, each before its children."""
+        if not remove_duplicate:
+            yield from (visit[1:] for visit in visits(prefix, self) if not visit[0])
+            return
         memo = set() if memo is None else memo
         waiting: list[tuple[str, Module]] = [(prefix, self)]  # no recursion: some are nested deep
         while waiting:
             path, module = waiting.pop()
-            if not (remove_duplicate and module in memo):
+            if module not in memo:
                 memo.add(module)
                 yield path, module
-                inner = [(_join(path, name), child) for name, child in _own_children(module)]
+                inner = [(join(path, name), child) for name, child in own_children(module)]
                 waiting += reversed(inner)
 
     def modules(self) -> Iterator["Module"]:
@@ -181,7 +195,7 @@ class Module(Hooked):
             for name, tensor in own(module):
                 if not (remove_duplicate and tensor in seen):
                     seen.add(tensor)
-                    yield _join(path, name), tensor
+                    yield join(path, name), tensor
 
     # ---- state ---------------------------------------------------------------------------------
 
@@ -189,10 +203,10 @@ class Module(Hooked):
         """(name, tensor) of everything that is saved, in PyTorch's order, whatever is shared."""
         for path, module in self.named_modules(None, prefix, remove_duplicate=False):
             for name, param in _own_parameters(module):
-                yield _join(path, name), param
+                yield join(path, name), param
             for name, buffer in _own_buffers(module):
                 if module._buffers[name]:
-                    yield _join(path, name), buffer
+                    yield join(path, name), buffer
 
     def get_submodule(self, target: str) -> "Module":
         """The module at a path such as "layers.0"; AttributeError where there is none."""
@@ -245,9 +259,9 @@ class Module(Hooked):
 
     def apply(self, fn: "Callable[[Module], object]") -> "Self":
         """Call `fn` with every module below this one, then with this one."""
-        for child in self.children():
-            child.apply(fn)
-        fn(self)
+        for last, _, module in visits("", self):
+            if last:
+                fn(module)
         return self
 
     def to(
@@ -285,16 +299,8 @@ class Module(Hooked):
         """What repr() shows of a module besides its children."""
         return ""
 
-    def _child_lines(self) -> list[str]:
-        return [f"({name}): {indented(repr(child))}" for name, child in _own_children(self)]
-
     def __repr__(self) -> str:
-        extra, children = self.extra_repr(), self._child_lines()
-        name = type(self).__name__
-        if not children and "\n" not in extra:
-            return f"{name}({extra})"
-        lines = [*extra.splitlines(), *children]
-        return f"{name}(\n  " + "\n  ".join(lines) + "\n)"
+        return text(self, Module.__repr__)
 
 
 def _own_parameters(module: Module) -> Iterator[tuple[str, Parameter]]:
@@ -304,19 +310,6 @@ def _own_parameters(module: Module) -> Iterator[tuple[str, Parameter]]:
 def _own_buffers(module: Module) -> Iterator[tuple[str, Tensor]]:
     found = ((name, getattr(module, name)) for name in module._buffers)
     return ((name, tensor) for name, tensor in found if tensor is not None)
-
-
-def _own_children(module: Module) -> Iterator[tuple[str, Module]]:
-    return ((n, v) for n, v in vars(module).items() if isinstance(v, Module))
-
-
-def _join(path: str, name: str) -> str:
-    return f"{path}.{name}" if path else name
-
-
-def indented(text: str) -> str:
-    """`text` with all lines but the first moved in."""
-    return text.replace("\n", "\n  ")
 
 
 def _say_where(error: Exception, module: Module) -> None:

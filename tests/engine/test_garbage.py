@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad import nn, ops, optim
+from minigrad import door, nn, ops, optim
 from tests.garbage import arguments, fault, functions
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of NumPy, about what it is made to compute
@@ -34,6 +34,16 @@ def test_what_was_given_is_told():
         mg.zeros(mg.ones(2), "x")
     with pytest.raises(TypeError, match=r"^reshape: a shape is made of ints"):
         mg.ones(2).reshape("a")
+
+
+def test_missing_keys_are_named_too():
+    def look(table):
+        return table["a"]
+
+    listing = {"look": look}
+    door.name_errors(listing, listing)
+    with pytest.raises(TypeError, match=r"^look: 'a' \(given \{'b': 1\}\)"):
+        listing["look"]({"b": 1})
 
 
 def test_the_listing_keeps_what_functions_are():

@@ -195,6 +195,29 @@ def test_there_is_an_end_to_connections(served):
     assert ask(served, "/api/model").status == 200
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "",
+        "GET /api/mo",
+        "GET /api/model HTTP/1.1\r\nHost: ",
+        f"POST {DECODE} HTTP/1.1\r\n{{host}}Content-Type: application/json\r\n"
+        "Content-Length: 9\r\n\r\n{{",
+        "GET /api/model HTTP/1.1\r\n{host}\r\n",  # answered, and kept for the next request
+    ],
+)
+def test_a_connection_that_falls_silent_is_closed(served, monkeypatch, capfd, said):
+    monkeypatch.setattr(server.Handler, "timeout", 0.1)
+    host = f"Host: 127.0.0.1:{served.server_port}\r\n"
+    answer = raw(served, said.format(host=host).encode())
+    assert answer.startswith(b"HTTP/1.1 200 ") if said.endswith("{host}\r\n") else answer == b""
+    assert capfd.readouterr().err == ""
+
+
+def test_a_connection_may_be_silent_for_a_minute():
+    assert server.Handler.timeout == 60
+
+
 def test_a_get_with_a_body_is_one_request(served):
     host = f"Host: 127.0.0.1:{served.server_port}\r\n"
     body = f"GET /api/data HTTP/1.1\r\n{host}\r\n"

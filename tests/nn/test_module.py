@@ -353,16 +353,3 @@ def test_a_deep_copy_is_independent_and_keeps_ties_and_order_in_memory():
     (net[1].a(x).sum() + 2 * twin[1].a(x).sum()).backward()
     assert net[1].a.weight.grad.tolist() == [[1, 1], [1, 1]]
     assert twin[1].a.weight.grad.tolist() == [[2, 2], [2, 2]]
-
-
-def test_modules_that_are_nested_deep():
-    inner = nn.Linear(2, 2)
-    model = inner
-    for _ in range(3000):
-        model = nn.Sequential(model)
-    assert len(list(model.modules())) == 3001
-    assert list(model.parameters()) == [inner.weight, inner.bias]
-    state = model.eval().state_dict()
-    model.double().load_state_dict(state)
-    assert inner.weight.dtype == mg.float64
-    assert not inner.training

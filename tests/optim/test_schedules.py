@@ -180,6 +180,19 @@ def test_plateau_and_one_cycle_say_what_is_wrong():
         schedule.step()
 
 
+@pytest.mark.parametrize("way", ["cos", "linear"])
+def test_one_cycle_may_begin_at_its_top(way):
+    opt = two_groups()
+    schedule = lr_scheduler.OneCycleLR(opt, 0.5, 10, pct_start=0.1, anneal_strategy=way)
+    rates = [schedule.get_last_lr()[0]]
+    for _ in range(9):
+        schedule.step()
+        rates.append(schedule.get_last_lr()[0])
+    assert rates[0] == 0.5
+    assert rates == sorted(rates, reverse=True)
+    assert rates[-1] == pytest.approx(0.5 / 25 / 1e4)
+
+
 def test_joined_schedules_say_what_is_wrong():
     opt = two_groups()
     one = lr_scheduler.StepLR(opt, 2)

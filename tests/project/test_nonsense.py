@@ -42,6 +42,12 @@ def test_several_at_once(case: Case) -> None:
         assert fault(case, changed) is None
 
 
+def test_a_bool_is_no_size() -> None:
+    for make in (lambda: nn.Linear(True, 2), lambda: nn.MaxPool2d(True)):
+        with pytest.raises(TypeError, match="must be an int"):
+            make()
+
+
 def test_all_classes_are_drawn() -> None:
     listings: list[Any] = [nn, optim, lr_scheduler, data, distributions]
     public = {
