@@ -85,15 +85,10 @@ class Autoregressive(nn.Module, ABC):
                     x[:, colour, i, j] = self.likelihood.draw(h)[:, 0, 0, 0]
         return x
 
+    @abstractmethod
     def in_order(self, x: Tensor, context: Tensor | None) -> At:
         """What gives h of one number of x after the other, for all in order; those before it are in
-        x by then. This way computes all rows down to the number's; networks know better ones."""
-
-        def at(colour: int, i: int, j: int) -> Tensor:
-            h = self(x[:, :, : i + 1], part(context, slice(i + 1)))
-            return h[:, colour :: self.colours, -1:, j : j + 1]
-
-        return at
+        x by then."""
 
 
 def part(context: Tensor | None, rows: slice, columns: slice = slice(None)) -> Tensor | None:

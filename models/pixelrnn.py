@@ -13,9 +13,12 @@ So a pixel may depend on all rows above, in a triangle that widens by a pixel on
 row. 28 steps for an image, where PixelCNN takes one; and 784 passes to draw one, as there.
 """
 
+from typing import Any
+
 import minigrad as mg
+import minigrad.nn.functional as F
 from minigrad import Tensor, nn
-from models.autoregressive import Autoregressive, Places, Shape
+from models.autoregressive import At, Autoregressive, Places, Shape, part
 from models.pixelcnn import MaskedConv2d, head
 
 
@@ -27,7 +30,7 @@ class RowLSTM(nn.Module):
         self, channels: int, hidden: int, kernel: int, colours: int, conditions: int
     ) -> None:
         super().__init__()
-        self.hidden = hidden
+        self.hidden, self.kernel = hidden, kernel
         self.input = MaskedConv2d("B", channels, 4 * hidden, (1, kernel), colours, conditions)
         self.state = nn.Conv1d(hidden, 4 * hidden, kernel, padding=kernel // 2)
         self.widen = MaskedConv2d("B", hidden, channels, 1, colours)
@@ -37,11 +40,41 @@ class RowLSTM(nn.Module):
         h = c = mg.zeros(n, self.hidden, width, dtype=x.dtype, device=x.device)
         rows = []
         for share in self.input(x, context).unbind(2):
-            o, f, i, g = (share + self.state(h)).chunk(4, 1)
-            c = f.sigmoid() * c + i.sigmoid() * g.tanh()
-            h = o.sigmoid() * c.tanh()
+            h, c = step(share + self.state(h), c)
             rows.append(h)
         return x + self.widen(mg.stack(rows, 2))
+
+    def at(self, memory: "Memory", x: Tensor, context: Tensor | None, i: int, j: int) -> Tensor:
+        """forward at one pixel, x being of it alone."""
+        memory.x[:, :, i : i + 1, j : j + 1] = x
+        above = memory.h[:, :, i, j : j + self.kernel]
+        share = self.input.at(memory.x, context, i, j).squeeze(3)
+        gates = share + F.conv1d(above, self.state.weight, self.state.bias)
+        h, c = step(gates, memory.c[:, :, i, j : j + 1])
+        middle = j + self.kernel // 2
+        memory.h[:, :, i + 1, middle : middle + 1] = h
+        memory.c[:, :, i + 1, j : j + 1] = c
+        return x + self.widen(h.unsqueeze(2))
+
+
+def step(gates: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+    """The states (N, hidden, W) of a row, given those of the gates and c of the row above."""
+    o, f, i, g = gates.chunk(4, 1)
+    c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+    return o.sigmoid() * c.tanh(), c
+
+
+class Memory:
+    """What a layer has taken and its states, in drawing; those have a row of zeros above, and h
+    zeros to the left and right too."""
+
+    def __init__(self, layer: RowLSTM, x: Tensor) -> None:
+        n, _, height, width = x.shape
+        channels, around = layer.widen.conv.out_channels, layer.kernel - 1
+        place: Any = {"dtype": x.dtype, "device": x.device}
+        self.x = mg.zeros(n, channels, height, width, **place)
+        self.h = mg.zeros(n, layer.hidden, height + 1, width + around, **place)
+        self.c = mg.zeros(n, layer.hidden, height + 1, width, **place)
 
 
 class PixelRNN(Autoregressive):
@@ -75,7 +108,21 @@ class PixelRNN(Autoregressive):
         self.head = head(channels, c * self.likelihood.numbers, c)
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        h = self.places(self.first(x, context), slice(x.shape[2]))
+        h = self.places(self.first(x, context))
         for layer in self.layers:
             h = layer(h, context)
         return self.head(h)
+
+    def in_order(self, x: Tensor, context: Tensor | None) -> At:
+        """Each layer is computed at the number's pixel alone, and remembers what it needs."""
+        memories = [Memory(layer, x) for layer in self.layers]
+
+        def at(colour: int, i: int, j: int) -> Tensor:
+            pixel = slice(i, i + 1), slice(j, j + 1)
+            here = part(context, *pixel)
+            h = self.places(self.first.at(x, here, i, j), *pixel)
+            for layer, memory in zip(self.layers, memories, strict=True):
+                h = layer.at(memory, h, here, i, j)
+            return self.head(h)[:, colour :: self.colours]
+
+        return at
