@@ -6,12 +6,16 @@
     python -m demos.vae --dataset mnist --binarize --hidden 200 200 --activation tanh --latent 50
     python -m demos.vae --dataset cifar-10 --model conv --likelihood logistic --latent 128
     python -m demos.vae --dataset mnist --posterior iaf --flows 4
+    python -m demos.vae --dataset mnist --binarize --model pixel --free 0.5
 
 The folder then has summary.json, metrics.csv (a row for each epoch), checkpoint.safetensors,
 samples/ (after each epoch, from the same noise) and the pictures. Numbers are nats per image, and
 less is better: nelbo is the negative ELBO, rec + kl; test_iwae is minus the IWAE bound with k
 samples, which is closer to -log p(x). With --likelihood gaussian they are of densities, and may be
 negative; with logistic they are of bytes, and test_bpd is test_nelbo in bits per dimension.
+
+With --model pixel the decoder draws pixel by pixel, and its bound says nothing of z: test_active is
+how many latents vary, and test_lost what the decoder loses in nats when z is another image's.
 """
 
 import math
@@ -34,7 +38,9 @@ from models.likelihoods import (
     binarize,
     bits_per_dimension,
 )
+from models.measures.bounds import active_units, lost_with_anothers
 from models.model import Learner, Losses
+from models.pixelvae import PixelVAE, pixel_vae
 from models.vae import VAE, conv_vae, mlp_vae
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh}
@@ -47,7 +53,7 @@ def parser() -> ArgumentParser:
     parser = cli.parser("demos.vae", __doc__)
     cli.common_arguments(parser, epochs=20, batch_size=128, lr=1e-3)
     add = parser.add_argument_group("model").add_argument
-    add("--model", choices=("mlp", "conv"), default="mlp", help="(default: %(default)s)")
+    add("--model", choices=("mlp", "conv", "pixel"), default="mlp", help="(default: %(default)s)")
     add(
         "--latent",
         type=cli.whole(1),
@@ -60,8 +66,8 @@ def parser() -> ArgumentParser:
         type=cli.whole(1),
         nargs="+",
         metavar="N",
-        help="units of the encoder's hidden layers, of which conv has one; the decoder has them in "
-        "reverse (default: mlp 400, conv 256)",
+        help="units of the encoder's hidden layers, of which conv and pixel have one; the decoder "
+        "has them in reverse (default: mlp 400, conv and pixel 256)",
     )
     add("--activation", choices=tuple(ACTIVATIONS), default="relu", help="(default: %(default)s)")
     add(
@@ -69,6 +75,21 @@ def parser() -> ArgumentParser:
         choices=tuple(LIKELIHOODS),
         help="of a pixel; logistic is that of a byte (default: bernoulli for grey images, whose "
         "grey levels are then the targets; gaussian for colour)",
+    )
+    add(
+        "--blocks",
+        type=cli.whole(0),
+        default=1,
+        metavar="N",
+        help="residual blocks of pixel's decoder: the more, the farther it sees, and the less it "
+        "needs z (default: %(default)s)",
+    )
+    add(
+        "--free",
+        type=cli.not_negative,
+        default=0.0,
+        metavar="X",
+        help="nats of each of pixel's latents that cost nothing (default: %(default)s)",
     )
     add(
         "--binarize",
@@ -123,15 +144,18 @@ def train(args: Namespace, run: Run) -> None:
     """Trains, then evaluates and writes the pictures."""
     train_set, test_set = cli.load_data(args)
     if args.hidden is None:
-        args.hidden = {"mlp": [400], "conv": [256]}[args.model]
+        args.hidden = [400] if args.model == "mlp" else [256]
     if args.likelihood is None:
-        args.likelihood = "bernoulli" if train_set.images.shape[1] == 1 else "gaussian"
+        colour = "logistic" if args.model == "pixel" else "gaussian"
+        args.likelihood = "bernoulli" if train_set.images.shape[1] == 1 else colour
     if args.binarize:
         if args.likelihood != "bernoulli":
             raise CommandError(
                 f"--binarize goes with --likelihood bernoulli, not {args.likelihood}"
             )
         test_set = datasets.binarized(test_set, args.seed)
+    elif args.model == "pixel" and args.likelihood == "bernoulli":
+        raise CommandError("--model pixel is told pixels as it draws them, 0 or 1: add --binarize")
     mg.manual_seed(args.seed)
     model = build(args, train_set.images.shape[1:])
     learner = Learner(model, optim.Adam(model.parameters(), lr=args.lr))
@@ -162,27 +186,30 @@ def train(args: Namespace, run: Run) -> None:
     summary = {name: value for name, value in last.items() if name.startswith("test_")}
     summary |= {"test_iwae": bound, "iwae_k": args.iwae_k}
     cli.write_summary(args, trainer, summary)
-    numbers = ", ".join(f"{n} {v:.2f}" for n, v in summary.items() if n.startswith("test_"))
+    bounds = {name: summary[name] for name in ("test_nelbo", "test_rec", "test_kl", "test_iwae")}
+    numbers = ", ".join(f"{name} {value:.2f}" for name, value in bounds.items())
     print(f"{numbers} (nats per image; less is better)\neverything is in {run.folder}/")
 
 
 def build(args: Namespace, image_shape: tuple[int, ...]) -> VAE:
     """The model that the arguments ask for."""
-    options: dict[str, Any] = {
-        "activation": ACTIVATIONS[args.activation],
-        "likelihood": args.likelihood,
-        "beta": args.beta,
-        "k": args.k,
-    }
-    if args.model == "conv" and len(args.hidden) > 1:
+    options: dict[str, Any] = {"likelihood": args.likelihood, "beta": args.beta, "k": args.k}
+    if args.model == "pixel":
+        options |= {"blocks": args.blocks, "free": args.free}
+    else:
+        options["activation"] = ACTIVATIONS[args.activation]
+    if args.model != "mlp" and len(args.hidden) > 1:
         widths = " ".join(map(str, args.hidden))
-        raise CommandError(f"--model conv has one hidden layer, got --hidden {widths}")
+        raise CommandError(f"--model {args.model} has one hidden layer, got --hidden {widths}")
     try:
-        if args.model == "conv":
-            model = conv_vae(image_shape, args.latent, *args.hidden, **options)
-        else:
+        if args.model == "mlp":
             model = mlp_vae(image_shape, args.latent, args.hidden, **options)
+        else:
+            make = {"conv": conv_vae, "pixel": pixel_vae}[args.model]
+            model = make(image_shape, args.latent, *args.hidden, **options)
         if args.posterior != "gaussian":
+            if args.free:
+                raise CommandError("--free is for a Gaussian posterior, whose KL has a closed form")
             with_flows(model, args.posterior, args.flows)
     except ValueError as error:
         raise CommandError(str(error)) from error
@@ -193,6 +220,10 @@ def evaluate(model: VAE, loader: DataLoader) -> dict[str, float]:
     """The negative ELBO and its two parts on a test set, with one sample of z per image (or k)."""
     rec, kl = mean_terms(model, loader)
     found = {"test_nelbo": rec + kl, "test_rec": rec, "test_kl": kl}
+    if isinstance(model, PixelVAE):
+        x = mg.tensor(loader.dataset[:EVALUATED_AT_ONCE][0], device=loader.device)
+        found["test_active"] = active_units(model, x)
+        found["test_lost"] = lost_with_anothers(model, x)
     if isinstance(model.likelihood, DiscretizedLogistic):
         pixels = math.prod(loader.dataset[:1][0].shape[1:])
         found["test_bpd"] = bits_per_dimension(rec + kl, pixels)
@@ -202,8 +233,8 @@ def evaluate(model: VAE, loader: DataLoader) -> dict[str, float]:
 def draw(model: VAE, test_set: ImageDataset, trainer: Trainer, args: Namespace) -> None:
     """Writes all pictures but those of single epochs."""
     run = trainer.run
-    kind = {"mlp": "MLP", "conv": "convolutional"}[args.model]
-    name = f"{args.dataset}, {kind} VAE, {args.latent} latents"
+    kind = {"mlp": "MLP VAE", "conv": "convolutional VAE", "pixel": "PixelVAE"}[args.model]
+    name = f"{args.dataset}, {kind}, {args.latent} latents"
     images = model.sample(SAMPLES).numpy(force=True)
     title = f"samples from the prior: {name}"
     pictures.save_grid(run.file("samples.png"), images, COLUMNS, title)

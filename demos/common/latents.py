@@ -43,7 +43,7 @@ def save_manifold(path: Path, model: VAE, n: int = 16) -> None:
         path,
         images,
         n,
-        "the decoder's means, with z1 and z2 at the quantiles of the prior",
+        "decoded, with z1 and z2 at the quantiles of the prior",
         gap=0,
         row_labels=ticks[::-1],
         column_labels=ticks,
