@@ -104,6 +104,29 @@ FAULTS = [
         "            samples = self.generator(self.draw_noise(len(x)), *labels)",
         ("models/gan::a_discriminator_step_leaves_no_trace_in_the_generator",),
     ),
+    Fault(
+        "codes for the data of an adversarial autoencoder's discriminator",
+        "models/aae.py",
+        "self.discriminator, self.draw_prior(len(z)), z",
+        "self.discriminator, z, self.draw_prior(len(z))",
+        ("models/aae::draws_of_the_prior_are_the_discriminators_data", "parity/aae::*"),
+    ),
+    Fault(
+        "codes of the encoder before its step",
+        "models/aae.py",
+        "        loss = self.reconstruction_step(x)\n"
+        "        z = self.model.encoder(x)  # by the encoder as it is after its first step\n",
+        "        z = self.model.encoder(x)\n        loss = self.reconstruction_step(x)\n",
+        ("models/aae::the_game_is_played_with_codes_of_the_encoder_after_its_first_step",),
+    ),
+    Fault(
+        "free nats of each image",
+        "models/pixelvae.py",
+        ".mean(0)\n        return Terms(rec + self.beta * kl.clip(self.free).sum(), rec, kl.sum())",
+        "\n        kl = kl.clip(self.free).mean(0)\n"
+        "        return Terms(rec + self.beta * kl.sum(), rec, kl.sum())",
+        ("models/pixelvae::free_nats_are_of_the_batchs_mean_of_each_latent", "parity/pixelvae::*"),
+    ),
     # ---- what a PyTorch user brings ----
     Fault(
         "a divergence of normals without its means",
