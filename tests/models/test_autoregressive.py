@@ -6,8 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 import minigrad as mg
+import minigrad.nn.functional as F
 from minigrad.tools.gradcheck import gradcheck
 from models import pixelcnn
 from models.autoregressive import Autoregressive, one_hot
@@ -154,6 +157,42 @@ def test_the_blind_spot(make: Callable[[], Autoregressive], seen: int):
     each, so that a place d to the right must be d rows up to be seen."""
     depends = seen_from_the_middle(make()).ravel()
     assert (depends[:60].sum(), depends[60:].sum()) == (seen, 0)
+
+
+# ---- the masked convolution ----------------------------------------------------------------------
+
+
+@given(
+    kind=st.sampled_from("AB"),
+    kernel=st.sampled_from([(1, 1), (1, 3), (3, 1), (3, 3), (5, 3)]),
+    colours=st.sampled_from([1, 2, 3]),
+    shape=st.tuples(st.integers(0, 2), st.integers(1, 4), st.integers(1, 4)),
+    dtype=st.sampled_from([np.float32, np.float64]),
+)
+def test_a_cropped_kernel_is_a_whole_one_times_its_mask(kind, kernel, colours, shape, dtype):
+    """In one pass, and at each pixel."""
+    assume(kernel != (1, 1) or kind == "B" or colours > 1)
+    n, height, width = shape
+    conv = MaskedConv2d(kind, 2 * colours, colours, kernel, colours).to(dtype=dtype)
+    whole = np.zeros((colours, 2 * colours, *kernel), dtype)
+    cropped = conv.conv.weight.numpy(force=True)
+    whole[:, :, : cropped.shape[2], : cropped.shape[3]] = cropped
+    middle = kernel[0] // 2, kernel[1] // 2
+    for o, i, row, column in np.ndindex(whole.shape):
+        own = i % colours < o + (kind == "B")
+        if not ((row, column) < middle or ((row, column) == middle and own)):
+            whole[o, i, row, column] = 0
+    x = mg.tensor(
+        np.random.default_rng(0).normal(size=(n, 2 * colours, height, width)), dtype=dtype
+    )
+    expected = F.conv2d(x, mg.tensor(whole), conv.conv.bias, padding=middle).numpy(force=True)
+    found = conv(x).numpy(force=True)
+    tolerance = 1e-5 if dtype == np.float32 else 1e-12
+    np.testing.assert_allclose(found, expected, tolerance, tolerance)
+    assert found.dtype == dtype
+    for i, j in np.ndindex(height, width):
+        at = conv.at(x, None, i, j).numpy(force=True)[:, :, 0, 0]
+        np.testing.assert_allclose(at, expected[:, :, i, j], tolerance, tolerance)
 
 
 # ---- drawing -------------------------------------------------------------------------------------
