@@ -19,6 +19,7 @@ from typing import Any
 import minigrad as mg
 import minigrad.nn.functional as F
 from minigrad import Tensor, nn
+from models.made import MaskedLinear
 from models.vae import VAE, Encoder, reparameterize
 
 # ---- maps ----------------------------------------------------------------------------------------
@@ -55,8 +56,8 @@ class Planar(Flow):
 
 
 class InverseAutoregressive(Flow):
-    """sigma z + (1 - sigma) m, where m_i and sigma_i depend on h and on z_j for j before i only:
-    the Jacobian is triangular, and sigma its diagonal.
+    """sigma z + (1 - sigma) m, where m_i and sigma_i depend on h and on z_j for j before i only,
+    by masks as in MADE: the Jacobian is triangular, and sigma its diagonal.
 
     Before is to the left, or with `backwards` to the right: steps take turns. sigma is near 1 at
     first, and the map near the identity.
@@ -82,19 +83,6 @@ class InverseAutoregressive(Flow):
         s = self.s(hidden) + self.OPEN
         sigma = s.sigmoid()
         return sigma * z + (1 - sigma) * self.m(hidden), F.logsigmoid(s).sum(-1)
-
-
-class MaskedLinear(nn.Linear):
-    """A linear layer with those weights only that are True in a mask (out, in)."""
-
-    mask: Tensor
-
-    def __init__(self, mask: Tensor) -> None:
-        super().__init__(mask.shape[1], mask.shape[0])
-        self.register_buffer("mask", mask.float(), persistent=False)
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.linear(input, self.weight * self.mask, self.bias)
 
 
 class Householder(Flow):

@@ -56,8 +56,8 @@ def bounds(vae: VAE, x: Tensor, images: int, samples: int, seed: int) -> dict[st
 
 @mg.no_grad()
 def active_units(vae: VAE, x: Tensor) -> int:
-    """How many latents have means that vary over images (Burda et al. 2016, section 5.2)."""
-    mu = in_parts(len(x), AT_ONCE, lambda rows: vae.encoder(x[rows])[0])
+    """How many latents have codes that vary over images (Burda et al. 2016, section 5.2)."""
+    mu = in_parts(len(x), AT_ONCE, lambda rows: vae.encoder.code(x[rows]))
     return int((mu.var(0) > ACTIVE).sum())
 
 

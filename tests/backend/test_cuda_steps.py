@@ -20,12 +20,14 @@ from models.aae import AAE
 from models.autoencoder import deep_autoencoder
 from models.flows import FLOWS, with_flows
 from models.gan import GAN, MLPDiscriminator, MLPGenerator
+from models.hierarchical import two_layer_vae
 from models.made import MADE
 from models.model import Learner
 from models.objectives import OBJECTIVES, Objective, named
 from models.pixelcnn import GatedPixelCNN, PixelCNN
 from models.pixelrnn import PixelRNN
 from models.pixelvae import pixel_vae
+from models.total_correlation import BetaTCVAE, CapacityVAE
 from tests import standin
 
 pytestmark = pytest.mark.slow
@@ -157,6 +159,12 @@ def vae_step(model: Any, place: Device, shape: tuple[int, ...]) -> tuple[Step, l
     return lambda: learner.train_step(x)["loss"], [model]
 
 
+def relative(kind: Any, **options: Any) -> Any:
+    """A small VAE with another objective."""
+    plain = vae.mlp_vae((1, 4, 4), latent=3, hidden=(16,))
+    return kind(plain.encoder, plain.decoder, **options)
+
+
 def gan_step(
     g: nn.Module, d: nn.Module, place: Device, shape: tuple[int, ...],
     objective: Objective = OBJECTIVES["non-saturating"], labels: int = 0, **how: Any,
@@ -227,6 +235,11 @@ STEPS: dict[str, Callable[[Device], tuple[Step, list[nn.Module]]]] = {
     ),
     "PixelRNN": lambda place: vae_step(PixelRNN((1, 4, 4), 4, 1, 3), place, (5, 1, 4, 4)),
     "MADE": lambda place: vae_step(MADE((1, 4, 4), (8,)), place, (5, 1, 4, 4)),
+    "total correlation": lambda place: vae_step(relative(BetaTCVAE, beta=3.0), place, (5, 1, 4, 4)),
+    "capacity": lambda place: vae_step(relative(CapacityVAE, steps=9), place, (5, 1, 4, 4)),
+    "two layers": lambda place: vae_step(
+        two_layer_vae((1, 4, 4), (3, 2), (16, 8)), place, (5, 1, 4, 4)
+    ),
     "GAN": lambda place: gan_step(*mlps(), place, (6, 2), k=2, ema=0.9),
     "conditional GAN": lambda place: gan_step(*mlps(3), place, (6, 2), labels=3),
     "WGAN": lambda place: gan_step(*mlps(), place, (6, 2), named("wgan", clip=0.1)),
