@@ -43,8 +43,8 @@ FAULTS = [
     Fault(
         "the slope of relu at 0",
         ACTIVATION,
-        'relu.gradient("x")(in_parts(lambda g, out: g * (out > 0)))',
-        'relu.gradient("x")(in_parts(lambda g, out: g * (out >= 0)))',
+        'relu.gradient("x")(lambda g, out: g * (out > 0))',
+        'relu.gradient("x")(lambda g, out: g * (out >= 0))',
         ("ops/elementwise::slope_at_a_kink", "ops/elementwise::unary"),
     ),
     Fault(

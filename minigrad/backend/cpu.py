@@ -9,6 +9,7 @@ import numpy as np
 
 from . import columns, nine, products, transposed_conv
 from .base import Array, Device, DType, Geometry, Pair, Shape
+from .parts import in_parts
 from .sums import column_sums, long_sum
 from .threads import for_parts
 
@@ -71,6 +72,8 @@ class CPU(Device):
         else:
             total = long_sum(x, axes)
         return np.expand_dims(total, axes) if keepdims else total
+
+    bce_terms, bce_slope = in_parts(Device.bce_terms), in_parts(Device.bce_slope)
 
     # ---- batch norm, in pieces that stay in the cache --------------------------------------------
 

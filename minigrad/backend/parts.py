@@ -11,19 +11,24 @@ from .threads import for_parts
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_LARGE = 1 << 16  # numbers: fewer take less time than handing them over
-_AT_ONCE = 4  # arrays that are in the cache: operands, the result, and what is made on the way
+_LARGE = 1 << 17  # numbers: fewer take less time than handing them over
+_AT_ONCE = 4  # arrays that are in the cache: operands, results, and what is made on the way
 
 
 def in_parts(function: F) -> F:
     """Let large NumPy arrays go through a function of single elements a part at a time: what it
     makes on the way stays in the cache, and all cores compute.
 
-    The arrays are the operands from the first on, or the second if the first is called `xp`. Other
-    operands, and arrays that do not lie in memory as the first does, go through whole.
+    NOTE: worth it for functions of several steps, or a dear one: with two threads tanh of 256,000
+    takes 0.65 ms instead of 1.03, but relu, that of one cheap step, 0.28 instead of 0.20.
+
+    The function may give several arrays. `xp` or `self` comes before its operands. If an array
+    among these does not lie in memory as the first one does, all go through whole.
     """
-    names = function.__code__.co_varnames
-    first = 1 if names[0] == "xp" else 0
+    innermost: Any = function
+    while hasattr(innermost, "__wrapped__"):
+        innermost = innermost.__wrapped__
+    first = int(innermost.__code__.co_varnames[0] in ("xp", "self"))
 
     @wraps(function)
     def by_parts(*operands: Any, **settings: Any) -> Any:
@@ -34,26 +39,29 @@ def in_parts(function: F) -> F:
         if not all(_lies_so(y, x.shape, order) for y in operands if _is_array(y)):
             return function(*operands, **settings)
         flat = [y.transpose(order).reshape(-1) if _is_array(y) else y for y in operands]
-        out = _all_parts(function, flat, settings).reshape([x.shape[i] for i in order])
-        return out.transpose(sorted(range(x.ndim), key=order.__getitem__))
+        back = sorted(range(x.ndim), key=order.__getitem__)
+        outs = _all_parts(function, x.size, flat, settings)
+        outs = [out.reshape([x.shape[i] for i in order]).transpose(back) for out in outs]
+        return outs[0] if len(outs) == 1 else tuple(outs)
 
     return by_parts  # type: ignore[return-value]
 
 
 def _all_parts(
-    function: Callable[..., Any], operands: list[Any], settings: dict[str, Any]
-) -> Array:
-    def of(part: slice) -> Array:
-        return function(*[y[part] if _is_array(y) else y for y in operands], **settings)
+    function: Callable[..., Any], size: int, operands: list[Any], settings: dict[str, Any]
+) -> list[Array]:
+    def of(part: slice) -> list[Array]:
+        out = function(*[y[part] if _is_array(y) else y for y in operands], **settings)
+        return list(out) if isinstance(out, tuple) else [out]
 
-    size = max(y.size for y in operands if _is_array(y))
-    out = np.empty(size, of(slice(1)).dtype)
+    outs = [np.empty(size, out.dtype) for out in of(slice(1))]
 
     def work(part: slice) -> None:
-        out[part] = of(part)
+        for out, some in zip(outs, of(part), strict=True):
+            out[part] = some
 
     for_parts(size, _AT_ONCE, work)
-    return out
+    return outs
 
 
 def _is_array(y: Any) -> bool:

@@ -5,15 +5,17 @@ import numpy as np
 from .base import Array
 from .threads import for_blocks
 
-_FEW = 9000  # multiplications: so few are computed by one thread anyway
-_BLOCK = 1 << 23  # multiplications: 0.2 ms of a core, of which handing a block over costs 0.03
+# Multiplications: OpenBLAS takes one thread for so few anyway, of matrices and of vectors.
+_FEW, _FEW_OF_VECTOR = 1 << 18, 9216
+_BLOCK = 1 << 24  # multiplications: 0.4 ms of a core, of which handing a block over costs 0.03
 _NARROW = 128  # rows or columns: BLAS is slower on fewer
 
 
 def matmul(x: Array, y: Array) -> Array:
     """x @ y. Blocks are rows of the output or columns, or the matrices of a stack."""
     multiplications = x.size * y.shape[-1]
-    if multiplications <= _FEW:
+    vector = min(x.ndim, y.ndim) < 2 or min(x.shape[-2], y.shape[-1]) == 1
+    if multiplications <= (_FEW_OF_VECTOR if vector else _FEW):
         return np.matmul(x, y)
     count = min(multiplications // _BLOCK, max(x.shape[0], y.shape[-1]) // _NARROW)
     if x.ndim == 2 and y.ndim == 2 and count > 1:

@@ -43,11 +43,12 @@ def for_blocks(count: int, work: Callable[[int], T]) -> list[T]:
         _blas.leave()
 
 
-def for_parts(n: int, each: int, work: Callable[[slice], object]) -> None:
+def for_parts(n: int, each: int, work: Callable[[slice], object], least: int = 1) -> None:
     """work(part) for slices of n things of so many numbers each, side by side. What is made of a
-    part is of a size to stay in the cache of a core; their number is one that 2 and 4 divide."""
-    count = max(-(-n * each // _CACHED), 1)
-    count += -count % 4 if count > 2 else 0
+    part, of `least` things or more, is of a size to stay in the cache of a core; many parts are so
+    many that 2 and 4 divide their number."""
+    count = min(-(-n * each // _CACHED), n // least)
+    count = max(count + -count % 4 if count > 2 else count, 1)
     some = max(-(-n // count), 1)
     for_blocks(-(-n // some), lambda i: work(slice(i * some, (i + 1) * some)))
 

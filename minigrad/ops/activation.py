@@ -57,16 +57,14 @@ softplus.gradient("x")(lambda g, x: g * sigmoid(x))
 
 
 @elementwise
-@in_parts
 def relu(xp, x):
     return xp.maximum(x, 0)
 
 
-relu.gradient("x")(in_parts(lambda g, out: g * (out > 0)))
+relu.gradient("x")(lambda g, out: g * (out > 0))
 
 
 @elementwise
-@in_parts
 def leaky_relu(xp, x, *, negative_slope=0.01):
     """x where x > 0, else negative_slope * x."""
     y = x * negative_slope
@@ -86,7 +84,6 @@ def _slope(xp, x, *, negative_slope):
 
 
 @leaky_relu.gradient("x")
-@in_parts
 def _(g, x, negative_slope):
     return g * _slope(x, negative_slope=negative_slope)
 

@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 __all__ = ["conv2d", "conv_transpose2d"]
 
 
-@op(keeps="kept")
+@op(keeps="patches taps")
 def _conv2d(xp, x, weight, bias, *, how, size):
-    """The output, and what the product was made of: patches, or what `fewer_products` says."""
+    """The output, and its factors: the patches, or with fewer products what they are made of."""
     fewer = device_of(x).fewer_products(weight.shape, x.dtype, how)
     if fewer is not None:
-        out, kept = fewer.conv2d(_last(x), _last(weight), bias, how, size)
-        return _first(out), kept
+        out, *factors = fewer.conv2d(_last(x), _last(weight), bias, how, size)
+        return _first(out), *factors
     patches = _patches(x, weight.shape[2:], how, size)
     n, oh, ow = patches.shape[:3]
     parts = [
@@ -48,7 +48,7 @@ def _conv2d(xp, x, weight, bias, *, how, size):
     out = parts[0] if how.groups == 1 else xp.concatenate(parts, axis=1)
     if bias is not None:
         out += bias
-    return _first(out.reshape(n, oh, ow, weight.shape[0])), patches
+    return _first(out.reshape(n, oh, ow, weight.shape[0])), patches, None
 
 
 @op
@@ -119,36 +119,37 @@ def _(g):
 
 
 @_conv2d.fused("weight")
-def _(g, kept, weight_shape, how):
-    return _weight_product(kept, g, weight_shape, how)
+def _(g, patches, weight_shape, how):
+    return _weight_product(patches, g, weight_shape, how)
 
 
 @_conv2d.fused("x", "weight")
-def _(g, kept, weight, x_shape, how):
-    fewer = device_of(g).fewer_products(weight.shape, g.dtype, how)
-    if fewer is not None:
-        return tuple(map(_first, fewer.gradients(kept, _last(weight), _last(g), how, x_shape[2:])))
+def _(g, patches, taps, weight, x_shape, how):
+    if taps is not None:
+        fewer = device_of(g).fewer_products(weight.shape, g.dtype, how)
+        return tuple(map(_first, fewer.gradients(patches, taps, _last(g), how, x_shape[2:])))
     g_x = _conv_transpose2d(g, weight, None, how=how, size=x_shape[2:])
-    return g_x, _weight_product(kept, g, weight.shape, how)
+    return g_x, _weight_product(patches, g, weight.shape, how)
 
 
 @_conv_transpose2d.fused("x", "weight")
 def _(g, x, weight, how):
-    g_x, kept = _conv2d(g, weight, None, how=how, size=x.shape[2:])
-    return g_x, _weight_product(kept, x, weight.shape, how)
+    g_x, patches, _ = _conv2d(g, weight, None, how=how, size=x.shape[2:])
+    return g_x, _weight_product(patches, x, weight.shape, how)
 
 
-def _weight_product(kept, y, shape, how):
-    """What a convolution of x has kept times y (N, O, OH, OW): (O, C/groups, KH, KW)."""
+def _weight_product(patches, y, shape, how):
+    """Patches of x (N, OH, OW, KH, KW, C), or what there is in their place, times y (N, O, OH, OW):
+    the kernel's `shape` (O, C/groups, KH, KW)."""
     device = device_of(y)
     fewer = device.fewer_products(shape, y.dtype, how)
     if fewer is not None:
-        return _first(fewer.weight_gradient(kept, _last(y), how))
+        return _first(fewer.weight_gradient(patches, _last(y), how))
     out_channels = y.shape[1]
     rows, each = _last(y).reshape(-1, out_channels), out_channels // how.groups
     parts = [
         device.matmul(rows[:, i * each : (i + 1) * each].T, group)
-        for i, group in enumerate(_rows_by_group(kept, how.groups))
+        for i, group in enumerate(_rows_by_group(patches, how.groups))
     ]
     matrix = parts[0] if how.groups == 1 else xp_of(y).concatenate(parts, axis=0)
     return _first(matrix.reshape(out_channels, *shape[2:], shape[1]))

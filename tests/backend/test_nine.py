@@ -47,7 +47,7 @@ def by_patches(image, weight, how, size):
 def test_its_three_sides_are_those_of_the_convolution(case):
     image, weight, y, how = case
     size = y.shape[1:3]
-    out, cells = nine.conv2d(image, weight, None, how, size)
+    out, cells, kernel = nine.conv2d(image, weight, None, how, size)
     wanted = by_patches(image, weight, how, size).reshape(y.shape)
     np.testing.assert_allclose(out, wanted, atol=1e-12)
     np.testing.assert_array_equal(cells, nine.of_image(image, how, size))
@@ -57,7 +57,7 @@ def test_its_three_sides_are_those_of_the_convolution(case):
     for a, b in [(image, g_image), (weight, g_weight)]:  # each is the others' adjoint
         assert a.shape == b.shape
         np.testing.assert_allclose(np.sum(a * b), np.sum(wanted * y), atol=1e-9)
-    both = nine.gradients(cells, weight, y, how, image.shape[1:3])
+    both = nine.gradients(cells, kernel, y, how, image.shape[1:3])
     for a, b in zip(both, (g_image, g_weight), strict=True):
         np.testing.assert_array_equal(a, b)
 
