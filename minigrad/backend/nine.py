@@ -196,10 +196,9 @@ def _image(products: Array, how: Geometry, image: Array) -> None:
 
 
 def _back(m: Array, d: Array) -> None:
-    """The adjoint along one axis, the second of m (3, T, ...) and the first of d (2 T + 1, ...)."""
-    d[0:-1:2] = m[0]
-    d[-1] = 0
-    d[2::2] += m[2]
+    """The adjoint along one axis, the first of m (3, T, ...)[i] and of d (2 T + 1, ...)."""
+    d[0], d[-1] = m[0, 0], m[2, -1]
+    np.add(m[0, 1:], m[2, :-1], out=d[2:-1:2])
     np.subtract(m[1], m[0], out=d[1::2])
     d[1::2] -= m[2]
 

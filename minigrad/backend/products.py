@@ -7,7 +7,7 @@ from .threads import for_blocks
 
 # Multiplications: OpenBLAS takes one thread for so few anyway, of matrices and of vectors.
 _FEW, _FEW_OF_VECTOR = 1 << 18, 9216
-_BLOCK = 1 << 24  # multiplications: 0.4 ms of a core, of which handing a block over costs 0.03
+_TWO, _BLOCK = 1 << 22, 1 << 24  # multiplications: of a product in two blocks, and of each of more
 _NARROW = 128  # rows or columns: BLAS is slower on fewer
 
 
@@ -17,7 +17,8 @@ def matmul(x: Array, y: Array) -> Array:
     vector = min(x.ndim, y.ndim) < 2 or min(x.shape[-2], y.shape[-1]) == 1
     if multiplications <= (_FEW_OF_VECTOR if vector else _FEW):
         return np.matmul(x, y)
-    count = min(multiplications // _BLOCK, max(x.shape[0], y.shape[-1]) // _NARROW)
+    count = max(multiplications // _BLOCK, 2 if multiplications >= _TWO else 1)
+    count = min(count, max(x.shape[0], y.shape[-1]) // _NARROW)
     if x.ndim == 2 and y.ndim == 2 and count > 1:
         return _blocks(x, y, count)
     return for_blocks(1, lambda _: np.matmul(x, y))[0]

@@ -23,8 +23,11 @@ def scatter_product(image: Array, weight: Array, how: Geometry, size: Pair) -> A
     """Images (N, H, W, C) times weight (C, KH, KW, O), added into images (N, *size, O); dilation
     must be 1."""
     (n, h, w, c), o = image.shape, weight.shape[-1]
-    if weight.shape[1:3] == how.stride == (1, 1) and size == (h, w):
-        return matmul(image.reshape(-1, c), weight.reshape(c, o)).reshape(n, h, w, o)
+    kernel, each = weight.shape[1:3], math.prod(weight.shape[1:])
+    one_tap = kernel == how.stride == (1, 1) and size == (h, w)
+    one_pixel = h == w == 1 and size == kernel and how.padding == (0, 0)
+    if one_tap or one_pixel:  # nothing is added to anything
+        return matmul(image.reshape(n * h * w, c), weight.reshape(c, each)).reshape(n, *size, o)
     planes = _planes(weight, how.stride)
     out = np.empty((n, *size, o), image.dtype)
 
