@@ -23,18 +23,32 @@ _BLOCK = 32  # rows whose products are added by one product with ones
 
 
 def statistics(rows: Array) -> tuple[Array, Array]:
-    """Mean and biased variance of each column, in float64.
+    """Mean and biased variance of each column, in float64."""
+    rows, (m, c) = _wide(rows), rows.shape
 
-    NOTE: where the mean is a thousand standard deviations from 0, its last digits count: they are
-    the mean of the deviations. So a column of equal numbers has exactly their value as its mean,
-    and variance 0.
-    """
-    rows, m = _wide(rows), len(rows)
-    mean = column_sums(rows) / np.float64(m)
-    rounded = mean.astype(rows.dtype)
+    def of(piece: slice, width: int) -> tuple[float, Array, Array]:
+        some = rows[piece].reshape(-1, width)
+        n = some.size / c
+        mean = column_sums(some).reshape(-1, c).sum(axis=0, dtype=np.float64) / n
+        rounded = mean.astype(rows.dtype)
+        squares = _sum_of_squares(some - np.tile(rounded, width // c))
+        return n, mean, squares.reshape(-1, c).sum(axis=0) - n * np.square(mean - rounded)
+
+    pieces = _for_pieces(rows, of)
+    mean = sum(n * its for n, its, _ in pieces) / m
+    total = sum(squares + n * np.square(its - mean) for n, its, squares in pieces)
+    if (total < m * np.square(1e-3 * mean)).any():
+        return _statistics_far_from_zero(rows, mean)
+    return mean, np.maximum(total / m, 0)
+
+
+def _statistics_far_from_zero(rows: Array, mean: Array) -> tuple[Array, Array]:
+    """The same where the mean is a thousand standard deviations from 0, so that its last digits
+    count: they are the mean of the deviations. A column of equal numbers has exactly their value as
+    its mean, and variance 0."""
+    m, rounded = len(rows), mean.astype(rows.dtype)
+    mean = rounded + _sum_centred(rows, rounded, column_sums) / m
     variance = _sum_centred(rows, rounded, _sum_of_squares) / m
-    if (variance < np.square(1e-3 * mean)).any():
-        mean = rounded + _sum_centred(rows, rounded, column_sums) / m
     return mean, np.maximum(variance - np.square(mean - rounded), 0)
 
 
@@ -63,9 +77,8 @@ def gradient(g: Array, rows: Array, mean: Array, rstd: Array, scale: Array) -> t
     """Gradients for rows, weight and bias: g_rows = (g - plain - (rows - mean) * tilt) * scale."""
     g, rows, m, dtype = _wide(g), _wide(rows), len(rows), g.dtype
     rounded = mean.astype(rows.dtype)
-    g_bias = column_sums(g)
-    g_weight = _sum_centred(rows, rounded, _sum_of_products, g) - (mean - rounded) * g_bias
-    g_weight = g_weight * rstd
+    g_bias, g_weight = _sum_centred(rows, rounded, _sum_and_sum_of_products, g)
+    g_weight = (g_weight - (mean - rounded) * g_bias) * rstd
     tilt = g_weight * rstd / m
     plain = g_bias / np.float64(m) - (mean - rounded) * tilt
     middle, shift, slope, factor = _repeated(rows, rounded, plain, tilt, scale)
@@ -119,10 +132,11 @@ def _sum_centred(rows: Array, about: Array, summed: Callable[..., Any], *others:
         centred = rows[piece].reshape(-1, width) - about[:width]
         return summed(centred, *[x[piece].reshape(-1, width) for x in others])
 
-    total = np.zeros(len(about))
-    for some in _for_pieces(rows, sums):
-        total[: len(some)] += some
-    return total.reshape(-1, c).sum(axis=0)
+    pieces = _for_pieces(rows, sums)
+    total = np.zeros((*pieces[0].shape[:-1], len(about)))
+    for some in pieces:
+        total[..., : some.shape[-1]] += some
+    return total.reshape(*total.shape[:-1], -1, c).sum(axis=-2)
 
 
 def _sum_of_products(x: Array, y: Array) -> Array:
@@ -132,6 +146,11 @@ def _sum_of_products(x: Array, y: Array) -> Array:
     blocks = np.matmul(np.ones(_BLOCK, x.dtype), x[:whole].reshape(-1, _BLOCK, x.shape[1]))
     total = blocks.sum(axis=0, dtype=np.float64)
     return total + column_sums(x[whole:]) if whole < len(x) else total
+
+
+def _sum_and_sum_of_products(x: Array, y: Array) -> Array:
+    """Of y and of x * y, in place of x."""
+    return np.stack([column_sums(y), _sum_of_products(x, y)])
 
 
 def _sum_of_squares(x: Array) -> Array:

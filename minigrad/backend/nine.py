@@ -32,7 +32,7 @@ import numpy as np
 from .base import Array, DType, Geometry, Pair, Shape
 from .threads import for_blocks, for_parts
 
-_CHANNELS = 16
+_CHANNELS = 32
 _BLAS_DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 _ROWS = 128  # NOTE: to 256 channels, 18 ms instead of 14 with products of 64 rows
 _PIECES = 2  # in which each of the weight's products is computed
