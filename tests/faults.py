@@ -142,9 +142,23 @@ FAULTS = [
     Fault(
         "deviations from a rounded mean",
         "minigrad/backend/columns.py",
-        "if (variance < np.square(1e-3 * mean)).any():",
+        "if (total < m * np.square(1e-3 * mean)).any():",
         "if False:",
         ("ops/accuracy::equal_numbers_normalise_to_zero",),
+    ),
+    Fault(
+        "nine products, whose image lacks one of them",
+        "minigrad/backend/nine.py",
+        "np.subtract(m[1], m[0], out=d[1::2])",
+        "np.copyto(d[1::2], m[1])",
+        ("backend/nine::its_three_sides_are_those_of_the_convolution",),
+    ),
+    Fault(
+        "a BLAS left with one thread",
+        "minigrad/backend/threads.py",
+        "self._set(self._before)",
+        "pass",
+        ("backend/threads::the_blas_has_one_thread_within_and_its_own_again_after",),
     ),
     Fault(
         "mean without 1 / n in its gradient",
