@@ -16,8 +16,10 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
-from .cases import CASES, CONTESTANTS, quick
+from . import scaling
+from .cases import CASES, CONTESTANTS, Case, quick
 from .report import heading, table, write
 from .runner import Result, run_case
 
@@ -64,6 +66,11 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--out", type=Path, default=Path("runs/benchmarks.json"), help="(%(default)s)"
     )
+    parser.add_argument(
+        "--scaling",
+        action="store_true",
+        help="instead: cases 1 to 4 with batches of 16 to 1,024, and 1 and 2 threads",
+    )
     parser.add_argument("--quick", action="store_true", help="tiny settings: does it run?")
     return parser
 
@@ -71,27 +78,48 @@ def parser() -> argparse.ArgumentParser:
 def main() -> None:
     """Run the chosen cases; print the table, write the JSON file (after each case, for Ctrl-C)."""
     args = parser().parse_args()
-    env = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(args.threads))}
+    env = with_threads(args.threads)
     command = [sys.executable, "-m", "minigrad", "--json"]
     facts = json.loads(subprocess.run(command, env=env, stdout=subprocess.PIPE, check=True).stdout)
     facts["date"] = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     facts["command"] = shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]])
     facts["device"], facts["quick"] = args.device, args.quick
 
+    cases = [case for case in CASES if not args.cases or case.number in args.cases]
+    if args.scaling:
+        facts["settings"]["OMP_NUM_THREADS"] = "1 and 2"
+        grown = scaling.grow(
+            cases, args.contestants, args.device, with_threads, args.quick, progress
+        )
+        results, shown = list(grown.values()), scaling.table(grown)
+        write(args.out, facts, results)
+    else:
+        results = compare(cases, args, env, facts)
+        shown = table(results)
+    progress("")
+    print(heading(facts), shown, f"Written to {args.out}", sep="\n\n")
+    if args.quick:
+        print("Tiny settings: these numbers say that it runs, not how fast.")
+
+
+def compare(
+    cases: list[Case], args: argparse.Namespace, env: dict[str, str], facts: dict[str, Any]
+) -> list[Result]:
+    """Run the cases, and write the file after each."""
     blocks, seconds = (1, 0.0) if args.quick else (args.blocks, SECONDS)
     results: list[Result] = []
-    for case in CASES:
-        if args.cases and case.number not in args.cases:
-            continue
+    for case in cases:
         chosen = quick(case) if args.quick else case
         results.append(
             run_case(chosen, args.contestants, args.device, env, blocks, seconds, progress)
         )
         write(args.out, facts, results)
-    progress("")
-    print(heading(facts), table(results), f"Written to {args.out}", sep="\n\n")
-    if args.quick:
-        print("Tiny settings: these numbers say that it runs, not how fast.")
+    return results
+
+
+def with_threads(threads: int) -> dict[str, str]:
+    """Return the environment of a worker that computes with so many threads."""
+    return {**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads))}
 
 
 def progress(text: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 from typing import Any
 
 
@@ -28,8 +27,6 @@ class Framework:
             self.channels_last = {"memory_format": self.root.channels_last}
         if name == "minigrad" and device == "cuda":
             self.root.allow_tf32(True)  # as PyTorch does by itself for convolutions
-        if module == "torch":
-            self.root.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
 
     def tensor(self, array: Any) -> Any:
         """Return NumPy's `array` as a tensor on the device, in the contestant's memory order."""

@@ -36,18 +36,23 @@ def row(result: Result) -> tuple[str, ...]:
 
 def table(results: list[Result]) -> str:
     """Return the table in Markdown: medians over blocks, and minigrad's ratios to the others."""
-    rows = [HEADER, *map(row, results)]
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    rows.insert(1, tuple("-" * width for width in widths))
-    lines = [" | ".join(f"{cell:{width}}" for cell, width in zip(cells, widths)) for cells in rows]
     notes = [
         "",
         "Medians over blocks. ÷: minigrad's number over the other's, of blocks that are neighbours",
-        "in time. cl: channels_last, PyTorch's better setting. floor: the bare matrix products.",
+        "in time. PyTorch has its fused Adam; cl: channels_last, its better setting. floor: the",
+        "bare matrix products.",
     ]
     reasons = {reason for result in results for reason in result.absent.values()}
     notes += [f"absent: {reason}" for reason in sorted(reasons)]
-    return "\n".join([*(f"| {line} |" for line in lines), *notes])
+    return "\n".join([markdown([HEADER, *map(row, results)]), *notes])
+
+
+def markdown(rows: list[tuple[str, ...]]) -> str:
+    """Return rows as a table in Markdown; the first is its head."""
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    rows = [rows[0], tuple("-" * width for width in widths), *rows[1:]]
+    lines = [" | ".join(f"{cell:{width}}" for cell, width in zip(cells, widths)) for cells in rows]
+    return "\n".join(f"| {line} |" for line in lines)
 
 
 def heading(facts: dict[str, Any]) -> str:

@@ -93,7 +93,7 @@ def run_case(
     Memory is measured once, in a process that has done nothing else.
     """
     result, workers = Result(case), {}
-    blocks = blocks if case.measure in ("seconds", "import") else 1
+    blocks = min(blocks, case.blocks) if case.measure in ("seconds", "import") else 1
     try:
         for name in (name for name in case.contestants if name in contestants):
             progress(f"case {case.number}: {name} starts")

@@ -106,6 +106,7 @@ def measurement(case: Case, contestant: str, device: str) -> Callable[[float], A
         from .frameworks import Framework
 
         framework = Framework(contestant, device)
+        framework.root.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     after_import = memory.resident()
     step = build(case, contestant, framework)
     wait = framework.synchronize if framework else lambda: None

@@ -45,7 +45,6 @@ def test_handwritten_step_is_pytorchs(monkeypatch):
     from benchmarks import workloads
     from benchmarks.frameworks import Framework
 
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     fw, ours, rng = Framework(PYTORCH), handwritten.VAE(BATCH), np.random.default_rng(0)
     theirs = workloads.mlp_vae(fw.nn)
     start = {name: array.copy() for name, array in as_state_dict(ours).items()}
@@ -67,14 +66,13 @@ def test_handwritten_step_is_pytorchs(monkeypatch):
 
 
 @pytest.mark.parametrize(("number", "batch"), [(1, 2), (2, 2), (3, 2), (4, 2), (10, 2)])
-def test_floor_counts_the_products_that_pytorch_makes(number, batch, monkeypatch):
+def test_floor_counts_the_products_that_pytorch_makes(number, batch):
     """The floor's floating point operations are those that PyTorch counts in the same step."""
     pytest.importorskip("torch", reason="compares the floor with PyTorch's own count")
     from torch.utils.flop_counter import FlopCounterMode
 
     from benchmarks.frameworks import Framework
 
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     case = quick(next(case for case in CASES if case.number == number))
     step = worker.build(case, PYTORCH, Framework(PYTORCH))
     with FlopCounterMode(display=False) as counter:
@@ -147,6 +145,21 @@ def test_quick_run_prints_a_table_and_writes_json(tmp_path):
     assert written["settings"]["OPENBLAS_NUM_THREADS"] == "1"
     assert written["cpu"] and written["date"] and written["blas"]["name"]
     assert not list(tmp_path.glob("*.part"))
+
+
+def test_scaling_has_a_row_for_each_step_and_number_of_threads(tmp_path):
+    command = [sys.executable, "-m", "benchmarks", "--scaling", "--quick", "--cases", "1,8"]
+    run = subprocess.run(
+        [*command, "--contestants", MINIGRAD, "--out", tmp_path / "scaling.json"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "| threads | batch 1" in run.stdout and "| 1. MLP VAE 784-400-20 " in run.stdout
+    cases = json.loads((tmp_path / "scaling.json").read_text())["cases"]
+    assert [case["args"]["batch"] for case in cases] == [1, 2]
+    assert all(case["contestants"][MINIGRAD]["median"] > 0 for case in cases)
 
 
 def test_unknown_cases_are_refused():
