@@ -1,7 +1,7 @@
 """Adagrad (Duchi et al. 2011) and Adadelta (Zeiler 2012)."""
 
 from ..backend import Array, device_of
-from .blocks import blocks
+from .blocks import in_blocks, vectors
 from .optimizer import Group, Optimizer, Params, State, check_ways, zeros_like
 
 
@@ -41,8 +41,8 @@ class Adagrad(Optimizer):
         state["step"] += 1
         xp = device_of(p).xp
         rate = group["lr"] / (1 + (state["step"] - 1) * group["lr_decay"])
-        parts = blocks(2, g, p, state["sum"].array)
-        for t, s, g, p, total in parts:
+
+        def rule(t: Array, s: Array, g: Array, p: Array, total: Array) -> None:
             if group["weight_decay"]:
                 g = xp.add(g, xp.multiply(p, group["weight_decay"], out=s), out=s)
             total += xp.multiply(g, g, out=t)
@@ -51,6 +51,8 @@ class Adagrad(Optimizer):
             xp.divide(g, t, out=t)
             t *= rate
             p -= t
+
+        in_blocks(rule, 2, vectors(g, p, state["sum"].array))
 
 
 class Adadelta(Optimizer):
@@ -86,8 +88,8 @@ class Adadelta(Optimizer):
             state |= {"step": 0, "square_avg": zeros_like(p), "acc_delta": zeros_like(p)}
         state["step"] += 1
         xp, rho, eps = device_of(p).xp, group["rho"], group["eps"]
-        parts = blocks(2, g, p, state["square_avg"].array, state["acc_delta"].array)
-        for t, s, g, p, v, u in parts:
+
+        def rule(t: Array, s: Array, g: Array, p: Array, v: Array, u: Array) -> None:
             if group["weight_decay"]:
                 g = xp.add(g, xp.multiply(p, group["weight_decay"], out=s), out=s)
             v *= rho
@@ -98,3 +100,6 @@ class Adadelta(Optimizer):
             u += xp.multiply(xp.multiply(t, t, out=s), 1 - rho, out=s)
             t *= group["lr"]
             p -= t
+
+        arrays = vectors(g, p, state["square_avg"].array, state["acc_delta"].array)
+        in_blocks(rule, 2, arrays)

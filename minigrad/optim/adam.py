@@ -1,7 +1,7 @@
 """Adam (Kingma and Ba 2015) and AdamW (Loshchilov and Hutter 2019)."""
 
 from ..backend import Array, device_of
-from .blocks import blocks, vectors
+from .blocks import in_blocks, vectors
 from .optimizer import Group, Optimizer, Params, State, check_ways, zeros_like
 
 
@@ -102,15 +102,17 @@ def adam_step(
     xp = device.xp
     root = (1 - b2**step) ** 0.5  # the correction of V, moved out of the passes over the arrays
     rate, floor = lr * root / (1 - b1**step), eps * root
-    most = [] if max_exp_avg_sq is None else [max_exp_avg_sq]
-    g, p, m, v, *most = arrays = vectors(grad, (param, exp_avg, exp_avg_sq, *most))
+    arrays = vectors(
+        grad, param, exp_avg, exp_avg_sq, *([] if max_exp_avg_sq is None else [max_exp_avg_sq])
+    )
     keep, decay = (1 - lr * weight_decay, 0.0) if decoupled else (1.0, weight_decay)
     rates = {"beta1": b1, "rest1": 1 - b1, "beta2": b2, "rest2": 1 - b2}
-    if not most and device.adam(
-        p, g, m, v, **rates, rate=rate, floor=floor, decay=decay, keep=keep
-    ):
-        return
-    for t, g, p, m, v, *most in blocks(1, *arrays):
+    if max_exp_avg_sq is None:
+        g, p, m, v = arrays
+        if device.adam(p, g, m, v, **rates, rate=rate, floor=floor, decay=decay, keep=keep):
+            return
+
+    def rule(t: Array, g: Array, p: Array, m: Array, v: Array, *most: Array) -> None:
         if weight_decay and decoupled:
             p *= 1 - lr * weight_decay
         elif weight_decay:
@@ -124,3 +126,5 @@ def adam_step(
         xp.divide(m, t, out=t)
         t *= rate
         p -= t
+
+    in_blocks(rule, 1, arrays)

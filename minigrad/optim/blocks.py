@@ -1,32 +1,39 @@
 """Parameters cut into blocks that stay in the cache while an optimizer's rule passes over them.
 
-The rules work in place, and need no other memory than one or two blocks of scratch.
+The rules work in place, and need no other memory than one or two blocks of scratch. Blocks are
+passed over side by side, by all cores (see backend/threads.py).
 """
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable
 
-from ..backend import Array, cpu, device_of
+from ..backend import Array, cpu, device_of, for_blocks
 
-# NOTE: measured for Adam on 0.65 million numbers (the MLP VAE): 3.6 ms with blocks of 4,096, 1.5
-# with 16,384, 1.0 with 65,536; on 2.5 million: 10.5, 8.1, 5.4, and 7.3 in one piece.
-BLOCK = 65_536
+# NOTE: threads wait for Python's lock between two passes, and less the longer these are. Adam on
+# 0.65 and 2.5 million numbers took two threads 1.5 and 5.6 ms with blocks of 65,536, and 0.9 and
+# 4.0 with 262,144; one thread 1.7 and 6.9 with both. In two blocks, 150,000 took longer than whole.
+BLOCK = 262_144
 
 
-def blocks(scratch: int, gradient: Array, *written: Array) -> Iterator[list[Any]]:
-    """So many arrays of scratch, the gradient, and what is written, cut into blocks."""
-    arrays = vectors(gradient, written)
-    device, size = device_of(arrays[0]), arrays[0].size
-    if device is not cpu or arrays[0].ndim != 1 or size <= BLOCK:
-        yield [*(device.xp.empty_like(arrays[0]) for _ in range(scratch)), *arrays]
+def in_blocks(rule: Callable[..., object], scratch: int, arrays: list[Array]) -> None:
+    """rule(*scratch, *arrays), a block of the vectors at a time, with so many blocks of scratch."""
+    size, device = arrays[0].size, device_of(arrays[0])
+
+    def pass_over(block: list[Array]) -> None:
+        rule(*[device.xp.empty_like(block[0]) for _ in range(scratch)], *block)
+
+    if size < BLOCK or arrays[0].ndim != 1 or device is not cpu:
+        pass_over(arrays)
         return
-    spare = [device.xp.empty(BLOCK, arrays[0].dtype) for _ in range(scratch)]
-    for start in range(0, size, BLOCK):
-        end = min(start + BLOCK, size)
-        yield [*(x[: end - start] for x in spare), *(x[start:end] for x in arrays)]
+    count = -(-size // BLOCK)
+    count += count % 2  # as many for each of two cores
+    each = -(-size // count)
+    each += -each % 16  # all blocks begin where a line of the cache does
+    for_blocks(
+        -(-size // each), lambda i: pass_over([x[i * each : (i + 1) * each] for x in arrays])
+    )
 
 
-def vectors(gradient: Array, written: tuple[Array, ...]) -> list[Array]:
+def vectors(gradient: Array, *written: Array) -> list[Array]:
     """The arrays as vectors, in the order that the first one written (the parameter) has in memory.
 
     A gradient in another order is copied. What is written has to stay a view: if one of these has

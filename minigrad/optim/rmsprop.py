@@ -1,7 +1,7 @@
 """RMSprop (Hinton's lecture 6e)."""
 
 from ..backend import Array, device_of
-from .blocks import blocks
+from .blocks import in_blocks, vectors
 from .optimizer import Group, Optimizer, Params, State, check_ways, zeros_like
 
 
@@ -77,8 +77,8 @@ def rmsprop_step(
     = momentum b + g / (sqrt(v) + eps), p -= lr b.
     """
     xp = device_of(param).xp
-    kept = [x for x in (grad_avg, momentum_buffer) if x is not None]
-    for t, s, g, p, v, *rest in blocks(2, grad, param, square_avg, *kept):
+
+    def rule(t: Array, s: Array, g: Array, p: Array, v: Array, *rest: Array) -> None:
         if weight_decay:
             g = xp.add(g, xp.multiply(p, weight_decay, out=s), out=s)
         v *= alpha
@@ -99,3 +99,6 @@ def rmsprop_step(
             t[...] = b
         t *= lr
         p -= t
+
+    kept = [x for x in (grad_avg, momentum_buffer) if x is not None]
+    in_blocks(rule, 2, vectors(grad, param, square_avg, *kept))

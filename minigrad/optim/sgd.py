@@ -1,7 +1,7 @@
 """Stochastic gradient descent."""
 
 from ..backend import Array, device_of
-from .blocks import blocks
+from .blocks import in_blocks, vectors
 from .optimizer import Group, Optimizer, Params, State, check_ways, zeros_like
 
 
@@ -62,13 +62,15 @@ def sgd_step(
 ) -> None:
     """b = momentum b + (1 - dampening) g; p -= lr b, or lr (g + momentum b) with nesterov."""
     xp = device_of(param).xp
-    kept = [] if momentum_buffer is None else [momentum_buffer]
-    for t, g, p, *b in blocks(1, grad, param, *kept):
+
+    def rule(t: Array, g: Array, p: Array, b: Array | None = None) -> None:
         if weight_decay:
             g = xp.add(g, xp.multiply(p, weight_decay, out=t), out=t)
-        if b:
-            (b,) = b
+        if b is not None:
             b *= momentum
             b += g * (1 - dampening) if dampening else g
             g = g + b * momentum if nesterov else b
         p -= xp.multiply(g, lr, out=t)
+
+    kept = [] if momentum_buffer is None else [momentum_buffer]
+    in_blocks(rule, 1, vectors(grad, param, *kept))

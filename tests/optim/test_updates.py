@@ -107,6 +107,6 @@ def test_moments_lie_in_memory_as_the_parameter():
     conv(mg.ones(1, 3, 2, 2)).sum().backward()
     opt.step()
     assert opt.state[conv.weight]["exp_avg"].array.strides == conv.weight.array.strides
-    vectors = blocks.vectors(conv.weight.grad.array, (conv.weight.array,))
+    vectors = blocks.vectors(conv.weight.grad.array, conv.weight.array)
     assert np.shares_memory(vectors[0], conv.weight.grad.array)  # no copy of the gradient is made
     assert np.shares_memory(vectors[1], conv.weight.array)
