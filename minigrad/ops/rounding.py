@@ -97,8 +97,9 @@ def div(x: Tensor | float, y: Tensor | float, *, rounding_mode: str | None = Non
         return floor_divide(x, y)
     if rounding_mode != "trunc":
         raise ValueError(f'div: rounding_mode is None, "floor" or "trunc", got {rounding_mode!r}')
-    quotient = divide if _is_float(x) or _is_float(y) else floor_divide  # of a multiple of y
-    return quotient(x - fmod(x, y), y)
+    if _is_float(x) or _is_float(y):
+        return trunc(divide(x, y))
+    return floor_divide(x - fmod(x, y), y)
 
 
 def _is_float(x):

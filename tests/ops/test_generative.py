@@ -343,6 +343,18 @@ def test_places_and_truths():
     assert mg.cumsum(mg.tensor([True, True]), 0).dtype == mg.int64
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_quotient_that_is_rounded_is_a_whole_number(dtype):
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((2, 1000)).astype(dtype)
+    np.testing.assert_array_equal(mg.div(x, y, rounding_mode="trunc"), np.trunc(x / y))
+    np.testing.assert_array_equal(mg.div(x, y, rounding_mode="floor"), np.floor_divide(x, y))
+    assert mg.div(7.0, mg.tensor([2, -2]), rounding_mode="trunc").tolist() == [3, -3]
+    a, b = (mg.tensor(v, requires_grad=True) for v in (x, y))
+    for slope in mg.grad(mg.div(a, b, rounding_mode="trunc").sum(), [a, b]):
+        assert not slope.numpy().any()
+
+
 @pytest.mark.parametrize(
     ("wrong", "error", "words"),
     [
