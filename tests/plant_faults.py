@@ -48,9 +48,10 @@ def misfits() -> list[str]:
 # A failing example need not be made small here.
 NO_SHRINKING = """
 from hypothesis import Phase
-settings.register_profile(
-    "default", _same_each_time, max_examples=50, phases=(Phase.explicit, Phase.generate)
-)
+for name, examples in (("quick", 8), ("default", 50)):
+    settings.register_profile(
+        name, _same_each_time, max_examples=examples, phases=(Phase.explicit, Phase.generate)
+    )
 settings.load_profile("default")
 """
 
