@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+from demos.common import training
 from demos.common.run import CommandError, Run
 from demos.common.training import Means, Stopped, Trainer, random_numbers
 from minigrad import nn, optim
@@ -194,6 +195,15 @@ def test_means_do_not_depend_on_when_they_are_fetched():
     assert often.values() == seldom.values()
     assert seldom.take()["x"] == pytest.approx(np.average(values, weights=np.arange(50) % 7 + 1))
     assert seldom.values() == {}
+
+
+def test_means_are_fetched_after_every_so_many_batches_and_each_epoch(tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "FETCH_EVERY", 2)
+    game = Game(tmp_path)
+    fetch, seen = game.trainer._finite_means, []
+    game.trainer._finite_means = lambda: seen.append(len(game.steps)) or fetch()
+    game.fit()
+    assert sorted({*seen}) == [0, 2, 3, 5, 6, 8, 9]  # 0: before the first checkpoint
 
 
 def test_means_do_not_wait_for_the_device_when_added(monkeypatch):

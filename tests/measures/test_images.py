@@ -212,7 +212,7 @@ def test_features_and_probabilities_belong_together(monkeypatch):
     model = classifier.Classifier((1, 8, 8), 4)
     images = np.random.default_rng(0).random((10, 1, 8, 8))
     features, p = classifier.features(model, images), classifier.probabilities(model, images)
-    assert features.shape == (10, classifier.FEATURES) and features.dtype == np.float32
+    assert features.shape == (10, 64) and features.dtype == np.float32
     assert features.min() >= 0
     assert p.shape == (10, 4)
     np.testing.assert_allclose(p.sum(1), 1, rtol=1e-6)

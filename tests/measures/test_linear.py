@@ -49,6 +49,13 @@ def test_pca_of_more_rows_than_are_worked_on_at_once(monkeypatch):
     assert parts.error(x) == pytest.approx(whole.error(x))
 
 
+@pytest.mark.parametrize("n", [5, 50])
+def test_pca_keeps_its_digits_far_from_zero(n):
+    """Of whole numbers, which can be moved without rounding."""
+    x = cloud(n, 6).round()
+    np.testing.assert_allclose(pca(x + 2**30, 4).variances, pca(x, 4).variances, atol=1e-6)
+
+
 def test_pca_keeps_the_dtype():
     found = pca(cloud(9, 3).astype(np.float32), 2)
     assert found.mean.dtype == found.components.dtype == np.float32
@@ -176,6 +183,7 @@ def test_the_penalty_is_chosen_by_cross_validation():
     noise, clear = np.eye(2)[rng.integers(2, size=60)], np.eye(2)[(x[:, 0] > 0).astype(int)]
     assert linear._best_penalty(x, noise, (1e-3, 10.0)) == 10
     assert linear._best_penalty(x, clear, (1e-3, 10.0)) == 1e-3
+    assert linear.PENALTIES == (1e-4, 1e-3, 1e-2)  # of which the results in docs/ are
 
 
 def test_features_that_depend_on_each_other_or_are_constant_are_fine():

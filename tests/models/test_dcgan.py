@@ -1,5 +1,7 @@
 """DCGAN: the five guidelines and their exception, shapes, first weights, labels, gradients."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -119,6 +121,11 @@ def test_the_guidelines_hold(size):
     assert strides == [(1, 1), *[(2, 2)] * doublings]
     down = [m for m in discriminator.features if isinstance(m, nn.Conv2d)]
     assert all(m.stride == (2, 2) for m in down)
+    # Of 4 taps, so that each pixel meets as many; 7 is half of 14, but 4 is not half of 7.
+    taps = [3 if (a, b) == (4, 7) else 4 for a, b in pairwise(SIZES[size])]
+    ups = [m.kernel_size for m in generator.layers if isinstance(m, nn.ConvTranspose2d)]
+    assert ups == [(4, 4), *((n, n) for n in taps)]
+    assert [m.kernel_size for m in down] == [(n, n) for n in reversed(taps)]
     leaks = [m.negative_slope for m in discriminator.features if isinstance(m, nn.LeakyReLU)]
     assert set(leaks) == {0.2}
     # A bias before a batch normalization would be subtracted again.
@@ -181,6 +188,13 @@ def test_both_networks_read_the_labels():
     assert len(np.unique(images.reshape(3, -1), axis=0)) == 3
     one = discriminator.eval()(x[:1].expand(3, 1, 28, 28), mg.tensor([0, 1, 2]))
     assert len(set(one.tolist())) == 3
+
+
+def test_the_discriminator_leaks_a_fifth():
+    """As in the paper, unless told otherwise: section 3."""
+    features = DCGANDiscriminator((1, 28, 28), WIDTH, hidden=6).features
+    slopes = [layer.negative_slope for layer in features if isinstance(layer, nn.LeakyReLU)]
+    assert slopes == [0.2] * 4
 
 
 # ---- the game ------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import minigrad as mg
 from minigrad import nn
-from models.objectives import OBJECTIVES
+from models.objectives import OBJECTIVES, named
 from tests.models.games import (
     NOISE,
     game,
@@ -96,6 +96,18 @@ def test_hinge_has_no_slope_beyond_its_margins():
     (fake,) = mg.grad(OBJECTIVES["hinge"].fake(a).sum(), [a])
     assert real.tolist() == [-1, -1, -1, 0]
     assert fake.tolist() == [0, 1, 1, 1]
+
+
+def test_penalties_have_their_weights():
+    """Half of R1's (Mescheder et al. 2018, equation 9), all of that of the difference quotient."""
+    critic = nn.Linear(2, 1)
+    with mg.no_grad():
+        critic.weight.copy_([[3.0, 4.0]])
+    x, samples = points(), points()
+    of = lambda **rules: named(**rules).discriminator_loss(critic, x, samples)[0].item()
+    plain = of(objective="wgan")
+    assert of(objective="wgan", gp=3.0) - plain == pytest.approx(3 * (5 - 1) ** 2, rel=1e-4)
+    assert of(objective="wgan", r1=3.0) - plain == pytest.approx(3 / 2 * 5**2, rel=1e-4)
 
 
 def test_clipping_bounds_every_weight():

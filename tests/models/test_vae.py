@@ -181,6 +181,19 @@ def test_shapes(likelihood, build, shape):
     assert model.reconstruct(x).shape == (2, *shape)
 
 
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+def test_latents_are_decoded_to_means_unless_a_draw_is_asked_for(likelihood):
+    model = mlp_vae((1, 4, 4), 3, likelihood=likelihood)
+    z = mg.randn(5, 3)
+    means = model.likelihood.mean(model.decoder(z))
+    assert mg.equal(model.decode(z), means)
+    assert not mg.equal(model.decode(z, draw=True), means)
+    mg.manual_seed(1)
+    sampled = model.sample(5)
+    mg.manual_seed(1)
+    assert mg.equal(sampled, model.decode(mg.randn(5, 3)))
+
+
 def test_the_architectures_are_the_common_ones():
     def count(model):
         return sum(p.numel() for p in model.parameters())

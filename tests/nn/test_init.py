@@ -97,6 +97,9 @@ def test_constants_and_gains():
     assert init.constant_(w, 0.5).tolist() == [[0.5, 0.5], [0.5, 0.5]]
     assert init.calculate_gain("relu") == math.sqrt(2)
     assert init.calculate_gain("tanh") == 5 / 3
+    assert init.calculate_gain("selu") == 3 / 4
+    for linear in "linear sigmoid conv1d conv2d conv_transpose1d conv_transpose2d".split():
+        assert init.calculate_gain(linear) == 1
     assert init.calculate_gain("leaky_relu", 0.2) == math.sqrt(2 / 1.04)
     assert init.calculate_gain("leaky_relu") == math.sqrt(2 / 1.0001)
     with pytest.raises(ValueError, match="unknown nonlinearity 'gelu'"):

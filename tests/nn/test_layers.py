@@ -279,6 +279,14 @@ def test_dropout_at_its_ends_and_in_evaluation():
             F.dropout(x, wrong)
 
 
+def test_dropout_drops_half_of_a_copy_unless_told_otherwise():
+    assert nn.Dropout().p == nn.Dropout2d().p == 0.5
+    x = mg.ones(50, 20, 2, 2)
+    for out in (nn.Dropout()(x), nn.Dropout2d()(x), F.dropout(x), F.dropout2d(x)):
+        assert set(out.numpy().ravel()) == {0, 2}
+    assert (x == 1).all()
+
+
 def test_dropout_means_the_same_by_seed_in_any_memory_order():
     x = mg.ones(2, 3, 4, 5)
     last = mg.ones(2, 4, 5, 3).permute(0, 3, 1, 2)

@@ -194,8 +194,34 @@ def test_logical_operators():
     assert (x & y).tolist() == [True, False, False, False]
     assert (x | y).tolist() == [True, True, True, False]
     assert (~x).tolist() == [False, False, True, True]
+    for a, b in ((x, y), (x * 2.0, y * -3)):
+        assert mg.logical_and(a, b).tolist() == [True, False, False, False]
+        assert mg.logical_or(a, b).tolist() == [True, True, True, False]
+        assert mg.logical_xor(a, b).tolist() == (x ^ y).tolist() == [False, True, True, False]
+        assert mg.logical_not(a).tolist() == [False, False, True, True]
     assert mg.any(x).item() is True
     assert mg.all(x).item() is False
+
+
+def test_bounds_that_are_tensors_get_the_gradient_of_what_they_replace():
+    x, bound = (mg.tensor(v, requires_grad=True) for v in ([-1.0, 2.0, 5.0], [0.0, 3.0, 4.0]))
+    for out, expected, slope in [
+        (mg.clip(x, bound), [0, 3, 5], [0, 0, 1]),
+        (mg.clip(x, max=bound), [-1, 2, 4], [1, 1, 0]),
+        (mg.clip(x, bound, bound), [0, 3, 4], [0, 0, 0]),
+    ]:
+        assert out.tolist() == expected
+        of_x, of_bound = mg.grad(out.sum(), [x, bound])
+        assert of_x.tolist() == slope
+        assert of_bound.tolist() == [1 - s for s in slope]
+
+
+def test_the_slope_of_a_power_of_0():
+    y = mg.tensor([2.0, 0.0, -1.0], requires_grad=True)
+    for zero in (0.0, mg.zeros(3)):
+        with np.errstate(divide="ignore"):
+            (slope,) = mg.grad((zero**y).sum(), y)
+        assert slope.tolist() == [0, 0, -math.inf]
 
 
 def test_comparisons_are_not_on_the_tape():

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import minigrad as mg
+from minigrad.ops.reduce import root
 from tests.checks import check_op
 from tests.strategies import arrays, at_most, axes, axis, distinct, normal, shapes
 
@@ -103,6 +104,15 @@ def test_places_of_extremes(f, numpy, data):
         np.testing.assert_array_equal(out, numpy(x, dim, keepdims=keepdim))
 
 
+@pytest.mark.parametrize(("f", "numpy"), [(mg.any, np.any), (mg.all, np.all)])
+@given(data=st.data())
+def test_whether_any_or_all_are_not_zero(f, numpy, data):
+    x = data.draw(arrays(shapes())) > 0
+    dim, keepdim = data.draw(axes(x.ndim)), data.draw(st.booleans())
+    np.testing.assert_array_equal(f(x, dim, keepdim), numpy(x, dim, keepdims=keepdim))
+    np.testing.assert_array_equal(f(x, dim), numpy(x, dim))
+
+
 def softmax(x, dim):
     """Line by line, in extended precision."""
     dims = tuple(range(x.ndim)) if dim is None else dim
@@ -123,6 +133,13 @@ def test_softmax_and_log_softmax(data):
 
 X = np.arange(24.0).reshape(2, 3, 4) % 7
 EVERY = [mg.sum, mg.mean, mg.var, mg.std, mg.amax, mg.amin, mg.logsumexp]
+
+
+@pytest.mark.parametrize("f", EVERY)
+def test_an_axis_is_not_kept_unless_asked_for(f):
+    assert f(X).shape == ()
+    assert f(X, 1).shape == (2, 4)
+    assert f(X, 1, keepdim=True).shape == (2, 1, 4)
 
 
 @pytest.mark.parametrize("f", EVERY)
@@ -207,6 +224,8 @@ def test_variance_of_too_few_is_nan():
 def test_the_standard_deviation_of_equal_numbers_has_slope_0():
     x = mg.tensor([3.0, 3.0], requires_grad=True)
     assert mg.grad(mg.std(x), x)[0].tolist() == [0, 0]
+    x = mg.tensor([0.0, 4.0], requires_grad=True)
+    assert mg.grad(root(x).sum(), x)[0].tolist() == [0, 0.25]
 
 
 @pytest.mark.parametrize("f", [mg.amax, mg.amin, lambda x: mg.max(x), lambda x: mg.min(x)])

@@ -1,0 +1,101 @@
+"""Arguments that are refused, each by a line that says what was wrong with it."""
+
+import re
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad import data, nn
+from minigrad.data import BatchSampler, RandomSampler, TensorDataset, WeightedRandomSampler
+from tests.leaves import leaf
+
+X = mg.arange(6.0).reshape(2, 3)
+ONE = mg.tensor([0])
+REFUSED: dict[str, tuple[Callable[[], object], type[Exception]]] = {
+    # ---- ops ----
+    "repeat_interleave: [1, 2] do not fit 3 slices": (
+        lambda: mg.repeat_interleave(X, mg.tensor([1, 2]), 1), ValueError),
+    "repeat_interleave: [1, -1, 1] do not fit": (
+        lambda: mg.repeat_interleave(X, mg.tensor([1, -1, 1]), 1), ValueError),
+    "movedim: 0 and (0, 1) are not axes": (lambda: mg.movedim(X, 0, (0, 1)), ValueError),
+    "movedim: (0, 0) and (0, 1) are not": (lambda: mg.movedim(X, (0, 0), (0, 1)), ValueError),
+    "movedim: (0, 1) and (1, 1) are not": (lambda: mg.movedim(X, (0, 1), (1, 1)), ValueError),
+    'meshgrid: indexing is "ij" or "xy"': (
+        lambda: mg.meshgrid(X[0], X[1], indexing="ji"), ValueError),
+    "index_select: index has one axis": (
+        lambda: mg.index_select(X, 0, mg.tensor([[0]])), ValueError),
+    "select: 2 is out of range for 2 places": (lambda: mg.select(X, 0, 2), IndexError),
+    "select: -3 is out of range": (lambda: mg.select(X, 0, -3), IndexError),
+    "scatter: src [1, 3] is smaller": (
+        lambda: mg.scatter(X, 0, mg.tensor([[0], [0]]), X[:1]), ValueError),
+    "masked_fill: needs one value": (lambda: mg.masked_fill(X, X > 0, X), ValueError),
+    "einsum: 'j' in 'ij,jk' is both 3 and 2": (lambda: mg.einsum("ij,jk", X, X), ValueError),
+    "index: uint8 may mean a mask or places": (
+        lambda: X[mg.tensor([0, 1], dtype=mg.uint8)], IndexError),
+    "var: takes (unbiased) or (dim, unbiased)": (lambda: mg.var(X, False, True), TypeError),
+    "grad: takes True or False as its options": (
+        lambda: mg.grad(leaf(2.0), [leaf(1.0)], None, ONE), TypeError),
+    # ---- layers ----
+    "Dropout: p must be from 0 to 1, got -0.1": (lambda: nn.Dropout(-0.1), ValueError),
+    "padding='same' needs stride 1": (lambda: nn.Conv2d(1, 1, 3, 2, "same"), ValueError),
+    "Embedding: weight [3, 2] is not [2, 2]": (
+        lambda: nn.Embedding(2, 2, _weight=mg.ones(3, 2)), ValueError),
+    "Embedding: expected rows (V, D)": (
+        lambda: nn.Embedding.from_pretrained(mg.ones(3)), ValueError),
+    "instance_norm: without use_input_stats": (
+        lambda: nn.functional.instance_norm(mg.ones(1, 1, 2), use_input_stats=False), ValueError),
+    "spectral_norm: needs an iteration": (
+        lambda: nn.utils.spectral_norm(nn.Linear(2, 2), n_power_iterations=0), ValueError),
+    "BatchNorm1d: eps must be a number": (lambda: nn.BatchNorm1d(2, eps="1"), TypeError),
+    "cross_entropy: ignore_index is for classes": (
+        lambda: nn.functional.cross_entropy(X, X, ignore_index=0), ValueError),
+    "logical_and: needs two operands": (lambda: mg.logical_and(X, None), TypeError),
+    "logical_xor: needs two operands": (lambda: mg.logical_xor(None, X), TypeError),
+    # ---- data ----
+    "no data set is called 'letters'": (lambda: data.load("letters"), ValueError),
+    "glyphs has no split 'most'": (lambda: data.load("glyphs", "most"), ValueError),
+    "load: limit must not be negative, got -1": (
+        lambda: data.load("glyphs", limit=-1), ValueError),
+    "load: seed must not be negative, got -1": (lambda: data.load("glyphs", seed=-1), ValueError),
+    "TensorDataset needs at least one array": (lambda: TensorDataset(), ValueError),
+    "ImageDataset: images must be uint8": (
+        lambda: data.ImageDataset(np.zeros((2, 1, 1, 1)), np.zeros(2), "a", ()), ValueError),
+    "ImageDataset: labels needs one number for each of 2": (
+        lambda: data.ImageDataset(np.zeros((2, 1, 1, 1), np.uint8), np.zeros(3), "a", ()),
+        ValueError),
+    "DataLoader: seed must be at least 0": (lambda: data.DataLoader(X, seed=-1), ValueError),
+    "RandomSampler: num_samples must be at least 0": (
+        lambda: RandomSampler(range(3), num_samples=-1), ValueError),
+    "WeightedRandomSampler: needs a row of finite": (
+        lambda: WeightedRandomSampler([1, np.inf], 1), ValueError),
+    "BatchSampler: batch_size must be at least 1": (
+        lambda: BatchSampler(range(3), 0, False), ValueError),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("message", REFUSED)
+def test_what_is_wrong_is_refused_and_named(message: str) -> None:
+    call, error = REFUSED[message]
+    with pytest.raises(error, match=re.escape(message)):
+        call()
+
+
+@pytest.mark.parametrize("change", [{"epoch": -1}, {"batches": -1}, {"batches": 3}])
+def test_a_loader_goes_on_from_no_place_that_is_not_there(change: dict[str, int]) -> None:
+    loader = data.DataLoader(TensorDataset(X[0], X[1]), 2)
+    with pytest.raises(ValueError, match=r"load_state_dict: no such position"):
+        loader.load_state_dict(loader.state_dict() | change)
+    loader.load_state_dict(loader.state_dict() | {"batches": 2})
+    with pytest.raises(ValueError, match="the state has batch_size 1, this loader has 2"):
+        loader.load_state_dict(loader.state_dict() | {"batch_size": 1})
+
+
+def test_what_is_just_within_is_taken() -> None:
+    assert mg.select(X, 0, -2).tolist() == X[0].tolist()
+    assert mg.repeat_interleave(X, mg.tensor([0, 2, 1]), 1).tolist() == [[1, 1, 2], [4, 4, 5]]
+    assert mg.repeat_interleave(X, mg.tensor([2]), 0).shape == (4, 3)
+    assert len(data.load("glyphs", limit=0)) == 0
+    assert list(RandomSampler(range(3), num_samples=0)) == []
+    assert "Dropout(p=1" in repr(nn.Dropout(1))
