@@ -192,7 +192,10 @@ def _image(products: Array, how: Geometry, image: Array) -> None:
     rows = rows.reshape(3, n, t, 2 * u + 1, sh, sw * c)
     _back(rows.transpose(0, 2, 1, 3, 4, 5), pixels.transpose(1, 0, 3, 2, 4))
     pixels = pixels.reshape(n, (2 * t + 1) * sh, (2 * u + 1) * sw, c)
-    image[...] = pixels[:, ph : ph + h, pw : pw + w]
+    reached = pixels[:, ph : ph + h, pw : pw + w]
+    if reached.shape != image.shape:  # the last pixels, beyond all patches
+        image[...] = 0
+    image[:, : reached.shape[1], : reached.shape[2]] = reached
 
 
 def _back(m: Array, d: Array) -> None:

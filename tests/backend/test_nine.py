@@ -62,6 +62,15 @@ def test_its_three_sides_are_those_of_the_convolution(case):
         np.testing.assert_array_equal(a, b)
 
 
+def test_pixels_that_no_patch_reaches_get_nothing():
+    how = Geometry((2, 2), (0, 0), (1, 1), 1)
+    y, weight = np.ones((2, 2, 4, 3)), np.ones((3, 4, 4, 5))
+    image = nine.conv_transpose2d(y, weight, None, how, (7, 11))
+    assert image[:, :6, :10].all()
+    assert not image[:, 6].any()
+    assert not image[:, :, 10].any()
+
+
 @given(cases())
 @SOME
 def test_each_pixel_and_each_tap_gets_what_is_its_own(case):
