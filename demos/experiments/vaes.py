@@ -16,8 +16,12 @@ SAMPLED_AT_ONCE = 500
 Array = NDArray[Any]
 # The networks of Burda et al. 2016, on black and white pixels; less than a minute of one core.
 BLACK_AND_WHITE: dict[str, Any] = {
-    "dynamic": True, "latent": 50, "hidden": (200, 200), "activation": "tanh",
-    "batch": 100, "epochs": 8,
+    "dynamic": True,
+    "latent": 50,
+    "hidden": (200, 200),
+    "activation": "tanh",
+    "batch": 100,
+    "epochs": 8,
 }
 ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh}
 

@@ -1,4 +1,4 @@
-"""Ten lessons on what happens inside: each a short program, to be read beside what it prints.
+"""Eleven lessons on what happens inside: each a short program, to be read beside what it prints.
 
     python -m demos.internals        lists them
     python -m demos.internals 3      runs the third

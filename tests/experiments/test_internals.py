@@ -55,7 +55,7 @@ def test_what_a_lesson_names_in_the_library_is_there() -> None:
 
 
 def test_lessons_are_numbered_from_1() -> None:
-    assert [int(name.split("_")[1]) for name in LESSONS] == list(range(1, 11))
+    assert [int(name.split("_")[1]) for name in LESSONS] == list(range(1, 12))
 
 
 def test_without_a_number_the_lessons_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
