@@ -78,8 +78,8 @@ def test_what_is_wrong_is_said_in_a_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit, match="2"):
-        main(["11"])
-    assert "there are lessons 1 to 10, not '11'" in capsys.readouterr().err
+        main(["12"])
+    assert "there are lessons 1 to 11, not '12'" in capsys.readouterr().err
     (tmp_path / "file").write_text("")
     assert main(["1", "--out", str(tmp_path / "file")]) == 2
     assert "error: --out" in capsys.readouterr().err
