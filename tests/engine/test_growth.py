@@ -43,6 +43,7 @@ def calls(function: Callable[[], object]) -> int:
     return count
 
 
+@pytest.mark.usefixtures("no_collector")  # it calls what waits for the dead
 @pytest.mark.parametrize("graph", [chain, comb])
 def test_each_node_costs_as_many_calls_as_any_other(graph: Callable[[int], mg.Tensor]) -> None:
     """Of a hundred nodes or a thousand: forward, and backward."""
