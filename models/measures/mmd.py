@@ -61,6 +61,15 @@ def moments(z: Codes) -> dict[str, float]:
     return {name: float(value) for name, value in found.items()}
 
 
+def whitened(z: Codes) -> Codes:
+    """Codes z (N, D) moved and turned to mean 0 and covariance I: what is left of their distance to
+    N(0, I) is shape."""
+    centred = z.astype(np.float64) - z.mean(0)
+    root = np.linalg.cholesky(np.atleast_2d(np.cov(centred.T)))
+    turned: Codes = np.linalg.solve(root, centred.T).T
+    return turned
+
+
 def norm_of_normal(d: int) -> float:
     """E|z| of z ~ N(0, I) in d dimensions: the mean of the chi distribution."""
     return math.sqrt(2) * math.exp(math.lgamma((d + 1) / 2) - math.lgamma(d / 2))

@@ -87,6 +87,15 @@ def test_moments_of_many_draws_are_those_of_the_distribution():
     assert found["largest kurtosis"] == pytest.approx(3, abs=0.2)
 
 
+@given(st.integers(1, 4))
+def test_whitened_codes_have_the_moments_of_the_prior(d):
+    rng = np.random.default_rng(d)
+    z = 3 + rng.standard_normal((50, d)) @ rng.standard_normal((d, d))
+    white = mmd.whitened(z)
+    np.testing.assert_allclose(white.mean(0), 0, atol=1e-9)
+    np.testing.assert_allclose(np.atleast_2d(np.cov(white.T)), np.eye(d), atol=1e-9)
+
+
 def test_the_mean_norm_of_draws():
     z = np.random.default_rng(0).standard_normal((20_000, 8))
     assert mmd.norm_of_normal(8) == pytest.approx(mmd.moments(z)["mean norm"], abs=0.02)
