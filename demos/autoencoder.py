@@ -169,7 +169,7 @@ def draw_game(aae: AAE, test_set: ImageDataset, trainer: Trainer, args: Namespac
     """Writes the pictures of an adversarial autoencoder; its codes' distance to the prior."""
     run, name = trainer.run, f"{args.dataset}, adversarial autoencoder, code of {args.code}"
     with random_numbers(args.seed, args.device):
-        save_samples(run.file("samples.png"), aae, f"samples from N(0, I): {name}")
+        save_samples(run.file("samples.png"), aae, f"samples: {name}")
     gan_pictures.save_curves(run.file("game.png"), trainer.rows, GAME, name)
     found, floor = mmd.to_normal(codes(aae.model, test_set, args.device))
     return {"test_mmd": found, "floor_mmd": floor}
