@@ -51,7 +51,7 @@ CHANNELS = {"pixelcnn": 32, "gated": 16, "pixelrnn": 32}
 def parser() -> ArgumentParser:
     """The command line."""
     parser = cli.parser("demos.autoregressive", __doc__)
-    cli.common_arguments(parser, epochs=4, batch_size=16, lr=3e-3)
+    cli.common_arguments(parser, epochs=2, batch_size=8, lr=3e-3)
     add = parser.add_argument_group("model").add_argument
     add("--model", choices=(*KINDS, "made"), default="pixelcnn", help="(default: %(default)s)")
     default = {"type": cli.whole(1), "metavar": "N"}
@@ -61,7 +61,7 @@ def parser() -> ArgumentParser:
         help="of a layer, a multiple of 2, of 6 for colours; of each stack of a gated one, a "
         "multiple of 3 for colours (default: 32, gated 16, for colours the next multiple)",
     )
-    add("--layers", **default, default=4, help="after the first one (default: %(default)s)")
+    add("--layers", **default, default=3, help="after the first one (default: %(default)s)")
     add(
         "--first",
         **default,
