@@ -15,10 +15,10 @@ export VENV PYTHON
 RUN = "$(VENV)/bin/python" -m
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-blas check lint types bench clean venv-demos venv-test
+.PHONY: help demo test test-blas test-shuffled check lint types bench clean venv-demos venv-test
 
 help:  ## say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
 demo: venv-demos  ## train a VAE on drawn digits; pictures and numbers in runs/demo (minutes)
 	$(RUN) demos.vae $(DEMO_ARGS)
@@ -32,6 +32,19 @@ test-blas: venv-test  ## the whole test suite once for each of OpenBLAS's kernel
 		OPENBLAS_CORETYPE=$$core OPENBLAS_NUM_THREADS=$$threads OMP_NUM_THREADS=$$threads \
 			$(RUN) pytest -q -n $(JOBS) --dist worksteal $(BLAS_ARGS); \
 	done; done
+
+# By default all that `make check` runs; MARK=slow SEEDS="1 2" for the rest.
+MARK ?= not slow
+SEEDS ?= 1 2 3 4 5 6 7 8 9 10
+
+test-shuffled: venv-test  ## the fast tests ten times, in drawn orders, on 1, 2 and 4 processes: by hand
+	@set -e; for seed in $(SEEDS); do \
+		jobs=$$((1 << seed % 3)); \
+		strict="$$([ $$((seed % 2)) = 0 ] || echo PYTHONDEVMODE=1 PYTHONWARNINGS=error)"; \
+		echo "=== --shuffle $$seed, $$jobs processes $$strict"; \
+		env $$strict PYTHONHASHSEED=$$seed $(RUN) pytest -q -m "$(MARK)" -n $$jobs --dist worksteal \
+			--shuffle $$seed --jitter $$seed --hypothesis-profile=quick; \
+	done
 
 check: lint types  ## lint, types and the fast tests: seconds, before every commit
 	$(RUN) pytest -q -x -m "not slow" --hypothesis-profile=quick -n $(JOBS) --dist worksteal

@@ -28,11 +28,13 @@ from minigrad import data
 from minigrad.data.formats import CorruptFileError, read_amat, read_cifar, read_idx
 from minigrad.data.sources import SOURCES
 from minigrad.files import FolderInUse, locked, write_json
+from tests import nonsense
 from tests.data.test_download import RECORDS, cifar_of, tar_gz
 from tests.data.test_formats import amat, bomb, idx
 from tests.demos.test_training import Game, contents
 from tests.explore.hostile import answer, explorer, requests
 from tests.garbage import arguments, fault, functions
+from tests.nonsense import CASES, NONSENSE, numeric
 
 Case = Callable[[random.Random, Path], None]  # raises AssertionError if it fell short
 ROWS: dict[str, Case] = {}
@@ -325,6 +327,16 @@ def _nonsense(draw: random.Random, folder: Path) -> None:
         for _ in range(20):
             name, function = draw.choice(known)
             wrong = fault(name, function, arguments(draw, function))
+            expect(wrong is None, str(wrong))
+
+
+@row("20 classes made with nonsense")
+def _classes(draw: random.Random, folder: Path) -> None:
+    with warnings.catch_warnings(action="ignore"):
+        for _ in range(20):
+            case = draw.choice(CASES)
+            chosen = [name for name in numeric(case) if draw.random() < 0.5]
+            wrong = nonsense.fault(case, {name: draw.choice(NONSENSE) for name in chosen})
             expect(wrong is None, str(wrong))
 
 
