@@ -131,7 +131,7 @@ class _BLAS:
         linked = getattr(sys.modules.get("numpy._core._multiarray_umath"), "__file__", None)
         try:  # also finds what is in the libraries that this one is linked with
             library = ctypes.PyDLL(linked)
-        except OSError:
+        except (OSError, TypeError):
             return
         for name in _NAMES:
             if hasattr(library, name.format("set")):

@@ -11,7 +11,8 @@ Images are (N, C, H, W) in the API and channels-last in memory: an output is mad
 channels, and shown as a transposed view. A product's rows are the patches that the kernel meets,
 gathered into (N * OH * OW, KH * KW * C). They are gathered once, for the product and for the
 weight's gradient: time for memory, since the patches, of stride s about (kernel / s)^2 times as
-large as x, wait for backward with x.
+large as x, wait for backward with x. A device may know a way with fewer products for some kernels;
+its three functions then take the place of these (backend/nine.py).
 """
 
 from __future__ import annotations
