@@ -5,10 +5,10 @@
 
 First all fast tests run once, and it is noted which of them reach which line: minutes, unless
 --reach FILE has it from the last time. Then, for each mutant, in a copy of the tree: the few tests
-that reach its line and little else; all fast tests that reach it; the rest of the fast suite (not
-with --quick); the tests beside PyTorch, which is hidden from the others; and with --slow the slow
-tests of the folders that are about the file. The first that fails kills it. tests/project is left
-out: it reads the text of the source, not what the source does.
+that reach its line and little else; all fast tests that reach it; with --slow, the slow tests of
+the folders that are about its file; and, unless --quick, the rest of the fast suite, and the tests
+beside PyTorch, which is hidden from the others. The first that fails kills it. tests/project is
+left out: it reads the text of the source, not what the source does.
 """
 
 import os
@@ -22,7 +22,6 @@ import multiprocessing
 import random
 import re
 import resource
-import shutil
 import signal
 import sys
 import tempfile
@@ -49,7 +48,7 @@ ON_A_GPU = {f"minigrad/backend/{name}.py" for name in ("cuda", "launch", "philox
 # The tests of a folder of the source, where they are not in one of its name.
 HOME = {
     "minigrad": "engine", "backend": "ops", "functional": "nn", "lr_scheduler": "optim",
-    "common": "demos",
+    "common": "demos", "utils": "nn",
 }  # fmt: skip
 FEW = 40
 OPTIONS = (
@@ -60,7 +59,7 @@ NO_VERDICT = 99
 FAST = ("-m", "not slow", "--hypothesis-profile=quick")
 SUITE = ("tests", "--ignore=tests/parity", "--ignore=tests/project")
 # Seconds of the processor: a mutant that needs more is taken for an endless loop, and is seen.
-LIMITS = {"few": 90, "all": 900}
+LIMITS = {"few": 30, "all": 900}
 
 
 class Stage(NamedTuple):
@@ -88,10 +87,12 @@ class Reach:
             self.width.update(test for tests in lines.values() for test in tests)
 
     def tests(self, mutant: Mutant) -> list[str]:
-        """Those that reach its line; or, where it is computed at import, its file."""
+        """Those that reach its line; or, where it is computed at import, all that may use it."""
         lines = self.lines.get(mutant.file, {})
         home = f"tests/{home_of(mutant.file)}/"
-        found = lines.get(mutant.line) or set().union(*lines.values())
+        found = lines.get(mutant.line)
+        if not found:
+            found = set().union(*lines.values(), (t for t in self.width if t.startswith(home)))
         return sorted(found, key=lambda t: (not t.startswith(home), self.width[t], t))
 
 
@@ -101,15 +102,16 @@ def home_of(file: str) -> str:
 
 
 def every_mutant(place: str = "") -> list[Mutant]:
-    """All that can be made at `place`, a file or a line of it as "file:line"; or everywhere."""
-    file, _, line = place.partition(":")
+    """All that can be made, or those of a file, of "file:line", or the one that is printed so."""
     files = [*FILES, *(relative(path) for path in sources(*FOLDERS))]
+    if place:
+        files = [place.partition(":")[0]]
     return [
         mutant
-        for f in ([file] if file else files)
-        if f not in ON_A_GPU
-        for mutant in mutants(f, (ROOT / f).read_bytes())
-        if line in ("", str(mutant.line))
+        for file in files
+        if file not in ON_A_GPU
+        for mutant in mutants(file, (ROOT / file).read_bytes())
+        if not place or f"{mutant}:".startswith(f"{place}:")
     ]
 
 
@@ -168,7 +170,7 @@ def stages(mutant: Mutant, reach: Reach, quick: bool, slow: bool) -> Iterator[St
         yield Stage("slow", ("-m", "slow", *slow_folders(mutant)))
     if not quick:
         yield Stage("fast", (*FAST, *SUITE))
-        yield Stage("PyTorch", (*FAST, "tests/parity"), torch=True)
+        yield Stage("PyTorch", ("--hypothesis-profile=quick", "tests/parity"), torch=True)
 
 
 def slow_folders(mutant: Mutant) -> list[str]:
@@ -181,15 +183,17 @@ def slow_folders(mutant: Mutant) -> list[str]:
 
 def verdict(mutant: Mutant, copy: Path, plan: Sequence[Stage]) -> tuple[str, str]:
     """("fast", the test that noticed), or the same of a later stage, or ("", "") of a survivor."""
-    source, broken = ROOT / mutant.file, copy / mutant.file
-    broken.write_bytes(mutant.applied(source.read_bytes()))
+    file = copy / mutant.file
+    source, times = file.read_bytes(), file.stat()
+    file.write_bytes(mutant.applied(source))
     try:
         for stage in plan:
             if by := run(copy, stage):
                 return stage.what, by
         return "", ""
     finally:
-        shutil.copy2(source, broken)
+        file.write_bytes(source)
+        os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))  # so its bytecode fits again
 
 
 def note_reach(copy: Path, file: Path) -> None:
@@ -231,7 +235,12 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--count", type=int, help="how many are drawn; all of --at if not given")
-    parser.add_argument("--at", default="", metavar="FILE[:LINE]", help="only those made there")
+    parser.add_argument(
+        "--at",
+        default="",
+        metavar="FILE[:LINE]",
+        help="only those made there, or the one printed so",
+    )
     parser.add_argument("--tests", nargs="+", help="run these only")
     parser.add_argument("--reach", type=Path, help="which tests reach which line; made if missing")
     parser.add_argument("--quick", action="store_true", help="only tests that reach the line")

@@ -140,6 +140,10 @@ def test_cifar_wrong_files(file):
         read_cifar(file, 4)
     with pytest.raises(CorruptFileError, match="3,073 trailing bytes after 2 CIFAR-10 records"):
         read_cifar(file, 2)
+    rows[1:, 0] = 9, 10  # the last that there is, and none
+    file.write_bytes(rows.tobytes())
+    with pytest.raises(CorruptFileError, match="record 2 has the label 10, expected 0 to 9"):
+        read_cifar(file, 3)
     rows[2, 0] = 17
     file.write_bytes(rows.tobytes())
     with pytest.raises(CorruptFileError, match="record 2 has the label 17, expected 0 to 9"):

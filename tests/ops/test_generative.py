@@ -341,6 +341,7 @@ def test_places_and_truths():
     assert (7 % mg.tensor([2, 4])).tolist() == [1, 3]
     assert mg.div(mg.tensor([7, -7]), 2, rounding_mode="trunc").tolist() == [3, -3]
     assert mg.cumsum(mg.tensor([True, True]), 0).dtype == mg.int64
+    assert mg.cumsum(mg.tensor([1, 2]), 0, dtype=mg.int32).dtype == mg.int32
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

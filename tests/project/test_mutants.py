@@ -64,6 +64,8 @@ def test_a_draw_is_the_same_for_a_seed_and_can_be_made_at_a_line(capsys):
     file, line, _ = drawn[0][0].split(":", 2)
     assert mutants.main(["--at", f"{file}:{line}", "--list"]) == 0
     assert drawn[0][0] in capsys.readouterr().out.splitlines()
+    assert mutants.main(["--at", drawn[0][0], "--list"]) == 0
+    assert set(capsys.readouterr().out.splitlines()) == {drawn[0][0]}
 
 
 def test_the_first_stage_that_notices_kills_and_the_copy_is_whole_again(monkeypatch, tmp_path):
@@ -71,6 +73,7 @@ def test_the_first_stage_that_notices_kills_and_the_copy_is_whole_again(monkeypa
     source = (mutants.ROOT / mutant.file).read_bytes()
     copy = tmp_path / mutant.file
     copy.parent.mkdir()
+    copy.write_bytes(source)
     seen = []
 
     def run(folder, stage):
