@@ -197,6 +197,13 @@ def test_means_do_not_depend_on_when_they_are_fetched():
     assert seldom.values() == {}
 
 
+def test_means_begin_anew_when_they_are_taken():
+    means = Means()
+    for value in (1.0, 5.0):
+        means.add({"loss": mg.tensor(value)}, 2)
+        assert means.take() == {"loss": value}
+
+
 def test_means_are_fetched_after_every_so_many_batches_and_each_epoch(tmp_path, monkeypatch):
     monkeypatch.setattr(training, "FETCH_EVERY", 2)
     game = Game(tmp_path)

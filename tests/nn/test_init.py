@@ -42,6 +42,12 @@ def test_weights_start_uniform_within_one_over_root_fan_in(layer, fan_in):
     assert uniform_within(layer.bias, 1 / math.sqrt(fan_in))
 
 
+@pytest.mark.parametrize("kind", [nn.GRU, nn.LSTM, nn.GRUCell, nn.LSTMCell])
+def test_recurrent_weights_start_uniform_within_one_over_root_of_the_hidden_size(kind):
+    for name, p in kind(200, 100).named_parameters():
+        assert uniform_within(p, 0.1) if p.ndim > 1 else 0.09 < abs(p.array).max() <= 0.1, name
+
+
 def test_embeddings_start_standard_normal():
     x = nn.Embedding(500, 100).weight.detach().numpy()
     assert abs(x.mean()) < 5 / math.sqrt(x.size)
