@@ -30,7 +30,7 @@ from minigrad import data
 EXPERIMENTS = {
     "autoencoder": "pca depth few-labels not-generative",
     "vae": "bound reparameterization manifold factors factors-faces feature likelihood colour blur",
-    "autoregressive": "pixelcnn",
+    "autoregressive": "pixelcnn pixelvae",
     "gan": "optimal-discriminator flat-gradient k-steps modes critic-distance",
     "dcgan": "dcgan interpolation arithmetic conditional guidelines",
 }

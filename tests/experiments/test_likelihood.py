@@ -10,10 +10,11 @@ from matplotlib.figure import Figure
 import minigrad as mg
 from demos.common.kept import Setting
 from demos.common.run import CommandError
-from demos.experiments import colour, likelihood
+from demos.experiments import colour, likelihood, pixelvae
 from demos.experiments.finding import perform
 from demos.experiments.likelihood_vaes import network
 from minigrad.data import ImageDataset
+from models.autoregressive import Autoregressive
 from models.likelihoods import binarize
 from models.measures.bounds import bounds
 from models.measures.pixels import gaussian_bits
@@ -137,3 +138,21 @@ def test_missing_data_are_an_error_in_one_line(tmp_path, monkeypatch):
 
 def fail(error: Exception, *_: object) -> None:
     raise error
+
+
+def test_pixelvae(tmp_path, monkeypatch):
+    # 784 passes for each set of samples take seconds: here what is drawn is noise.
+    noise = lambda model, n, context: mg.rand(n, *model.image_shape)
+    monkeypatch.setattr(Autoregressive, "sample", noise)
+    setting = Setting(0, tmp_path, "glyphs")
+    found = pixelvae.run(setting, limit=40)
+    rows = {pixelvae.PIXELVAE: found.numbers[pixelvae.PIXELVAE], **found.control}
+    assert rows.keys() == pixelvae.RUNS.keys()
+    for row in rows.values():
+        assert 0 < row["kl"] < row["-ELBO"] and 0 <= row["active units"] <= pixelvae.LATENT
+        assert np.isfinite(row[pixelvae.LOST])
+    for line in (found.claim, found.result, found.beside):
+        assert 0 < len(line) <= 160
+    found.figure.savefig(tmp_path / "picture.png")
+    far = pixelvae.pixelvae(setting, **{**pixelvae.RUNS[pixelvae.BLIND], "limit": 40}).model
+    assert (far.free, len(far.pixels.blocks)) == (0, 3)
