@@ -28,7 +28,7 @@ from minigrad import data
 # By the model that they are about, in the order of the lecture; each is `run` in a file of its
 # name, but for those that PLACES knows.
 EXPERIMENTS = {
-    "autoencoder": "pca depth few-labels not-generative",
+    "autoencoder": "pca depth few-labels not-generative aae",
     "vae": "bound reparameterization manifold factors factors-faces feature likelihood colour blur",
     "autoregressive": "pixelcnn pixelvae",
     "gan": "optimal-discriminator flat-gradient k-steps modes critic-distance",

@@ -8,7 +8,7 @@ import pytest
 import minigrad as mg
 from demos.common.evaluation import codes, columns, flat, mean_loss
 from demos.common.kept import Setting
-from demos.experiments import depth, few_labels, not_generative, pca
+from demos.experiments import aae, depth, few_labels, not_generative, pca
 from demos.experiments.autoencoders import autoencoder
 from demos.experiments.finding import Finding
 from minigrad import data
@@ -146,6 +146,19 @@ def test_not_generative(tmp_path):
     for name in ("autoencoder, N(0, I)", "autoencoder, fitted Gaussian", "VAE, prior"):
         assert found.numbers[name]["frechet"] > found.control["test images"]["frechet"]
         assert found.numbers[name]["n"] == 60
+
+
+def test_aae(tmp_path):
+    setting, how = Setting(0, tmp_path), {"samples": 60, "epochs": 2, "limit": 80}
+    found = checked(aae.run(setting, **how), tmp_path)
+    assert len(found.numbers["squared MMD after each epoch"]) == 2
+    last = found.numbers["adversarial: codes"]["squared MMD"]
+    assert found.numbers["squared MMD after each epoch"][-1] == pytest.approx(last, rel=1e-5)
+    assert found.numbers["by the judge"].keys() == {"adversarial, N(0, I)", "plain, N(0, I)"}
+    assert len(found.control) == 6
+    kept = aae.aae(setting, epochs=2, limit=80).model
+    adams = kept.optimizer, kept.d_optimizer, kept.e_optimizer
+    assert [adam.param_groups[0]["lr"] for adam in adams] == [0, 0, 0]
 
 
 def test_fitted_gaussians_have_the_mean_and_the_covariance():
