@@ -93,11 +93,21 @@ def test_every_public_class_says_what_it_is(name):
         (nn.Softmax(0), lambda x: np.exp(x) / np.exp(x).sum(0)),
         (nn.LogSoftmax(-1), lambda x: x - np.log(np.exp(x).sum(1, keepdims=True))),
         (nn.Identity(), lambda x: x),
+        (nn.GELU(), lambda x: x * (1 + np.vectorize(math.erf)(x / math.sqrt(2))) / 2),
+        (
+            nn.GELU("tanh"),
+            lambda x: x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))) / 2,
+        ),
+        (nn.ELU(0.5), lambda x: np.where(x > 0, x, 0.5 * np.expm1(x))),
+        (nn.SiLU(), lambda x: x / (1 + np.exp(-x))),
+        (nn.Hardtanh(-0.5, 0.7), lambda x: np.clip(x, -0.5, 0.7)),
+        (nn.ReLU6(), lambda x: np.clip(x, 0, 6)),
+        (nn.PReLU().double(), lambda x: np.where(x > 0, x, 0.25 * x)),
     ],
 )
 def test_activations(layer, reference):
-    x = mg.randn(4, 5, dtype=mg.float64)
-    np.testing.assert_allclose(layer(x).array, reference(x.numpy()), rtol=1e-12)
+    x = 3 * mg.randn(4, 5, dtype=mg.float64)
+    np.testing.assert_allclose(layer(x).array, reference(x.numpy()), rtol=1e-12, atol=1e-14)
 
 
 # ---- linear --------------------------------------------------------------------------------------
