@@ -53,6 +53,11 @@ def elementwise(forward: Callable[Concatenate[Any, P], Any]) -> Elementwise[P]:
     return Elementwise(forward, broadcasts=True)
 
 
+def arithmetic(forward: Callable[Concatenate[Any, P], Any]) -> Elementwise[P]:
+    """As `elementwise`, for functions to whose rules a Python float is an array without axes."""
+    return Elementwise(forward, broadcasts=True, converts=True)
+
+
 def _in_dtype(x: Any, array: Any, wanted: Any, found: Any) -> Any:
     if isinstance(array, np.generic):
         return array.item()

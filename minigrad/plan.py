@@ -4,7 +4,7 @@ from collections.abc import Callable
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-import numpy as np
+from numpy import ndarray
 
 from . import messages
 from .backend import device_of, in_memory_order
@@ -123,7 +123,7 @@ class Plan:
                     for x, at in zip(saved, self.origins)
                 ]
             )
-        here = type(g) is np.ndarray or differentiable or not self.op.broadcasts
+        here = type(g) is ndarray or differentiable or not self.op.broadcasts
         parts: list[Any] = [None] * len(parents)
         for target, targets, rule, reads in self.plain if differentiable else self.fused:
             if on_path is not None and not any(t >= 0 and parents[t] in on_path for t in targets):

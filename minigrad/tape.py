@@ -199,11 +199,12 @@ def _walk(
             parts = _observed(observer, node, g, differentiable, on_path)
         if anomaly and any(map(_has_nan, parts)):
             raise messages.has_nan(node)
-        parents = node.parents
-        for i, part in enumerate(parts):
+        i = -1  # NOTE: enumerate() takes 0.1 us longer
+        for parent in node.parents:
+            i += 1
+            part = parts[i]
             if part is None:
                 continue
-            parent = parents[i]
             stamp = parent.stamp
             if stamp in pending:
                 pending[stamp] = _sum(pending[stamp], part, differentiable)

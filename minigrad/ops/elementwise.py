@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..broadcasting import cast, elementwise
+from ..broadcasting import arithmetic, cast, elementwise
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -25,7 +25,7 @@ __all__ = [
 # ---- arithmetic ----------------------------------------------------------------------------------
 
 
-@elementwise
+@arithmetic
 def _add(xp, x, y):
     return xp.add(x, y)
 
@@ -34,7 +34,7 @@ _add.gradient("x")(lambda g: g)
 _add.gradient("y")(lambda g: g)
 
 
-@elementwise
+@arithmetic
 def _subtract(xp, x, y):
     return xp.subtract(x, y)
 
@@ -53,7 +53,7 @@ def subtract(x: Tensor | float, y: Tensor | float, *, alpha: float = 1) -> Tenso
     return _subtract(x, y if alpha == 1 else multiply(y, alpha))
 
 
-@elementwise
+@arithmetic
 def multiply(xp, x, y):
     return xp.multiply(x, y)
 
@@ -62,7 +62,7 @@ multiply.gradient("x")(lambda g, y: g * y)
 multiply.gradient("y")(lambda g, x: g * x)
 
 
-@elementwise
+@arithmetic
 def divide(xp, x, y):
     return xp.true_divide(x, y)
 
