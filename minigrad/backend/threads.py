@@ -147,7 +147,8 @@ class _BLAS:
         with self._lock:
             if not self._inside:
                 self._before = self._get()
-                self._set(1)
+                if self._before != 1:
+                    self._set(1)
             self._inside += 1
 
     def leave(self) -> None:
@@ -155,7 +156,7 @@ class _BLAS:
             return
         with self._lock:
             self._inside -= 1
-            if not self._inside:
+            if not self._inside and self._before != 1:
                 self._set(self._before)
 
 
