@@ -48,8 +48,9 @@ class Planar(Flow):
 
     def forward(self, z: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
         u, w, b = self.numbers(h).split([self.latent, self.latent, 1], -1)
-        above = F.softplus((w * u).sum(-1, keepdim=True))  # 1 + w.û
-        u = u + (above - 1 - (w * u).sum(-1, keepdim=True)) * w / w.square().sum(-1, keepdim=True)
+        along = (w * u).sum(-1, keepdim=True)
+        above = F.softplus(along)  # 1 + w.û
+        u = u + (above - 1 - along) * w / w.square().sum(-1, keepdim=True)
         t = ((w * z).sum(-1, keepdim=True) + b).tanh()
         bend = t.square()
         return z + u * t, (bend + (1 - bend) * above).log().squeeze(-1)

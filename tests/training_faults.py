@@ -127,6 +127,35 @@ FAULTS = [
         "        return Terms(rec + self.beta * kl.sum(), rec, kl.sum())",
         ("models/pixelvae::free_nats_are_of_the_batchs_mean_of_each_latent", "parity/pixelvae::*"),
     ),
+    Fault(
+        "a log determinant with the other sign",
+        "models/flows.py",
+        ".sum(2) + log_det",
+        ".sum(2) - log_det",
+        ("models/flows::the_weights_are_the_densities_of_the_same_samples", "parity/flows::*"),
+    ),
+    Fault(
+        "an autoregressive step that sees the latent that it changes",
+        "models/flows.py",
+        "self.m = MaskedLinear(degree <= place.unsqueeze(1))",
+        "self.m = MaskedLinear(degree <= place.unsqueeze(1) + 1)",
+        (
+            "models/flows::an_autoregressive_step_sees_only_what_is_before",
+            "models/flows::the_log_determinant_is_the_jacobians",
+            "parity/flows::*",
+        ),
+    ),
+    Fault(
+        "planar maps that may fold space",
+        "models/flows.py",
+        "        u = u + (above - 1 - along) * w / w.square().sum(-1, keepdim=True)\n",
+        "",
+        (
+            "models/flows::planar_flows_are_invertible_whatever_the_network_says",
+            "models/flows::the_log_determinant_is_the_jacobians",
+            "parity/flows::*",
+        ),
+    ),
     # ---- what a PyTorch user brings ----
     Fault(
         "a divergence of normals without its means",

@@ -29,7 +29,8 @@ from minigrad import data
 # name, but for those that PLACES knows.
 EXPERIMENTS = {
     "autoencoder": "pca depth few-labels not-generative aae",
-    "vae": "bound reparameterization manifold factors factors-faces feature likelihood colour blur",
+    "vae": "bound posteriors energies posterior-time reparameterization manifold factors "
+    "factors-faces total-correlation feature likelihood colour blur",
     "autoregressive": "pixelcnn pixelvae",
     "gan": "optimal-discriminator flat-gradient k-steps modes critic-distance",
     "dcgan": "dcgan interpolation arithmetic conditional guidelines",

@@ -98,6 +98,8 @@ def test_an_autoregressive_step_sees_only_what_is_before(latent, backwards):
     # All that may be seen is seen, and sigma is on the diagonal.
     assert np.all(found[before(np.ones_like(found)) == 1] != 0)
     assert np.all((0 < np.diag(found)) & (np.diag(found) < 1))
+    log_det = flow(f64(z[None]), f64(h[None]))[1].item()
+    assert np.log(np.diag(found)).sum() == pytest.approx(log_det, abs=1e-12)
 
 
 @pytest.mark.parametrize("backwards", [False, True])
