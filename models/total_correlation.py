@@ -1,4 +1,4 @@
-"""VAEs whose objective asks for latents that are independent of each other, or few at a time.
+"""A VAE whose objective asks for latents that are independent of each other.
 
 The KL of the ELBO, averaged over images, has three parts (Chen et al. 2018, equation 2), q(z) being
 the mixture of all images' q(z|x):
@@ -11,7 +11,6 @@ The middle one, the total correlation, is 0 where latents are independent. A bet
 
 import math
 
-import minigrad as mg
 from minigrad import Tensor, nn
 from models.vae import VAE, Encoder, Terms, kl_per_latent, reparameterize
 
@@ -53,31 +52,3 @@ class BetaTCVAE(VAE):
         kl = kl_per_latent(mu, logvar).sum(1).mean()
         extra = (self.beta - 1) * total_correlation(z, mu, logvar)
         return Terms(rec + kl + extra, rec, kl)
-
-
-class CapacityVAE(VAE):
-    """The KL is held near a capacity that rises from 0 to `capacity` nats within `steps` steps:
-    rec + gamma |KL - C| (Burgess et al. 2018, equation 8). The latents take on what lowers the
-    reconstruction error most, one after the other.
-
-    `risen` counts the steps and is saved with the weights; passes without a gradient do not count.
-    """
-
-    risen: Tensor
-
-    def __init__(
-        self, encoder: Encoder, decoder: nn.Module, likelihood: str = "bernoulli",
-        capacity: float = 25.0, steps: int = 10_000, gamma: float = 10.0,
-    ) -> None:  # fmt: skip
-        super().__init__(encoder, decoder, likelihood)
-        self.capacity, self.steps, self.gamma = capacity, steps, gamma
-        self.register_buffer("risen", mg.zeros(()))
-
-    def loss(self, x: Tensor, eps: Tensor | None = None) -> Terms:
-        """rec + gamma |KL - C| of images (N, C, H, W), in nats per image."""
-        terms = super().loss(x, eps)
-        capacity = self.capacity * (self.risen / self.steps).clip(max=1)
-        if mg.is_grad_enabled():
-            with mg.no_grad():
-                self.risen.add_(1)
-        return terms._replace(loss=terms.rec + self.gamma * (terms.kl - capacity).abs())

@@ -27,7 +27,7 @@ from models.objectives import OBJECTIVES, Objective, named
 from models.pixelcnn import GatedPixelCNN, PixelCNN
 from models.pixelrnn import PixelRNN
 from models.pixelvae import pixel_vae
-from models.total_correlation import BetaTCVAE, CapacityVAE
+from models.total_correlation import BetaTCVAE
 from tests import standin
 
 pytestmark = pytest.mark.slow
@@ -236,7 +236,6 @@ STEPS: dict[str, Callable[[Device], tuple[Step, list[nn.Module]]]] = {
     "PixelRNN": lambda place: vae_step(PixelRNN((1, 4, 4), 4, 1, 3), place, (5, 1, 4, 4)),
     "MADE": lambda place: vae_step(MADE((1, 4, 4), (8,)), place, (5, 1, 4, 4)),
     "total correlation": lambda place: vae_step(relative(BetaTCVAE, beta=3.0), place, (5, 1, 4, 4)),
-    "capacity": lambda place: vae_step(relative(CapacityVAE, steps=9), place, (5, 1, 4, 4)),
     "two layers": lambda place: vae_step(
         two_layer_vae((1, 4, 4), (3, 2), (16, 8)), place, (5, 1, 4, 4)
     ),
