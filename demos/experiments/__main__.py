@@ -31,7 +31,7 @@ EXPERIMENTS = {
     "autoencoder": "pca depth few-labels not-generative aae",
     "vae": "bound posteriors energies posterior-time reparameterization manifold factors "
     "factors-faces total-correlation feature likelihood colour blur",
-    "autoregressive": "pixelcnn pixelvae",
+    "autoregressive": "pixelcnn pixelvae taxonomy",
     "gan": "optimal-discriminator flat-gradient k-steps modes critic-distance",
     "dcgan": "dcgan interpolation arithmetic conditional guidelines",
 }

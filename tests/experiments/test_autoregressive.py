@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 
 from demos.common.kept import Setting
-from demos.experiments import autoregressives, pixelcnn
+from demos.experiments import autoregressives, pixelcnn, taxonomy
 from demos.experiments.finding import perform
 from demos.experiments.tables import read
 from models.autoregressive import Autoregressive
@@ -38,3 +38,19 @@ def test_pixelcnn(tmp_path):
     assert control["of 60 earlier pixels are seen by"] == {"one stack": 50, "two stacks": 60}
     assert found["numbers"]["nats"]["MADE"] > 0
     assert (tmp_path / "pixelcnn.png").stat().st_size > 10_000
+
+
+@pytest.mark.usefixtures("tiny")
+def test_taxonomy(tmp_path):
+    how = {"VAE": {"epochs": 1}, "GAN": {"width": 4}, "AAE": {"epochs": 1}}
+    tiny = {"n": 20, "limit": 40, "images": 3, "samples": 3, "how": how}
+    perform("taxonomy", partial(taxonomy.run, **tiny), Setting(0, tmp_path, "glyphs"))
+    found = read(tmp_path / "taxonomy.json")["numbers"]
+    assert found["PixelCNN"]["p(x)"] == "exact" and found["PixelCNN"]["passes"] == 784
+    assert found["VAE"]["p(x)"] == "a bound" and found["VAE"]["p(z|x)"] == "q(z|x)"
+    assert found["VAE"]["nats"]["-L"] < found["VAE"]["nats"]["-ELBO"]
+    assert found["PixelVAE"]["passes"] == 785 and found["PixelVAE"]["nats"]["-ELBO"] > 0
+    assert found["GAN"]["nats"] == found["AAE"]["nats"] == {}
+    leaves = [name for stem in taxonomy.TREE.values() for some in stem.values() for name in some]
+    assert set(found) <= set(leaves)
+    assert (tmp_path / "taxonomy.png").stat().st_size > 10_000
