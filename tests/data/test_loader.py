@@ -149,7 +149,7 @@ def test_a_state_of_another_loader_is_refused(change, message):
 def test_bad_arguments():
     with pytest.raises(ValueError, match="batch_size must be at least 1, got 0"):
         DataLoader(numbers(5), 0)
-    with pytest.raises(ValueError, match="seed must not be negative, got -1"):
+    with pytest.raises(ValueError, match="DataLoader: seed must be at least 0, got -1"):
         DataLoader(numbers(5), seed=-1)
 
 
