@@ -7,7 +7,7 @@ from .memory import is_new, overlaps_itself, storage
 from .memory_layout import in_memory_order
 from .numeric import log_of_rounded, quiet
 from .parts import in_parts
-from .threads import for_blocks
+from .threads import for_parts
 
 __all__ = [
     "Array",
@@ -20,7 +20,7 @@ __all__ = [
     "device",
     "device_of",
     "find_dtype",
-    "for_blocks",
+    "for_parts",
     "in_memory_order",
     "in_parts",
     "is_new",

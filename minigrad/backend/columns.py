@@ -119,7 +119,7 @@ def _for_pieces(rows: Array, work: Callable[[slice, int], T]) -> list[T]:
 def _repeated(rows: Array, *columns: Array) -> list[Array]:
     """One number for each column, in the rows' dtype, for each number of a wide row."""
     side = side_by_side(len(rows), rows.shape[1], _WIDE)
-    return [v.astype(rows.dtype)[None].repeat(side, axis=0).ravel() for v in columns]
+    return [np.tile(v.astype(rows.dtype), side) for v in columns]
 
 
 def _sum_centred(rows: Array, about: Array, summed: Callable[..., Any], *others: Array) -> Array:

@@ -72,9 +72,11 @@ def _conv_transpose2d(xp, x, weight, bias, *, how, size):
 def _conv2d_weight(xp, x, y, *, how, kernel):
     shape, size = (y.shape[1], x.shape[1] // how.groups, *kernel), y.shape[2:]
     fewer = device_of(x).fewer_products(shape, x.dtype, how)
-    if fewer is not None:
-        return _weight_product(fewer.of_image(_last(x), how, size), y, shape, how)
-    return _weight_product(_patches(x, kernel, how, size), y, shape, how)
+    if fewer is None:
+        patches = _patches(x, kernel, how, size)
+    else:
+        patches = fewer.of_image(_last(x), how, size)
+    return _weight_product(patches, y, shape, how)
 
 
 # ---- each one's gradient is the other two --------------------------------------------------------

@@ -6,12 +6,12 @@ passed over side by side, by all cores (see backend/threads.py).
 
 from collections.abc import Callable
 
-from ..backend import Array, cpu, device_of, for_blocks
+from ..backend import Array, cpu, device_of, for_parts
 
-# NOTE: threads wait for Python's lock between two passes, and less the longer these are. Adam on
-# 0.65 and 2.5 million numbers took two threads 1.5 and 5.6 ms with blocks of 65,536, and 0.9 and
-# 4.0 with 262,144; one thread 1.7 and 6.9 with both. In two blocks, 150,000 took longer than whole.
-BLOCK = 262_144
+# NOTE: in two parts, 150,000 numbers took longer than whole. Threads wait for Python's lock between
+# two passes, and less the longer these are: Adam on 0.65 million took two threads 1.5 ms with parts
+# of 65,536, and 0.9 with 262,144, which are those of `for_parts`.
+FEW = 262_144
 
 
 def in_blocks(rule: Callable[..., object], scratch: int, arrays: list[Array]) -> None:
@@ -21,16 +21,10 @@ def in_blocks(rule: Callable[..., object], scratch: int, arrays: list[Array]) ->
     def pass_over(block: list[Array]) -> None:
         rule(*[device.xp.empty_like(block[0]) for _ in range(scratch)], *block)
 
-    if size < BLOCK or arrays[0].ndim != 1 or device is not cpu:
+    if size < FEW or arrays[0].ndim != 1 or device is not cpu:
         pass_over(arrays)
-        return
-    count = -(-size // BLOCK)
-    count += count % 2  # as many for each of two cores
-    each = -(-size // count)
-    each += -each % 16  # all blocks begin where a line of the cache does
-    for_blocks(
-        -(-size // each), lambda i: pass_over([x[i * each : (i + 1) * each] for x in arrays])
-    )
+    else:
+        for_parts(size, 1, lambda part: pass_over([x[part] for x in arrays]))
 
 
 def vectors(gradient: Array, *written: Array) -> list[Array]:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 import minigrad as mg
 from minigrad import nn, optim
+from minigrad.backend import threads
 from minigrad.optim import blocks
 from tests.optim.configurations import CONFIGURATIONS, configurations, reference, run
 
@@ -77,7 +78,8 @@ def test_layouts_and_blocks_change_nothing(param_layout, grad_layout, name, bloc
     p = nn.Parameter(LAYOUTS[param_layout](start))
     opt = cls([p], **options)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(blocks, "BLOCK", block)
+        patch.setattr(blocks, "FEW", block)
+        patch.setattr(threads, "_CACHED", block)
         for g in grads:
             p.grad = mg.from_numpy(LAYOUTS[grad_layout](g))
             opt.step()
@@ -86,7 +88,7 @@ def test_layouts_and_blocks_change_nothing(param_layout, grad_layout, name, bloc
 
 
 def test_a_parameter_of_more_than_a_block():
-    n = 2 * blocks.BLOCK + 7
+    n = 2 * blocks.FEW + 7
     rng = np.random.default_rng(0)
     start, grads = rng.standard_normal(n), rng.standard_normal((2, n))
     expected = reference(optim.Adam, start.copy(), grads, {"lr": 0.01})
