@@ -33,18 +33,12 @@ from minigrad.optim.lr_scheduler import LambdaLR
 from models.autoregressive import Autoregressive, one_hot
 from models.likelihoods import binarize, bits_per_dimension
 from models.made import MADE
-from models.model import Learner, Losses
-from models.pixelcnn import GatedPixelCNN, PixelCNN
-from models.pixelrnn import PixelRNN
+from models.model import Losses, Scheduled
+from models.pixelrnn import KINDS
 
 SAMPLES, COLUMNS = 64, 8  # images in a picture of samples
 COMPLETED, WAYS = 8, 5  # images that are completed, and in how many ways
 EVALUATED_AT_ONCE = 100  # images
-KINDS: dict[str, type[PixelCNN] | type[GatedPixelCNN] | type[PixelRNN]] = {
-    "pixelcnn": PixelCNN,
-    "gated": GatedPixelCNN,
-    "pixelrnn": PixelRNN,
-}
 CHANNELS = {"pixelcnn": 32, "gated": 16, "pixelrnn": 32}
 
 
@@ -99,7 +93,7 @@ def train(args: Namespace, run: Run) -> None:
     loader = DataLoader(
         train_set, args.batch_size, shuffle=True, seed=args.seed, device=args.device
     )
-    learner = Falling(model, optim.Adam(model.parameters(), args.lr), args.epochs * len(loader))
+    learner = falling(model, optim.Adam(model.parameters(), args.lr), args.epochs * len(loader))
     test_loader = DataLoader(test_set, EVALUATED_AT_ONCE, device=args.device)
     trainer = cli.trainer(args, run, loader, learner.parts())
 
@@ -134,20 +128,13 @@ def train(args: Namespace, run: Run) -> None:
     print(f"{numbers} (nats per image; less is better)\neverything is in {run.folder}/")
 
 
-class Falling(Learner):
-    """Its rate falls along half a cosine to 0 at step `steps`, where more may follow if a run goes
+def falling(model: Autoregressive, optimizer: optim.Optimizer, steps: int) -> Scheduled:
+    """The rate falls along half a cosine to 0 at step `steps`, where more may follow if a run goes
     on for longer than it was begun for."""
-
-    def __init__(self, model: Autoregressive, optimizer: optim.Optimizer, steps: int) -> None:
-        super().__init__(model, optimizer)
-        self.schedule = LambdaLR(
-            optimizer, lambda step: 0.5 + 0.5 * math.cos(math.pi * min(1, step / steps))
-        )
-
-    def train_step(self, *batch: Tensor) -> Losses:
-        losses = super().train_step(*batch)
-        self.schedule.step()
-        return losses
+    schedule = LambdaLR(
+        optimizer, lambda step: 0.5 + 0.5 * math.cos(math.pi * min(1, step / steps))
+    )
+    return Scheduled(model, optimizer, schedule)
 
 
 def build(args: Namespace, shape: tuple[int, ...], classes: int) -> Autoregressive:

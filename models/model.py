@@ -12,6 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import minigrad as mg
 from minigrad import Tensor, optim
+from minigrad.optim.lr_scheduler import LRScheduler
 
 # Tensors without axes, off the tape: means over the batch.
 Losses = Mapping[str, Tensor]
@@ -84,6 +85,19 @@ class Learner(Model):
         losses = self.model.losses(*batch)
         descend(self.optimizer, losses["loss"])
         return {name: value.detach() for name, value in losses.items()}
+
+
+class Scheduled(Learner):
+    """A Learner whose rate a schedule changes after each step."""
+
+    def __init__(self, model: Network, optimizer: optim.Optimizer, schedule: LRScheduler) -> None:
+        super().__init__(model, optimizer)
+        self.schedule = schedule
+
+    def train_step(self, *batch: Tensor) -> Losses:
+        losses = super().train_step(*batch)
+        self.schedule.step()
+        return losses
 
 
 def descend(optimizer: optim.Optimizer, loss: Tensor) -> None:

@@ -12,6 +12,9 @@ kernels stacked see no pixels in a wedge to the right above, however many there 
 Gated PixelCNN has two stacks instead, of the rows above and of the row to the left, which see all.
 """
 
+from abc import abstractmethod
+from typing import Any
+
 import minigrad as mg
 import minigrad.nn.functional as F
 from minigrad import Tensor, nn
@@ -80,13 +83,57 @@ def _seen(kind: str, in_channels: int, out_channels: int, colours: int) -> Tenso
     return ((of < to) | ((of == to) & (kind == "B"))).to(mg.float32)
 
 
-class PixelCNN(Autoregressive):
-    """Mask A, then residual blocks of mask B (table 1 of 2016a): 2h channels, of which a block
-    takes h = channels / 2 through its kernel.
+class OneStack(Autoregressive):
+    """Mask A, then a `stack` of layers, then the `head` (table 1 of 2016a): 2h channels, of which a
+    layer takes h = channels / 2 inside.
 
-    With `places` the first layer has a bias for each pixel. `channels` is a multiple of twice the
-    colours, so that each has as many as another, else ValueError.
+    A layer has `forward(h, context)`, and to draw, one pixel after the other, `at(h, memory,
+    context, i, j)`, which is forward at a pixel, h being of it alone, and `memory(x)`, which is
+    what that remembers for images like x. With `places` the first layer has a bias for each pixel.
+    `channels` is a multiple of twice the colours, so that each has as many as another, else
+    ValueError.
     """
+
+    head: nn.Sequential
+
+    def __init__(
+        self, image_shape: Shape, channels: int, first: int, likelihood: str, conditions: int,
+        places: bool,
+    ) -> None:  # fmt: skip
+        super().__init__(image_shape, likelihood, conditions)
+        c = self.colours
+        check_channels(type(self).__name__, channels, 2 * c)
+        self.first = MaskedConv2d("A", c, channels, first, c, conditions)
+        self.places = Places(channels, image_shape, places)
+
+    @property
+    @abstractmethod
+    def stack(self) -> nn.ModuleList[Any]:
+        """The layers between the first and the head."""
+
+    def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        h = self.places(self.first(x, context))
+        for layer in self.stack:
+            h = layer(h, context)
+        return self.head(h)
+
+    def in_order(self, x: Tensor, context: Tensor | None) -> At:
+        """Each layer is computed at the number's pixel alone, and remembers what it needs."""
+        memories = [layer.memory(x) for layer in self.stack]
+
+        def at(colour: int, i: int, j: int) -> Tensor:
+            pixel = slice(i, i + 1), slice(j, j + 1)
+            here = part(context, *pixel)
+            h = self.places(self.first.at(x, here, i, j), *pixel)
+            for layer, memory in zip(self.stack, memories, strict=True):
+                h = layer.at(h, memory, here, i, j)
+            return self.head(h)[:, colour :: self.colours]
+
+        return at
+
+
+class PixelCNN(OneStack):
+    """One stack of residual blocks of mask B."""
 
     def __init__(
         self,
@@ -99,34 +146,14 @@ class PixelCNN(Autoregressive):
         conditions: int = 0,
         places: bool = False,
     ) -> None:
-        super().__init__(image_shape, likelihood, conditions)
-        _check_channels(channels, 2 * self.colours)
+        super().__init__(image_shape, channels, first, likelihood, conditions, places)
         c = self.colours
-        self.first = MaskedConv2d("A", c, channels, first, c, conditions)
-        self.places = Places(channels, image_shape, places)
         self.blocks = nn.ModuleList(Block(channels, kernel, c, conditions) for _ in range(blocks))
         self.head = head(channels, c * self.likelihood.numbers, c)
 
-    def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        h = self.places(self.first(x, context))
-        for block in self.blocks:
-            h = block(h, context)
-        return self.head(h)
-
-    def in_order(self, x: Tensor, context: Tensor | None) -> At:
-        """Each layer is computed at the number's pixel alone, and remembers what its kernel took at
-        the pixels before."""
-        memories = [_map(x, block.masked.conv.in_channels) for block in self.blocks]
-
-        def at(colour: int, i: int, j: int) -> Tensor:
-            pixel = slice(i, i + 1), slice(j, j + 1)
-            here = part(context, *pixel)
-            h = self.places(self.first.at(x, here, i, j), *pixel)
-            for block, memory in zip(self.blocks, memories, strict=True):
-                h = block.at(h, memory, here, i, j)
-            return self.head(h)[:, colour :: self.colours]
-
-        return at
+    @property
+    def stack(self) -> nn.ModuleList[Any]:
+        return self.blocks
 
 
 class Block(nn.Module):
@@ -143,8 +170,11 @@ class Block(nn.Module):
         out = self.masked(self.narrow(h.relu()).relu(), context)
         return h + self.widen(out.relu())
 
+    def memory(self, x: Tensor) -> Tensor:
+        """A map for what the kernel takes."""
+        return _map(x, self.masked.conv.in_channels)
+
     def at(self, h: Tensor, memory: Tensor, context: Tensor | None, i: int, j: int) -> Tensor:
-        """forward at one pixel; `memory` has what the kernel took before, and takes in this."""
         memory[:, :, i : i + 1, j : j + 1] = self.narrow(h.relu()).relu()
         return h + self.widen(self.masked.at(memory, context, i, j).relu())
 
@@ -168,7 +198,7 @@ class GatedPixelCNN(Autoregressive):
         places: bool = False,
     ) -> None:
         super().__init__(image_shape, likelihood, conditions)
-        _check_channels(channels, self.colours)
+        check_channels("GatedPixelCNN", channels, self.colours)
         self.channels, c = channels, self.colours
         self.layers = nn.ModuleList(
             [GatedLayer("A", c, channels, first, c, conditions)]
@@ -275,6 +305,7 @@ def _map(x: Tensor, channels: int) -> Tensor:
     return mg.zeros(n, channels, height, width, dtype=x.dtype, device=x.device)
 
 
-def _check_channels(channels: int, least: int) -> None:
+def check_channels(name: str, channels: int, least: int) -> None:
+    """ValueError unless there are as many as `least`, or a multiple of that."""
     if channels < 1 or channels % least:
-        raise ValueError(f"PixelCNN: channels must be a multiple of {least}, got {channels}")
+        raise ValueError(f"{name}: channels must be a multiple of {least}, got {channels}")

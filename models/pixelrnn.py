@@ -18,8 +18,8 @@ from typing import Any
 import minigrad as mg
 import minigrad.nn.functional as F
 from minigrad import Tensor, nn
-from models.autoregressive import At, Autoregressive, Places, Shape, part
-from models.pixelcnn import MaskedConv2d, head
+from models.autoregressive import Shape
+from models.pixelcnn import GatedPixelCNN, MaskedConv2d, OneStack, PixelCNN, head
 
 
 class RowLSTM(nn.Module):
@@ -44,8 +44,10 @@ class RowLSTM(nn.Module):
             rows.append(h)
         return x + self.widen(mg.stack(rows, 2))
 
-    def at(self, memory: "Memory", x: Tensor, context: Tensor | None, i: int, j: int) -> Tensor:
-        """forward at one pixel, x being of it alone."""
+    def memory(self, x: Tensor) -> "Memory":
+        return Memory(self, x)
+
+    def at(self, x: Tensor, memory: "Memory", context: Tensor | None, i: int, j: int) -> Tensor:
         memory.x[:, :, i : i + 1, j : j + 1] = x
         above = memory.h[:, :, i, j : j + self.kernel]
         share = self.input.at(memory.x, context, i, j).squeeze(3)
@@ -77,13 +79,8 @@ class Memory:
         self.c = mg.zeros(n, layer.hidden, height + 1, width, **place)
 
 
-class PixelRNN(Autoregressive):
-    """Mask A, then Row LSTM layers (table 1 of the paper): 2h channels, of which a layer has h =
-    channels / 2 as its state.
-
-    With `places` the first layer has a bias for each pixel. `channels` is a multiple of twice the
-    colours, else ValueError.
-    """
+class PixelRNN(OneStack):
+    """One stack of Row LSTM layers."""
 
     def __init__(
         self,
@@ -96,33 +93,21 @@ class PixelRNN(Autoregressive):
         conditions: int = 0,
         places: bool = False,
     ) -> None:
-        super().__init__(image_shape, likelihood, conditions)
+        super().__init__(image_shape, channels, first, likelihood, conditions, places)
         c = self.colours
-        if channels < 1 or channels % (2 * c):
-            raise ValueError(f"PixelRNN: channels must be a multiple of {2 * c}, got {channels}")
-        self.first = MaskedConv2d("A", c, channels, first, c, conditions)
-        self.places = Places(channels, image_shape, places)
         self.layers = nn.ModuleList(
             RowLSTM(channels, channels // 2, kernel, c, conditions) for _ in range(layers)
         )
         self.head = head(channels, c * self.likelihood.numbers, c)
 
-    def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        h = self.places(self.first(x, context))
-        for layer in self.layers:
-            h = layer(h, context)
-        return self.head(h)
+    @property
+    def stack(self) -> nn.ModuleList[Any]:
+        return self.layers
 
-    def in_order(self, x: Tensor, context: Tensor | None) -> At:
-        """Each layer is computed at the number's pixel alone, and remembers what it needs."""
-        memories = [Memory(layer, x) for layer in self.layers]
 
-        def at(colour: int, i: int, j: int) -> Tensor:
-            pixel = slice(i, i + 1), slice(j, j + 1)
-            here = part(context, *pixel)
-            h = self.places(self.first.at(x, here, i, j), *pixel)
-            for layer, memory in zip(self.layers, memories, strict=True):
-                h = layer.at(memory, h, here, i, j)
-            return self.head(h)[:, colour :: self.colours]
-
-        return at
+# Those made of masked convolutions, all by the same arguments.
+KINDS: dict[str, type[PixelCNN] | type[GatedPixelCNN] | type[PixelRNN]] = {
+    "pixelcnn": PixelCNN,
+    "gated": GatedPixelCNN,
+    "pixelrnn": PixelRNN,
+}

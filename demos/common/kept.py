@@ -11,10 +11,10 @@ from demos.common import datasets
 from demos.common.run import CommandError, Row, Run
 from demos.common.store import plain
 from demos.common.training import Trainer
-from minigrad import Tensor, optim
+from minigrad import optim
 from minigrad.data import DataLoader, Dataset, ImageDataset
 from minigrad.optim.lr_scheduler import CosineAnnealingLR
-from models.model import Learner, Losses, Model
+from models.model import Losses, Model, Scheduled
 
 
 class Setting(NamedTuple):
@@ -77,17 +77,11 @@ class Kept(NamedTuple):
     folder: Path
 
 
-class Falling(Learner):
+class Falling(Scheduled):
     """A network whose rate falls step by step, along half a cosine."""
 
     def __init__(self, model: Any, optimizer: optim.Optimizer, steps: int, last: float = 0) -> None:
-        super().__init__(model, optimizer)
-        self.schedule = CosineAnnealingLR(optimizer, steps, last)
-
-    def train_step(self, *batch: Tensor) -> Losses:
-        losses = super().train_step(*batch)
-        self.schedule.step()
-        return losses
+        super().__init__(model, optimizer, CosineAnnealingLR(optimizer, steps, last))
 
 
 def kept(
