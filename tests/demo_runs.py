@@ -1,10 +1,16 @@
 """What the tests of the demo programs share: how to kill a run, and what it left in its folder."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -35,6 +41,22 @@ def run_and_kill(program: str, function: str, n: int, *argv: str) -> None:
     command = [sys.executable, "-c", KILLED, program, function, str(n), *argv]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == -signal.SIGKILL, done.stderr
+
+
+@contextmanager
+def interrupted_at(n: int, owner: type, name: str) -> Iterator[list[Any]]:
+    """Within, the n-th call of a method comes with a Ctrl-C; gives the calls so far."""
+    method, calls = getattr(owner, name), []
+
+    def interrupted(*args: Any) -> Any:
+        calls.append(args)
+        if len(calls) == n:
+            os.kill(os.getpid(), signal.SIGINT)
+        return method(*args)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(owner, name, interrupted)
+        yield calls
 
 
 def contents(folder: Path) -> dict[str, bytes]:

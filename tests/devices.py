@@ -16,6 +16,7 @@ import pytest
 import minigrad as mg
 from minigrad import backend
 from minigrad.backend import Device, devices
+from minigrad.backend.cpu import CPU
 from minigrad.backend.cuda import try_out
 from tests import standin
 
@@ -32,6 +33,15 @@ def stand_in() -> Device:
     assert isinstance(found, Device), found
     devices._by_array_type[standin.ndarray] = found
     return found
+
+
+def refuse_fetches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nothing come down from a device: a training step must not wait for it."""
+
+    def refuse(*_: Any) -> None:
+        raise AssertionError("a training step fetched a value")
+
+    monkeypatch.setattr(CPU, "to_numpy", refuse)
 
 
 def _chosen(name: str) -> Device:

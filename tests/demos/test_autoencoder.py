@@ -1,8 +1,6 @@
 """The autoencoder's program and its experiments on tiny runs: files, numbers, SIGKILL, errors."""
 
 import csv
-import os
-import signal
 from pathlib import Path
 
 import matplotlib.image
@@ -18,7 +16,7 @@ from models.aae import AAE
 from models.autoencoder import ARCHITECTURES, linear_autoencoder
 from models.measures import mmd
 from models.model import Learner
-from tests.demo_runs import contents, run_and_kill, summary
+from tests.demo_runs import contents, interrupted_at, run_and_kill, summary
 
 pytestmark = pytest.mark.slow
 
@@ -130,17 +128,8 @@ def test_the_files_and_numbers_of_an_adversarial_run(game):
     assert found["floor_mmd"] == mmd.floor(50, 4)
 
 
-def test_an_adversarial_run_that_was_stopped_goes_on_to_the_same_bytes(game, tmp_path, monkeypatch):
-    encoder_step, calls = AAE.encoder_step, []
-
-    def interrupted(self, z):
-        calls.append(z)
-        if len(calls) == 6:
-            os.kill(os.getpid(), signal.SIGINT)
-        return encoder_step(self, z)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(AAE, "encoder_step", interrupted)
+def test_an_adversarial_run_that_was_stopped_goes_on_to_the_same_bytes(game, tmp_path):
+    with interrupted_at(6, AAE, "encoder_step") as calls:
         assert adversarial(tmp_path) == 130
     assert len(calls) == 6
     assert autoencoder.main(["--resume", "--out", str(tmp_path)]) == 0
@@ -159,15 +148,8 @@ def test_a_killed_run_ends_with_the_same_bytes(straight, tmp_path):
     assert summary(tmp_path)["test_mse"] == summary(straight)["test_mse"]
 
 
-def test_ctrl_c_saves_and_says_how_to_go_on(straight, tmp_path, monkeypatch, capsys):
-    train_step = Learner.train_step
-
-    def interrupted(*args):
-        os.kill(os.getpid(), signal.SIGINT)
-        return train_step(*args)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Learner, "train_step", interrupted)
+def test_ctrl_c_saves_and_says_how_to_go_on(straight, tmp_path, capsys):
+    with interrupted_at(1, Learner, "train_step"):
         assert run(tmp_path, "--noise", "0.3") == 130
     assert f"python -m demos.autoencoder --resume --out {tmp_path}" in capsys.readouterr().err
     assert autoencoder.main(["--resume", "--out", str(tmp_path)]) == 0

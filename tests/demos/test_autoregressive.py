@@ -1,7 +1,5 @@
 """The autoregressive models' program on tiny runs: files, numbers, Ctrl-C, errors."""
 
-import os
-import signal
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +8,7 @@ import pytest
 from demos import autoregressive
 from models.autoregressive import Autoregressive
 from models.model import Learner
-from tests.demo_runs import contents, summary
+from tests.demo_runs import contents, interrupted_at, summary
 
 pytestmark = pytest.mark.slow
 
@@ -50,18 +48,8 @@ def test_the_files_of_a_run_and_its_numbers(straight):
     assert found["args"]["likelihood"] == "bernoulli"
 
 
-def test_a_stopped_run_ends_with_the_same_bytes(straight, tmp_path, monkeypatch, capsys):
-    steps = []
-
-    def interrupted(*args):
-        steps.append(args)
-        if len(steps) == 5:
-            os.kill(os.getpid(), signal.SIGINT)
-        return train_step(*args)
-
-    train_step = Learner.train_step
-    with monkeypatch.context() as patched:
-        patched.setattr(Learner, "train_step", interrupted)
+def test_a_stopped_run_ends_with_the_same_bytes(straight, tmp_path, capsys):
+    with interrupted_at(5, Learner, "train_step"):
         assert run(tmp_path) == 130
     assert "after batch 2 of 3; everything is saved" in capsys.readouterr().err
     assert autoregressive.main(["--resume", "--out", str(tmp_path)]) == 0

@@ -18,7 +18,7 @@ from minigrad import data
 from minigrad.serialization import load
 from models.model import Learner
 from models.vae import conv_vae
-from tests.demo_runs import ROOT, WRITING, contents, run_and_kill, summary
+from tests.demo_runs import ROOT, WRITING, contents, interrupted_at, run_and_kill, summary
 
 pytestmark = pytest.mark.slow
 
@@ -240,18 +240,8 @@ def test_a_killed_run_ends_with_the_same_bytes(straight, tmp_path):
     assert numbers(tmp_path) == numbers(straight)
 
 
-def test_ctrl_c_saves_and_says_how_to_go_on(straight, tmp_path, monkeypatch, capsys):
-    steps = []
-
-    def interrupted(*args):
-        steps.append(args)
-        if len(steps) == 6:
-            os.kill(os.getpid(), signal.SIGINT)
-        return train_step(*args)
-
-    train_step = Learner.train_step
-    with monkeypatch.context() as patched:
-        patched.setattr(Learner, "train_step", interrupted)
+def test_ctrl_c_saves_and_says_how_to_go_on(straight, tmp_path, capsys):
+    with interrupted_at(6, Learner, "train_step"):
         assert run(tmp_path) == 130
     said = capsys.readouterr().err
     assert "stopped in epoch 2, after batch 2 of 4; everything is saved" in said

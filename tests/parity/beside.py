@@ -1,11 +1,16 @@
 """What the comparisons share: tensors and networks in either library."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 
 import minigrad as mg
-from minigrad import nn
+from minigrad import nn, optim
+from models.model import Learner
+
+STEPS = 3
 
 
 def to_torch(x):
@@ -32,6 +37,38 @@ def generator(n):
         n.ConvTranspose2d(6, 4, 4, 2, 1, bias=False), n.BatchNorm2d(4), n.ReLU(True),
         n.ConvTranspose2d(4, 1, 4, 2, 1), n.Tanh(),
     )  # fmt: skip
+
+
+def give_noise(monkeypatch: pytest.MonkeyPatch, eps: np.ndarray) -> None:
+    """Have minigrad's next Gaussian draws be this one."""
+    monkeypatch.setattr(mg, "randn_like", lambda _: mg.tensor(eps))
+    monkeypatch.setattr(mg, "randn", lambda *_, **__: mg.tensor(eps))
+
+
+def assert_same_training(model: Any, other: Any, draw: Callable[..., Any]) -> None:
+    """Loss and every gradient of the first step of Adam; parameters after it and after two more.
+
+    `draw(rng)` gives the arrays of a batch, and a function that gives PyTorch's loss of it.
+    """
+    import torch
+
+    model, other = model.double(), other.double()
+    weights = {name: torch.tensor(t.numpy()) for name, t in model.state_dict().items()}
+    other.load_state_dict(weights)  # strict: the same names
+    learner = Learner(model, optim.Adam(model.parameters(), lr=1e-3))
+    other_optimizer = torch.optim.Adam(other.parameters(), lr=1e-3)
+    rng = np.random.default_rng(0)
+    for step in range(STEPS):
+        batch, theirs = draw(rng)
+        loss = learner.train_step(*map(mg.tensor, batch))["loss"]
+
+        expected = theirs()
+        other_optimizer.zero_grad()
+        expected.backward()
+        other_optimizer.step()
+
+        assert loss.item() == pytest.approx(expected.item(), rel=1e-9)
+        assert_same_parameters(model, other, gradients=step == 0)
 
 
 def assert_same_parameters(mine: nn.Module, theirs: Any, *, gradients: bool) -> None:

@@ -1,18 +1,13 @@
 """Training steps of the autoencoders against PyTorch, from equal weights and equal noise."""
 
-import numpy as np
 import pytest
 
-import minigrad as mg
-from minigrad import optim
 from models.autoencoder import ARCHITECTURES
-from models.model import Learner
-from tests.parity.beside import assert_same_parameters
+from tests.parity.beside import assert_same_training, give_noise
 
 pytestmark = pytest.mark.slow
 torch = pytest.importorskip("torch", reason="the comparison with PyTorch needs PyTorch")
 tnn = torch.nn
-STEPS = 3
 
 
 class TorchAutoencoder(tnn.Module):
@@ -70,23 +65,16 @@ THEIRS = {
 
 @pytest.mark.parametrize("kind", ARCHITECTURES)
 def test_training_steps_are_pytorchs(kind, monkeypatch):
-    """Loss and every gradient of the first step; parameters after it and after two more."""
-    model, other = ARCHITECTURES[kind](noise=0.2).double(), THEIRS[kind]().double()
-    weights = {name: torch.tensor(t.numpy()) for name, t in model.state_dict().items()}
-    other.load_state_dict(weights)  # strict: the same names
-    learner = Learner(model, optim.Adam(model.parameters(), lr=1e-3))
-    other_optimizer = torch.optim.Adam(other.parameters(), lr=1e-3)
-    rng = np.random.default_rng(0)
-    for step in range(STEPS):
+    other = THEIRS[kind]()
+
+    def draw(rng):
         x, eps = rng.random((3, 1, 28, 28)), rng.standard_normal((3, 1, 28, 28))
-        monkeypatch.setattr(mg, "randn_like", lambda _, eps=eps: mg.tensor(eps))
-        loss = learner.train_step(mg.tensor(x))["loss"]
+        give_noise(monkeypatch, eps)
 
-        recon = other(torch.tensor(x + 0.2 * eps))
-        expected = tnn.functional.mse_loss(recon, torch.tensor(x), reduction="sum") / 3
-        other_optimizer.zero_grad()
-        expected.backward()
-        other_optimizer.step()
+        def loss():
+            recon = other(torch.tensor(x + 0.2 * eps))
+            return tnn.functional.mse_loss(recon, torch.tensor(x), reduction="sum") / 3
 
-        assert loss.item() == pytest.approx(expected.item(), rel=1e-9)
-        assert_same_parameters(model, other, gradients=step == 0)
+        return [x], loss
+
+    assert_same_training(ARCHITECTURES[kind](noise=0.2), other, draw)

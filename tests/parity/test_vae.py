@@ -4,16 +4,13 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad import optim
 from models.likelihoods import discretized_logistic_log_prob
-from models.model import Learner
 from models.vae import conv_vae, mlp_vae
-from tests.parity.beside import assert_same_parameters
+from tests.parity.beside import assert_same_training, give_noise
 
 pytestmark = pytest.mark.slow
 torch = pytest.importorskip("torch", reason="the comparison with PyTorch needs PyTorch")
 tnn = torch.nn
-STEPS = 3
 
 
 class TorchVAE(tnn.Module):
@@ -93,26 +90,12 @@ def test_training_steps_of_the_iwae_objective_are_pytorchs(monkeypatch):
 
 
 def compare(model, other, noise, monkeypatch):
-    """Loss and every gradient of the first step; parameters after it and after two more."""
-    model, other = model.double(), other.double()
-    weights = {name: torch.tensor(t.numpy()) for name, t in model.state_dict().items()}
-    other.load_state_dict(weights)  # strict: the same names
-    learner = Learner(model, optim.Adam(model.parameters(), lr=1e-3))
-    other_optimizer = torch.optim.Adam(other.parameters(), lr=1e-3)
-    rng = np.random.default_rng(0)
-    for step in range(STEPS):
+    def draw(rng):
         x, eps = rng.random((3, 1, 28, 28)), rng.standard_normal(noise)
-        monkeypatch.setattr(mg, "randn_like", lambda _, eps=eps: mg.tensor(eps))
-        monkeypatch.setattr(mg, "randn", lambda *_, eps=eps, **__: mg.tensor(eps))
-        terms = learner.train_step(mg.tensor(x))
+        give_noise(monkeypatch, eps)
+        return [x], lambda: other.loss(torch.tensor(x), torch.tensor(eps))
 
-        loss = other.loss(torch.tensor(x), torch.tensor(eps))
-        other_optimizer.zero_grad()
-        loss.backward()
-        other_optimizer.step()
-
-        assert terms["loss"].item() == pytest.approx(loss.item(), rel=1e-9)
-        assert_same_parameters(model, other, gradients=step == 0)
+    assert_same_training(model, other, draw)
 
 
 # ---- the discretised logistic --------------------------------------------------------------------
