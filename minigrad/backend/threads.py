@@ -159,8 +159,16 @@ class _BLAS:
             if not self._inside and self._before != 1:
                 self._set(self._before)
 
+    def forget(self) -> None:
+        """Nobody is inside, as after a fork, which copies no other threads."""
+        self._lock = threading.Lock()
+        if self._inside:
+            self._inside = 1
+            self.leave()
+
 
 _blas = _BLAS()
 _pool = _Pool(_blas.threads)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_pool.forget)
+    os.register_at_fork(after_in_child=_blas.forget)

@@ -97,6 +97,24 @@ def test_a_number_of_threads_is_whole_and_positive(bad):
         mg.set_num_threads(bad)
 
 
+def test_a_forked_process_is_in_no_block_of_another_thread():
+    blas = threads._BLAS()
+    if blas._set is None:
+        pytest.skip("NumPy's BLAS is none that can be asked")
+    before = blas._get()
+    blas._set(2)
+    try:
+        blas.enter()
+        blas._lock.acquire()  # as another thread may have it at the fork
+        blas.forget()
+        assert blas._get() == 2
+        blas.enter()
+        blas.leave()
+        assert blas._get() == 2
+    finally:
+        blas._set(before)
+
+
 def _product() -> None:
     x = mg.ones(512, 512)
     sys.exit(0 if (x @ x).numpy()[0, 0] == 512 else 1)
