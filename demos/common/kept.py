@@ -30,6 +30,14 @@ class Setting(NamedTuple):
         """The train and test splits of the data set that was asked for, else of `default`."""
         return datasets.load(self.dataset or default, self.data_dir, limit)
 
+    def grey_test(self, experiment: str, default: str, limit: int | None = None) -> ImageDataset:
+        """The test split; CommandError, in the experiment's name, for images in colour."""
+        _, test = self.images(default, limit)
+        if test.images.shape[1] != 1:
+            name = self.dataset or default
+            raise CommandError(f"{experiment}: needs grey images, and those of {name} have colours")
+        return test
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:

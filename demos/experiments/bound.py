@@ -8,7 +8,6 @@ from tqdm import tqdm
 
 import minigrad as mg
 from demos.common.figures import Array, Figure, curves, sheet
-from demos.common.run import CommandError
 from demos.experiments.bound_panels import posterior, waterfall
 from demos.experiments.finding import Finding, Setting
 from demos.experiments.vaes import vae
@@ -26,10 +25,7 @@ def run(
     limit: int | None = None,
 ) -> Finding:  # fmt: skip
     """A VAE with two latents, of test images whose pixels are drawn from their grey levels."""
-    _, test = setting.images("glyphs", limit)
-    if test.images.shape[1] != 1:
-        name = setting.dataset
-        raise CommandError(f"bound: needs grey images, and those of {name} have colours")
+    test = setting.grey_test("bound", "glyphs", limit)
     how = {"latent": 2, "dynamic": True, "activation": "tanh"}
     model = vae(setting, epochs=epochs, limit=limit, **how)
     mg.manual_seed(setting.seed)

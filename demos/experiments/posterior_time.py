@@ -11,7 +11,6 @@ import numpy as np
 import minigrad as mg
 from demos.common.figures import Figure, bars, curves, sheet
 from demos.common.kept import Setting
-from demos.common.run import CommandError
 from demos.common.seeds import over_seeds, table_row
 from demos.experiments.finding import Finding
 from demos.experiments.likelihood_vaes import HIDDEN, LATENT
@@ -45,10 +44,7 @@ def run(
 ) -> Finding:  # fmt: skip
     """The network of `likelihood`, with each posterior, trained for as many seconds of a core."""
     dataset = setting.dataset or "mnist"
-    if setting.images(dataset, limit)[1].images.shape[1] != 1:
-        raise CommandError(
-            f"posterior-time: needs grey images, and those of {dataset} have colours"
-        )
+    setting.grey_test("posterior-time", dataset, limit)
     how = {"dataset": dataset, "seconds": seconds, "images": images, "samples": samples}
     rows = {name: {"posterior": name, **how, "limit": limit} for name in names}
     runs = over_seeds(setting, "posterior-time", partial(play, setting), rows, seeds, jobs=1)

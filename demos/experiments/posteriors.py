@@ -10,7 +10,6 @@ import numpy as np
 import minigrad as mg
 from demos.common.figures import Array, Axes, Figure, bars, sheet
 from demos.common.kept import Falling, Recipe, Setting, kept
-from demos.common.run import CommandError
 from demos.experiments.finding import Finding
 from demos.experiments.vaes import vae
 from minigrad import Tensor, optim
@@ -46,11 +45,7 @@ def run(
     """A VAE like that of `bound`, its encoder trained further with each posterior: for all images,
     which is what a VAE does, and then for those few alone that are measured. What is missing then
     is what no q of its kind has, whatever the encoder (Cremer et al. 2018)."""
-    _, test = setting.images("glyphs", limit)
-    if test.images.shape[1] != 1:
-        raise CommandError(
-            f"posteriors: needs grey images, those of {setting.dataset} have colours"
-        )
+    test = setting.grey_test("posteriors", "glyphs", limit)
     how = {"dataset": setting.dataset or "glyphs", "limit": limit, "begun": epochs, "epochs": more}
     models = {n: trained(setting, PosteriorRecipe(**how, posterior=n)) for n in POSTERIORS}
     mg.manual_seed(setting.seed)
