@@ -1,12 +1,13 @@
 """Functions of single elements on the CPU: large arrays go through them a part at a time."""
 
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, TypeVar
 
 import numpy as np
 
-from .base import Array, Shape
+from .base import Array
+from .memory_layout import in_memory_order
 from .threads import for_parts
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -35,38 +36,33 @@ def in_parts(function: F) -> F:
         x = operands[first]
         if type(x) is not np.ndarray or x.size < _LARGE:
             return function(*operands, **settings)
-        order = sorted(range(x.ndim), key=lambda i: -x.strides[i])
-        if not all(_lies_so(y, x.shape, order) for y in operands if _is_array(y)):
-            return function(*operands, **settings)
-        flat = [y.transpose(order).reshape(-1) if _is_array(y) else y for y in operands]
-        back = sorted(range(x.ndim), key=order.__getitem__)
-        outs = _all_parts(function, x.size, flat, settings)
-        outs = [out.reshape([x.shape[i] for i in order]).transpose(back) for out in outs]
-        return outs[0] if len(outs) == 1 else tuple(outs)
+        whole = partial(function, *operands[:first], **settings)
+        return in_memory_order(lambda *turned: _all_parts(whole, turned), operands[first:])
 
     return by_parts  # type: ignore[return-value]
 
 
-def _all_parts(
-    function: Callable[..., Any], size: int, operands: list[Any], settings: dict[str, Any]
-) -> list[Array]:
+def _all_parts(function: Callable[..., Any], operands: tuple[Any, ...]) -> Any:
+    arrays = [y for y in operands if _is_array(y)]
+    shape = arrays[0].shape
+    if any(y.shape != shape or not y.flags.c_contiguous for y in arrays):
+        return function(*operands)
+    flat = [y.reshape(-1) if _is_array(y) else y for y in operands]
+
     def of(part: slice) -> list[Array]:
-        out = function(*[y[part] if _is_array(y) else y for y in operands], **settings)
+        out = function(*[y[part] if _is_array(y) else y for y in flat])
         return list(out) if isinstance(out, tuple) else [out]
 
-    outs = [np.empty(size, out.dtype) for out in of(slice(1))]
+    outs = [np.empty(arrays[0].size, out.dtype) for out in of(slice(1))]
 
     def work(part: slice) -> None:
         for out, some in zip(outs, of(part), strict=True):
             out[part] = some
 
-    for_parts(size, _AT_ONCE, work)
-    return outs
+    for_parts(arrays[0].size, _AT_ONCE, work)
+    shaped = [out.reshape(shape) for out in outs]
+    return shaped[0] if len(shaped) == 1 else tuple(shaped)
 
 
 def _is_array(y: Any) -> bool:
     return type(y) is np.ndarray and y.ndim > 0
-
-
-def _lies_so(y: Array, shape: Shape, order: list[int]) -> bool:
-    return y.shape == shape and bool(y.transpose(order).flags.c_contiguous)
