@@ -25,8 +25,11 @@ class Framework:
         self.channels_last = {}
         if name == "pytorch channels_last":
             self.channels_last = {"memory_format": self.root.channels_last}
-        if name == "minigrad" and device == "cuda":
-            self.root.allow_tf32(True)  # as PyTorch does by itself for convolutions
+        if device == "cuda":  # TF32 for everyone: PyTorch takes it by itself for convolutions alone
+            if name == "minigrad":
+                self.root.allow_tf32(True)
+            else:
+                self.root.set_float32_matmul_precision("high")
 
     def tensor(self, array: Any) -> Any:
         """Return NumPy's `array` as a tensor on the device, in the contestant's memory order."""

@@ -3,9 +3,11 @@
 `gpu` is the same without the CPU. What ran on a real GPU is written to runs/cuda.json.
 """
 
+import contextlib
 import functools
 import json
 import platform
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,17 @@ def stand_in() -> Device:
     assert isinstance(found, Device), found
     devices._by_array_type[standin.ndarray] = found
     return found
+
+
+@contextlib.contextmanager
+def refuse_waits() -> Iterator[None]:
+    """Let CuPy raise DeviceSynchronized where the host waits for a real GPU."""
+    import cupyx
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "cupyx.allow_synchronize will be removed")
+        with cupyx.allow_synchronize(False):
+            yield
 
 
 def refuse_fetches(monkeypatch: pytest.MonkeyPatch) -> None:
