@@ -158,9 +158,10 @@ def xavier_normal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
 
 
 def default_(weight: Tensor, bias: Tensor | None) -> None:
-    """What Linear and the convolutions start from: uniform within ±1 / sqrt(fan in)."""
+    """What Linear and the convolutions start from: uniform within ±1 / sqrt(fan in), and 0 without
+    inputs."""
     kaiming_uniform_(weight, a=math.sqrt(5))
     fan_in, _ = _calculate_fan_in_and_fan_out(weight)
-    if bias is not None and fan_in:
-        bound = 1 / math.sqrt(fan_in)
+    if bias is not None:
+        bound = 1 / math.sqrt(fan_in) if fan_in else 0.0
         uniform_(bias, -bound, bound)

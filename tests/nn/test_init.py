@@ -42,6 +42,13 @@ def test_weights_start_uniform_within_one_over_root_fan_in(layer, fan_in):
     assert uniform_within(layer.bias, 1 / math.sqrt(fan_in))
 
 
+def test_without_inputs_a_bias_starts_at_0():
+    layer = nn.Linear(0, 3)
+    layer.bias.data.fill_(7.0)
+    layer.reset_parameters()
+    assert layer.bias.tolist() == [0, 0, 0]
+
+
 @pytest.mark.parametrize("kind", [nn.GRU, nn.LSTM, nn.GRUCell, nn.LSTMCell])
 def test_recurrent_weights_start_uniform_within_one_over_root_of_the_hidden_size(kind):
     for name, p in kind(200, 100).named_parameters():
