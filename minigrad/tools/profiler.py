@@ -33,10 +33,11 @@ class Row:
     bytes: int = 0  # of its outputs
     kept: int = 0  # bytes that it was the first to keep for backward
     gradients: int = 0  # bytes of what its gradient rules made
+    outside: float = 0.0  # seconds in no op
 
     @property
     def total(self) -> float:
-        return self.forward + self.backward
+        return self.forward + self.backward + self.outside
 
     def __add__(self, other: "Row") -> "Row":
         return Row(*[a + b for a, b in zip(vars(self).values(), vars(other).values(), strict=True)])
@@ -75,7 +76,13 @@ class Profile:
         panels = {"op": self._op_lines(), "module, with all below it": self._module_lines()}
         shown = {
             title: [
-                Bar(name, (row.forward, row.backward), (row.bytes, row.gradients), row.kept)
+                Bar(
+                    name,
+                    (row.forward, row.backward),
+                    (row.bytes, row.gradients),
+                    row.kept,
+                    row.outside,
+                )
                 for name, row in lines
             ]
             for title, lines in panels.items()
@@ -111,14 +118,17 @@ class Profile:
         table = [head]
         for name, row in lines:
             share = row.total / self.seconds if self.seconds else 0.0
-            times = f"{row.forward * 1e3:>12.2f}{row.backward * 1e3:>12.2f}{share:>12.1%}"
+            times = f"{row.forward * 1e3:>12.2f}{row.backward * 1e3:>12.2f}"
+            if row.outside:  # neither, and so between the two columns
+                times = f"{row.outside * 1e3:>18.2f}{'':6}"
+            times += f"{share:>12.1%}"
             sizes = "".join(f"{b / 1e6:>12.2f}" for b in (row.bytes, row.kept, row.gradients))
             table.append(f"{name:<{width}}{row.calls:>8}{times}{sizes}")
         return "\n".join(table)
 
     def _rest(self) -> tuple[str, Row]:
         inside = sum(row.total for row in self.ops.values())
-        return "(outside of ops)", Row(forward=self.seconds - inside)
+        return "(outside of ops)", Row(outside=self.seconds - inside)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from .summary import size_text
 from .svg import FONT, document, rect, text
 
 ROW, BAR = 22.0, 220.0
-FORWARD, BACKWARD, KEPT = "forward", "backward", "kept"
+FORWARD, BACKWARD, KEPT, OUTSIDE = "forward", "backward", "kept", "outside"
 
 _STYLE = f"""
 text {{ font: 11px {FONT}; fill: #222; }}
@@ -16,6 +16,7 @@ text {{ font: 11px {FONT}; fill: #222; }}
 .{FORWARD} {{ fill: #4a6fa5; }}
 .{BACKWARD} {{ fill: #e0a458; }}
 .{KEPT} {{ fill: #333; }}
+.{OUTSIDE} {{ fill: #bbb; }}
 """
 
 
@@ -26,13 +27,14 @@ class Bar(NamedTuple):
     seconds: tuple[float, float]
     made: tuple[int, int]  # bytes
     kept: int  # bytes
+    outside: float = 0.0  # seconds in no op
 
 
 def bars(panels: dict[str, list[Bar]]) -> str:
     """The SVG text of panels of bars, one below the other, all to one scale."""
     every = [bar for panel in panels.values() for bar in panel]
     names = max(len(bar.name) for bar in every) * CHAR + 2 * PAD
-    slowest = max(sum(bar.seconds) for bar in every) or 1.0
+    slowest = max(sum(bar.seconds) + bar.outside for bar in every) or 1.0
     largest = max(max(sum(bar.made), bar.kept) for bar in every) or 1
     numbers = 21 * CHAR + 2 * PAD
     memory = names + BAR + numbers
@@ -46,7 +48,12 @@ def bars(panels: dict[str, list[Bar]]) -> str:
             body.append(text(PAD, y, bar.name.replace(" ", "\N{NO-BREAK SPACE}")))
             body += _pair(names, y, [BAR * part / slowest for part in bar.seconds])
             forward, backward = (1e3 * part for part in bar.seconds)
-            body.append(text(names + BAR + PAD, y, f"{forward:.2f} + {backward:.2f} ms", "more"))
+            took = f"{forward:.2f} + {backward:.2f} ms"
+            if bar.outside:
+                took = f"{1e3 * bar.outside:.2f} ms"
+                frame = Frame(names, y - 10, BAR * bar.outside / slowest, 11)
+                body.append(rect(frame, 0, OUTSIDE))
+            body.append(text(names + BAR + PAD, y, took, "more"))
             body += _pair(memory, y, [BAR * part / largest for part in bar.made])
             if bar.kept:
                 body.append(rect(Frame(memory, y + 2, BAR * bar.kept / largest, 3), 0, KEPT))
@@ -69,7 +76,8 @@ def _pair(x: float, y: float, widths: list[float]) -> list[str]:
 def _legend(time: float, memory: float, y: float) -> list[str]:
     words = [
         (time, FORWARD, "time, forward"),
-        (time + 130, BACKWARD, "backward"),
+        (time + 110, BACKWARD, "backward"),
+        (time + 190, OUTSIDE, "outside of ops"),
         (memory, FORWARD, "memory made, forward"),
         (memory + 170, BACKWARD, "backward"),
         (memory + 260, KEPT, "kept for backward"),
