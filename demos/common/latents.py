@@ -75,7 +75,7 @@ def save_traversal(
         traverse(model, mu[0], order, values),
         steps,
         "one latent changed at a time, from a test image's code",
-        row_labels=[f"z{dim}   {used[dim]:.2f} {unit}" for dim in order],
+        row_labels=[f"z{dim + 1}   {used[dim]:.2f} {unit}" for dim in order],
         column_labels=[f"{value:.1f}" for value in values],
         x_label="value of the latent",
     )

@@ -112,7 +112,7 @@ def draw(
     names = found[next(iter(found))].names
     for axes, (key, of) in zip(matrices, found.items(), strict=True):
         image = axes.imshow(of.r2[:, of.order], vmin=0, vmax=1, cmap="viridis", aspect="auto")
-        axes.set_xticks(range(len(of.order)), list(map(str, of.order)), fontsize=7)
+        axes.set_xticks(range(len(of.order)), [str(i + 1) for i in of.order], fontsize=7)
         axes.set_yticks(range(len(names)), names if axes is matrices[0] else [], fontsize=8)
         axes.set_title(f"{key}: MIG {of.mig:.3f}", fontsize=10)
     matrices[0].set_xlabel("latent", fontsize=8)
@@ -122,7 +122,7 @@ def draw(
     for axes, key in ((left, next(iter(vaes))), (right, list(vaes)[-1])):
         of, order = found[key], found[key].order
         images = traverse(vaes[key], codes[key][0], order, np.linspace(-REACH, REACH, STEPS))
-        labels = [f"z{i}: {names[of.r2[:, i].argmax()]} {of.r2[:, i].max():.2f}" for i in order]
+        labels = [f"z{i + 1}: {names[of.r2[:, i].argmax()]} {of.r2[:, i].max():.2f}" for i in order]
         rows = dict(zip(labels, np.split(images, len(order)), strict=True))
         heading = f"{key}: one latent from -{REACH:g} to {REACH:g} in each row"
         strips(axes, rows, heading, scale=2, gap=2)

@@ -54,8 +54,8 @@ class Codes(NamedTuple):
         for name, row, together in zip(self.names, self.r2, self.together, strict=True):
             best, r2 = row.argmax(), row.max()
             where = "is spread over latents" if together > FOLLOWED else "is hardly there"
-            missed = f"{where}: R2 {r2:.2f} in z{best}, {together:.2f} in all together"
-            found[name] = f"z{best} follows it, R2 {r2:.2f}" if r2 > FOLLOWED else missed
+            missed = f"{where}: R2 {r2:.2f} in z{best + 1}, {together:.2f} in all together"
+            found[name] = f"z{best + 1} follows it, R2 {r2:.2f}" if r2 > FOLLOWED else missed
         return found
 
 

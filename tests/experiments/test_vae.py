@@ -274,7 +274,7 @@ def test_verdicts_on_planted_codes():
     codes[:, 1:] += 0.1 * rng.normal(size=(5000, 2))
     found = measure(codes, values)
     verdicts = found.verdicts()
-    assert verdicts["one"].startswith("z0 follows it, R2 0.9")
+    assert verdicts["one"].startswith("z1 follows it, R2 0.9")
     assert verdicts["spread"].startswith("is spread over latents")
     assert verdicts["none"].startswith("is hardly there")
     assert found.followed == 1
