@@ -22,7 +22,8 @@ class Discriminator(NamedTuple):
 
     d: Array
     best: Array  # p / (p + q): proposition 1
-    error: float  # the largest, where all but a thousandth of the points are
+    common: Array  # where all but a thousandth of the points are
+    error: float  # the largest there
     value: float  # of the game, with this D
     best_value: float  # -log 4 + 2 JSD(p, q): theorem 1
 
@@ -36,6 +37,7 @@ def against_best(scores: Array, p: Array, q: Array, places: Array) -> Discrimina
     return Discriminator(
         d,
         best,
+        common,
         float(np.abs(d - best)[common].max()),
         float(np.trapezoid(p * log_d + q * log_not_d, places)),
         -math.log(4) + 2 * jensen_shannon(p, q, places),

@@ -232,7 +232,8 @@ def test_the_picture_is_drawn_to_scale(tmp_path: Path) -> None:
         assert start == pytest.approx(x + forward, abs=0.11)
     # What is outside of ops is neither; the legend's is the first.
     rects = [r for r in tree.iter(f"{tag}rect") if r.get("class") == "outside"]
-    assert [float(r.get("width", "nan")) for r in rects[1:]] == pytest.approx([scale * rest] * 2, abs=0.06)
+    widths = [float(r.get("width", "nan")) for r in rects[1:]]
+    assert widths == pytest.approx([scale * rest] * 2, abs=0.06)
 
 
 def test_a_picture_is_svg(tmp_path: Path) -> None:
