@@ -20,6 +20,8 @@ from models.model import Stateful
 
 Program = Callable[[Namespace, Run], None]
 
+DATASET = "glyphs"  # where none is asked for
+
 # What may differ when a run is continued: none of it changes what was computed so far.
 FREE = frozenset({"out", "resume", "data_dir", "epochs", "checkpoint_every"})
 
@@ -80,7 +82,7 @@ def common_arguments(parser: ArgumentParser, *, epochs: int, batch_size: int, lr
     add(
         "--dataset",
         choices=data.NAMES,
-        default="glyphs",
+        default=DATASET,
         help="glyphs and faces are drawn, the others are read (default: %(default)s)",
     )
     add(
@@ -147,8 +149,9 @@ def arguments(
     folder = folder_of(parser, given)
     run = Run(folder, resume, program=name_of(parser))
     if resume and run.checkpoint is None:
-        print(f"there is no run in {folder} to go on with: it begins here", flush=True)
-    before: dict[str, Any] = run.checkpoint["args"] if run.checkpoint else {}
+        how = ", as it was begun before" if run.begun else ""
+        print(f"there is no run in {folder} to go on with: it begins here{how}", flush=True)
+    before: dict[str, Any] = run.checkpoint["args"] if run.checkpoint else run.begun
     begun = {name: value for name, value in before.items() if name in defaults}
     for name, value in begun.items():
         if not _alike(value, defaults.get(name)):
@@ -159,7 +162,7 @@ def arguments(
         for name, value in given.items()
         if name in begun and name not in free and value != begun[name]
     ]
-    if changed:
+    if changed and run.checkpoint:
         raise CommandError(
             f"the run in {folder} was begun with other arguments: {'; '.join(changed)}. "
             "Leave them out, or choose another --out"
@@ -284,6 +287,8 @@ def main(
             resume = f"{parser.prog} --resume --out {shlex.quote(args.out)}"
             again = f"go on from the last checkpoint with:\n  {resume}"
             check_device(args.device)
+            if run.checkpoint is None:
+                run.begin(saved_arguments(args))
             program(args, run)
             sys.stdout.flush()
     except ERRORS as error:

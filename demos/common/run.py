@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,12 +37,13 @@ def one_writer(folder: str | os.PathLike[str]) -> Iterator[None]:
 class Run:
     """The folder of one training run.
 
-    `checkpoint` is what the run goes on from, as `save` got it; None at a run's beginning. Raises
+    `checkpoint` is what the run goes on from, as `save` got it; None at a run's beginning. `begun`
+    are then the arguments of one that was killed before its first checkpoint. Raises
     CommandError if the folder holds a run and `resume` is not given, if it cannot be written to, or
     if its checkpoint cannot be read, or was written by another `program` or version.
     """
 
-    CHECKPOINT = "checkpoint.safetensors"
+    CHECKPOINT, BEGUN = "checkpoint.safetensors", "begun.json"
 
     def __init__(
         self, folder: str | os.PathLike[str], resume: bool = False, program: str | None = None
@@ -49,6 +51,7 @@ class Run:
         self.folder = Path(folder)
         self.writer = {"version": mg.__version__} | ({"program": program} if program else {})
         self.checkpoint: dict[str, Any] | None = None
+        self.begun: dict[str, Any] = {}
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -61,6 +64,8 @@ class Run:
                     f"{folder} holds a run already: go on with --resume, or choose another --out"
                 )
             self.checkpoint = self._read()
+        elif resume:
+            self.begun = self._read_begun()
 
     def _read(self) -> dict[str, Any]:
         path = self.folder / self.CHECKPOINT
@@ -75,6 +80,18 @@ class Run:
             raise CommandError(f"{path} was written by {_named(before)}, not {_named(self.writer)}")
         return found
 
+    def _read_begun(self) -> dict[str, Any]:
+        try:
+            found = json.loads((self.folder / self.BEGUN).read_text("utf-8"))
+        except (OSError, ValueError):
+            return {}
+        args = found.pop("args")
+        return args if found == self.writer else {}
+
+    def begin(self, args: Mapping[str, Any]) -> None:
+        """Keeps the arguments until there is a checkpoint, which has them too."""
+        write_json(self.folder / self.BEGUN, {**self.writer, "args": args})
+
     def file(self, name: str) -> Path:
         """The path of a file of the run; the folder that it is in exists."""
         path = self.folder / name
@@ -84,6 +101,7 @@ class Run:
     def save(self, state: Mapping[str, Any]) -> None:
         """Replaces the checkpoint."""
         mg.save({**self.writer, **state}, self.folder / self.CHECKPOINT)
+        (self.folder / self.BEGUN).unlink(missing_ok=True)
 
     def write_table(self, name: str, rows: Sequence[Row]) -> None:
         """Replaces a CSV file, whose columns are the first row's keys."""

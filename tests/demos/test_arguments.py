@@ -13,6 +13,7 @@ import minigrad as mg
 from demos.common import cli
 from demos.common.run import CommandError, Run, one_writer
 from tests.data.test_real import write_mnist
+from tests.demo_runs import ROOT
 
 
 def demo_parser() -> argparse.ArgumentParser:
@@ -45,6 +46,28 @@ def test_resuming_with_other_arguments_is_an_error_that_names_them(tmp_path):
 
 def test_resume_where_there_is_nothing_begins(tmp_path):
     assert begin(tmp_path / "new", "--resume").epochs == 3
+
+
+def test_a_run_that_was_killed_before_its_first_checkpoint_keeps_its_arguments(tmp_path):
+    def killed(args, run):
+        raise KeyboardInterrupt  # while data are read, say
+
+    out = ["--out", str(tmp_path)]
+    cli.main(demo_parser(), killed, ["--lr", "0.5", "--limit", "9", *out])
+    args, run = cli.arguments(demo_parser(), ["--resume", "--limit", "8", *out], cli.FREE)
+    assert run.checkpoint is None
+    assert (args.lr, args.limit) == (0.5, 8)  # nothing was done yet that is of 9 images
+    run.save({"args": cli.saved_arguments(args)})
+    assert begin(tmp_path, "--resume").limit == 8
+    assert [path.name for path in tmp_path.iterdir()] == [Run.CHECKPOINT]
+
+
+def test_a_program_without_its_extras_says_in_a_line_what_to_install():
+    script = "import sys; sys.modules['matplotlib'] = sys.modules['PIL'] = None; import demos.vae"
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1
+    said = "the demos need matplotlib, pillow besides: pip install '.[demos]'"
+    assert done.stderr == f"{said}\n"
 
 
 def test_the_default_folder_is_the_next_free_one(tmp_path, monkeypatch):
