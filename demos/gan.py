@@ -7,10 +7,11 @@
 The folder then has summary.json, metrics.csv (a row for each epoch), checkpoint.safetensors,
 samples/ (after each epoch, from the same noise), film.gif of these, and the pictures. d and g are
 the losses of the two players: neither need fall, since each depends on how good the other has
-become. real and fake are the discriminator's mean scores of data and of samples; test_real is that
-of the test set, which falls below train_real where the discriminator learns the data by heart. With
---toy there are the modes found (of 2,500 samples: with at least 1 and 20 of them), the share of
-samples within 3 standard deviations of a mode, and the KL in nats of the modes found to uniform.
+become. real and fake are the discriminator's mean scores of data and of samples in training;
+seen_real and test_real are those of as many training and test images at the end of the epoch: the
+first is higher where the discriminator learns the data by heart. With --toy there are the modes
+found (of 2,500 samples: with at least 1 and 20 of them), the share of samples within 3 standard
+deviations of a mode, and the KL in nats of the modes found to uniform.
 """
 
 import sys
@@ -23,7 +24,7 @@ import numpy as np
 
 from demos.common import adversarial, cli, gan_pictures
 from demos.common.adversarial import Images, game, game_arguments
-from demos.common.run import Run
+from demos.common.run import CommandError, Run
 from minigrad import Tensor
 from minigrad.data import TensorDataset
 from models.gan import GAN, MLPDiscriminator, MLPGenerator
@@ -74,6 +75,10 @@ def fill_in(args: Namespace) -> None:
     NOTE: without R1 the digits of the default run collapse: after 7 to 12 epochs (lr 5e-4) there is
     one blot with weight 0, there are three digits with 1, and all ten with 10.
     """
+    if args.toy:
+        if args.dataset not in (cli.DATASET, args.toy):
+            raise CommandError(f"--toy is instead of images: leave --dataset {args.dataset} out")
+        args.dataset = args.toy  # what the run is of
     if args.noise is None:
         args.noise = 2 if args.toy else 64
     if args.hidden is None:

@@ -18,7 +18,7 @@ from demos.common.evaluation import mean_losses
 from demos.common.run import CommandError, Run
 from demos.common.training import random_numbers
 from minigrad import Tensor, nn, optim
-from minigrad.data import DataLoader, Dataset, ImageDataset
+from minigrad.data import DataLoader, Dataset, ImageDataset, Subset
 from models import objectives
 from models.gan import GAN
 from models.model import Losses
@@ -159,14 +159,15 @@ class Images:
     panels: ClassVar = {
         "losses": {"train_d": "discriminator", "train_g": "generator"},
         "mean scores": {
-            "train_real": "training data",
+            "seen_real": "training data",
             "test_real": "test data",
-            "train_fake": "samples",
+            "train_fake": "samples, mean of the epoch",
         },
     }
 
     def __init__(self, args: Namespace, size: int | None = None) -> None:
         self.data, self.test = (enlarged(part, size) for part in cli.load_data(args))
+        self.seen = Subset(self.data, range(min(len(self.data), len(self.test))))
         self.shape = self.data.images.shape[1:]
         self.conditional = args.conditional
         self.classes = len(self.data.classes) if self.conditional else 0
@@ -179,7 +180,7 @@ class Images:
 
     def end_of_epoch(self, gan: GAN, path: Path, title: str) -> dict[str, float]:
         """Draws samples of the first noise: with labels a row for each class, a column for each z.
-        The score of the test set shows whether the discriminator knows data, or this data."""
+        Scores of data seen and not seen show if the discriminator knows data, or this data."""
         names = self.data.classes if self.conditional else ()
         if names:
             z = gan.draw_noise(COLUMNS)
@@ -190,9 +191,10 @@ class Images:
             samples = gan.sample(SHOWN)
         images = (samples.numpy(force=True) + 1) / 2
         pictures.save_grid(path, images, COLUMNS, title, row_labels=names)
-        return {"test_real": self.mean_score(gan, self.test)}
+        parts = {"seen_real": self.seen, "test_real": self.test}
+        return {name: self.mean_score(gan, images) for name, images in parts.items()}
 
-    def mean_score(self, gan: GAN, images: ImageDataset) -> float:
+    def mean_score(self, gan: GAN, images: Dataset) -> float:
         """The discriminator's mean score of images."""
 
         def scores(*batch: Tensor) -> Losses:

@@ -46,7 +46,7 @@ def test_the_files_of_a_run(straight):
     with (straight / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == [
-        *("epoch", "train_d", "train_g", "train_real", "train_fake", "test_real")
+        *("epoch", "train_d", "train_g", "train_real", "train_fake", "seen_real", "test_real")
     ]
     assert all(math.isfinite(float(v)) for row in rows for v in row.values())
     assert summary(straight)["args"]["objective"] == "non-saturating"
@@ -135,6 +135,14 @@ def test_defaults_that_depend_on_other_arguments(argv, r1, hidden):
     args = gan.parser().parse_args(argv)
     gan.fill_in(args)
     assert (args.r1, args.hidden) == (r1, hidden)
+
+
+def test_a_toy_is_of_no_other_data_set(tmp_path, capsys):
+    tiny = ["--toy", "ring", "--epochs", "1"]
+    assert train(tmp_path, *tiny, "--dataset", "mnist") == 2
+    assert "--toy is instead of images: leave --dataset mnist out" in capsys.readouterr().err
+    assert train(tmp_path, *tiny) == gan.main(["--resume", "--out", str(tmp_path)]) == 0
+    assert summary(tmp_path)["args"]["dataset"] == "ring"
 
 
 @pytest.mark.parametrize(
