@@ -12,7 +12,15 @@ from demos.experiments.bound_panels import posterior, waterfall
 from demos.experiments.finding import Finding, Setting
 from demos.experiments.vaes import vae
 from models.likelihoods import binarize
-from models.measures.derivation import POINTS, Found, controls, integrate, iwae_bounds, summary
+from models.measures.derivation import (
+    POINTS,
+    Found,
+    controls,
+    integrate,
+    invariants,
+    iwae_bounds,
+    summary,
+)
 
 CLAIM = "log p(x) = ELBO + KL(q || p(z|x)), so the ELBO is a bound; IWAE-k climbs from it to log p"
 SAMPLES = (1, 5, 50, 500)  # IWAE's k
@@ -44,7 +52,8 @@ def run(
         f"log p on a grid of twice the step: within {control['log p, twice the step']:.0e} nats; "
         f"p(x) by {SAMPLES[-1]} samples of p(z): {control['log p by samples of p(z)']:.1f}"
     )
-    return Finding(CLAIM, result, beside, numbers, control, draw(found, iwae))
+    figure = draw(found, iwae)
+    return Finding(CLAIM, result, beside, numbers, control, figure, invariants(numbers))
 
 
 def draw(found: Found, iwae: Mapping[int, Array]) -> Figure:

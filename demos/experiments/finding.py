@@ -17,6 +17,7 @@ class Finding(NamedTuple):
     """What was claimed, what was measured, and what it is to be compared with.
 
     `result` and `beside` are `numbers` and `control` in a line each: a row of the table of results.
+    `invariants` say what must hold whatever was learned, and whether it does.
     """
 
     claim: str
@@ -25,6 +26,7 @@ class Finding(NamedTuple):
     numbers: Mapping[str, Any]
     control: Mapping[str, Any]
     figure: Figure
+    invariants: Mapping[str, bool] = {}
 
 
 Experiment = Callable[[Setting], Finding]
@@ -33,7 +35,8 @@ Experiment = Callable[[Setting], Finding]
 def perform(name: str, experiment: Experiment, setting: Setting) -> None:
     """Does an experiment, and writes its picture and its numbers.
 
-    Raises CommandError if the folder cannot be written to, or if data could not be read.
+    Raises CommandError if the folder cannot be written to, if data could not be read, or, when all
+    is written, if an invariant does not hold.
     """
     try:
         setting.folder.mkdir(parents=True, exist_ok=True)
@@ -51,12 +54,17 @@ def perform(name: str, experiment: Experiment, setting: Setting) -> None:
         "beside": found.beside,
         "numbers": found.numbers,
         "control": found.control,
+        "invariants": found.invariants,
         "command": command_of(name, setting),
         "seed": setting.seed,
         "seconds": round(seconds, 1),
     }
     write_json(Path(f"{path}.json"), values)
     print(f"  {found.claim}\n  {found.result}\n  {path}.png and .json", flush=True)
+    if wrong := [name for name, holds in found.invariants.items() if not holds]:
+        raise CommandError(
+            f"THE RESULT IS WRONG: it does not hold that {', nor that '.join(wrong)}"
+        )
 
 
 def command_of(name: str, setting: Setting) -> str:

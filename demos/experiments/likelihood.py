@@ -81,7 +81,9 @@ def run(
     )
     vae = trained(setting, settings[MAIN])[0].model
     figure = draw(found, settings[COMPARED[1]], vae, setting.seed)
-    return Finding(CLAIM, result, beside, numbers, control, figure)
+    above = main["-L"] - 4 * main["-L, standard error"]
+    invariants = {f"L_{samples} is not below the ELBO": above < main["-ELBO"]}
+    return Finding(CLAIM, result, beside, numbers, control, figure, invariants)
 
 
 def play(setting: Setting, *, images: int, samples: int, **how: Any) -> Row:

@@ -39,7 +39,12 @@ def run(setting: Setting, *, steps: int = 3000, batch: int = 1024) -> Finding:
         f"{apart.best_value:.4f}; loss at equality {-equal.value:.4f}"
     )
     beside = f"untrained: error {untrained.error:.2f}, value {untrained.value:.2f}"
-    return Finding(CLAIM, result, beside, numbers, control, draw(apart, equal))
+    invariants = {
+        "no D has a higher value than the best one": all(
+            found.value < found.best_value + 1e-6 for found in (apart, equal, untrained)
+        )
+    }
+    return Finding(CLAIM, result, beside, numbers, control, draw(apart, equal), invariants)
 
 
 def fit(data: Normal, samples: Normal, seed: int, steps: int, batch: int) -> Discriminator:

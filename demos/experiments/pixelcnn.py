@@ -102,7 +102,11 @@ def run(
     )
     nats = {**exact, "VAE, -ELBO": bound["-ELBO"], "VAE, -L": bound["-L"]}
     figure = draw(shown, completed, spots, {**nats, "small, with the wrong mask": leaked})
-    return Finding(CLAIM, result, beside, numbers, control, figure)
+    invariants = {
+        "the p(x) of all images add up to 1": max(map(abs, sums.values())) < 1e-9,
+        "with a wrong mask they do not": abs(wrong - 1) > 1e-3,
+    }
+    return Finding(CLAIM, result, beside, numbers, control, figure, invariants)
 
 
 def network(shape: Shape, first: int, kind: str) -> PixelCNN:

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 import minigrad as mg
 from models.vae import VAE, kl_per_latent
 
-REACH, POINTS = 6.0, 401  # the grid: from -6 to 6 in both latents
+REACH, POINTS = 6.0, 401  # the least of a grid: from -6 to 6 in both latents
+FINE = 0.75  # of the smallest deviation of a q: the most that places of a grid are apart
 NODES = 24  # of Gauss-Hermite quadrature, in both latents
 ROWS = 2048  # latents decoded at once
 Array = NDArray[Any]
@@ -43,6 +44,14 @@ def grid(points: int = POINTS, reach: float = REACH) -> Grid:
     line = np.linspace(-reach, reach, points)
     z = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
     return Grid(z, (line[1] - line[0]) ** 2)
+
+
+def grid_of(mu: Array, std: Array, points: int = POINTS, reach: float = REACH) -> Grid:
+    """A lattice that holds p(z) and all of q, whose means and deviations (N, 2) are given, and has
+    places within the narrowest q: as `grid`, or wider and finer where these ask for it."""
+    reach = max(reach, float((np.abs(mu) + 6 * std).max()))
+    least = math.ceil(2 * reach / (FINE * std.min())) + 1
+    return grid(max(points, least + 1 - least % 2), reach)
 
 
 class Lines(NamedTuple):
@@ -107,10 +116,18 @@ def log_likelihood(vae: VAE, x: Array, z: Array) -> Array:
     return found
 
 
-def log_normal(z: Array, mu: Array, logvar: Array) -> Array:
-    """log q(z|x) of N images' mu and logvar (N, 2) at latents (G, 2): (N, G)."""
-    squares = np.square(z - mu[:, None]) / np.exp(logvar)[:, None]
-    values: Array = -0.5 * (squares + logvar[:, None] + math.log(2 * math.pi)).sum(2)
+def codes(vae: VAE, x: Array) -> tuple[Array, Array]:
+    """The means and deviations of q(z|x) for N images: (N, latent) each."""
+    with mg.no_grad():
+        mu, logvar = vae.encoder(mg.tensor(x))
+    return mu.numpy(), np.exp(0.5 * logvar.numpy())
+
+
+def log_normal(z: Array, mu: Array, std: Array) -> Array:
+    """log q(z|x) of N images' mu and std (N, 2) at latents (G, 2): (N, G)."""
+    squares = np.square((z - mu[:, None]) / std[:, None])
+    values: Array = -0.5 * (squares + math.log(2 * math.pi)).sum(2)
+    values -= np.log(std).sum(1)[:, None]
     return values
 
 
@@ -118,9 +135,8 @@ def without_grid(vae: VAE, x: Array, nodes: int = NODES) -> tuple[Array, Array]:
     """E_q[log p(x|z)] by Gauss-Hermite quadrature at places of q's own, and KL(q || p(z)) by its
     closed form: (N,) each, in nats."""
     with mg.no_grad():
-        means, logvar = vae.encoder(mg.tensor(x))
-        kl = kl_per_latent(means, logvar).sum(1).numpy()
-    mu, std = means.numpy(), np.exp(0.5 * logvar.numpy())
+        kl = kl_per_latent(*vae.encoder(mg.tensor(x))).sum(1).numpy()
+    mu, std = codes(vae, x)
     at, weights = np.polynomial.hermite_e.hermegauss(nodes)
     offsets = np.stack(np.meshgrid(at, at), axis=-1).reshape(-1, 2)
     share = np.outer(weights, weights).reshape(-1) / weights.sum() ** 2
@@ -145,13 +161,20 @@ class Found(NamedTuple):
     std: Array  # of q, (N, 2)
 
 
+def every_other(places: Grid) -> tuple[Array, Grid]:
+    """The grid of twice the step, and where in the whole one its places are."""
+    side = math.isqrt(len(places.z))
+    chosen = np.arange(side**2).reshape(side, side)[::2, ::2].reshape(-1)
+    return chosen, Grid(places.z[chosen], 4 * places.area)
+
+
 def integrate(vae: VAE, x: Array, points: int) -> Found:
-    """Everything but IWAE's bounds, of float64 images and model."""
-    with mg.no_grad():
-        mu, logvar = (part.numpy() for part in vae.encoder(mg.tensor(x)))
-    places, wider = grid(points), grid((points + 1) // 2)
-    every = np.arange(points**2).reshape(points, points)[::2, ::2].reshape(-1)
-    table, log_q = log_likelihood(vae, x, places.z), log_normal(places.z, mu, logvar)
+    """Everything but IWAE's bounds, of float64 images and model; `points` are the least of the
+    grid's sides."""
+    mu, std = codes(vae, x)
+    places = grid_of(mu, std, points)
+    every, wider = every_other(places)
+    table, log_q = log_likelihood(vae, x, places.z), log_normal(places.z, mu, std)
     fine, coarse = [], []
     for i in range(len(x)):
         part = slice(i, i + 1)
@@ -159,7 +182,7 @@ def integrate(vae: VAE, x: Array, points: int) -> Found:
         coarse.append(derive(table[part, every], log_q[part, every], wider))
     lines, wide = (Lines(*map(np.concatenate, zip(*each))) for each in (fine, coarse))
     rec, kl = without_grid(vae, x)
-    return Found(x, places, table, log_q, lines, wide, rec, kl, np.exp(0.5 * logvar))
+    return Found(x, places, table, log_q, lines, wide, rec, kl, std)
 
 
 # ---- other estimates of log p(x) -----------------------------------------------------------------
@@ -214,6 +237,20 @@ def summary(found: Found, iwae: Mapping[int, Array]) -> dict[str, Any]:
         "smallest KL(q || p(z|x))": fine.kl_posterior.min(),
         "images whose ELBO is above log p": int((fine.elbo > fine.log_p).sum()),
         "smallest standard deviation of q": found.std.min(),
+    }
+
+
+EQUAL = 1e-3  # nats by which what is equal may differ: of quadrature
+
+
+def invariants(numbers: Mapping[str, Any]) -> dict[str, bool]:
+    """What holds of a `summary` whatever was learned, if its integrals are right."""
+    gaps, errors = numbers["log p - IWAE-k, mean"], numbers["its standard error"]
+    return {
+        "the derivation's lines are equal": numbers["lines differ by"] < EQUAL,
+        "log p = ELBO + KL(q || p(z|x))": numbers["largest error of the identity"] < EQUAL,
+        "no ELBO is above log p": numbers["images whose ELBO is above log p"] == 0,
+        "no mean of IWAE-k is above log p": all(gaps[k] > -4 * errors[k] for k in gaps),
     }
 
 

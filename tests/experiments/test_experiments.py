@@ -106,6 +106,19 @@ def test_a_folder_that_cannot_be_written_to(two, tmp_path, capsys):
     assert "cannot write to" in capsys.readouterr().err
 
 
+def test_a_result_that_cannot_be_is_said_and_kept(there_are, tmp_path, capsys):
+    def experiment(setting):
+        holds = {"a bound is below": False, "sums are 1": True, "it is finite": False}
+        return Finding("claim", "result", "beside", {}, {}, Figure(), holds)
+
+    there_are(a=experiment, b=some([]))
+    assert everything.main(["all", "--out", str(tmp_path)]) == 2
+    said = "a: THE RESULT IS WRONG: it does not hold that a bound is below, nor that it is finite"
+    assert said in capsys.readouterr().err
+    assert json.loads((tmp_path / "a.json").read_text())["invariants"]["sums are 1"] is True
+    assert (tmp_path / "b.json").exists()
+
+
 def test_experiments_are_found_by_their_names(two, tmp_path):
     argv = ("all", "--seed", "3", "--out", str(tmp_path))
     assert everything.main([*argv, "--dataset", "faces"]) == 0
