@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import minigrad as mg
 from minigrad.data import DataLoader, Dataset, ImageDataset, TensorDataset
-
-pytestmark = pytest.mark.slow
 
 sizes = st.integers(0, 40)
 batch_sizes = st.integers(1, 50)
@@ -61,6 +60,13 @@ def test_the_order_depends_on_seed_and_epoch_only(n, batch_size, shuffle, seed, 
         loader().order(noise)
     assert got == expected
     assert flat(got[2]) == first.order(2).tolist()
+
+
+def test_generators_give_seeds_of_their_own():
+    """Of few possible ones, some of 200 would be the same."""
+    generators = [mg.Generator().manual_seed(i) for i in range(200)]
+    seeds = {DataLoader(range(3), generator=g, shuffle=True).seed for g in generators}
+    assert len(seeds) == 200
 
 
 def test_epochs_and_seeds_have_different_orders():

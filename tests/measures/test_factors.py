@@ -8,11 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.measures.factors import (
+    Codes,
     discretize,
     explained_variance,
     linear_r2,
+    measure,
     mutual_information,
     mutual_information_gap,
+    turned,
 )
 
 N = 20_000
@@ -126,8 +129,58 @@ def test_a_factor_that_does_not_vary():
 
 def test_shapes_that_disagree_are_refused():
     codes, factor = np.zeros((4, 2)), np.zeros(4)
-    for measure in (explained_variance, linear_r2, mutual_information, mutual_information_gap):
+    for refused in (explained_variance, linear_r2, mutual_information, mutual_information_gap):
         with pytest.raises(ValueError, match=r"got \[4, 2\] and \[\[3\]\]"):
-            measure(codes, [factor[:3]])
+            refused(codes, [factor[:3]])
     with pytest.raises(ValueError, match=r"needs codes \(n, 2 or more\)"):
         mutual_information_gap(codes[:, :1], [factor])
+
+
+# ---- all of them together ------------------------------------------------------------------------
+
+
+def test_all_measures_at_once():
+    rng = np.random.default_rng(0)
+    factors = {"size": rng.uniform(0, 1, 300), "kind": rng.integers(0, 3, 300)}
+    codes = rng.standard_normal((300, 3))
+    codes[:, 1] += 3 * factors["kind"]
+    found, values = measure(codes, factors), list(factors.values())
+    assert found.names == ("size", "kind")
+    np.testing.assert_array_equal(found.r2, explained_variance(codes, values))
+    np.testing.assert_array_equal(found.together, linear_r2(codes, values))
+    np.testing.assert_array_equal(found.gaps, mutual_information_gap(codes, values))
+
+
+FOUND = Codes(
+    ("size", "kind", "colour"),
+    np.array([[0.1, 0.0, 0.7, 0.1], [0.2, 0.9, 0.1, 0.95], [0.3, 0.0, 0.0, 0.5]]),
+    np.array([0.75, 0.99, 0.6]),
+    np.array([0.5, 0.1, 0.3]),
+)
+
+
+def test_what_is_said_of_codes():
+    assert FOUND.mig == pytest.approx(0.3)
+    assert FOUND.followed == 2
+    assert FOUND.order == [2, 3, 1, 0]
+    assert FOUND.by_factor()["colour"] == {"best R2": 0.5, "R2 of all together": 0.6, "gap": 0.3}
+    assert FOUND.by_factor()["size"]["best R2"] == 0.7
+    assert FOUND.verdicts() == {
+        "size": "z2 follows it, R2 0.70",
+        "kind": "z3 follows it, R2 0.95",
+        "colour": "is spread over latents: R2 0.50 in z3, 0.60 in all together",
+    }
+    gone = FOUND._replace(together=np.array([0.75, 0.99, 0.5]))
+    assert gone.verdicts()["colour"].startswith("is hardly there: R2 0.50")
+
+
+def test_the_gap_of_turned_codes():
+    rng = np.random.default_rng(0)
+    factors = {"a": rng.normal(0, 1, 4000), "b": rng.normal(0, 1, 4000)}
+    codes = np.stack([*factors.values()], axis=1)
+    gaps = turned(codes, factors, 5, seed=1)
+    assert len(set(gaps)) == 5
+    assert 0 < np.mean(gaps) < 0.6 < measure(codes, factors).mig
+    first, _ = np.linalg.qr(np.random.default_rng(1).standard_normal((2, 2)))
+    assert gaps[0] == mutual_information_gap(codes @ first, list(factors.values())).mean()
+    assert turned(codes, factors, 5, seed=2) != gaps

@@ -7,8 +7,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.measures.distances import jensen_shannon, wasserstein_1d
-from models.measures.modes import SAMPLES, Coverage, coverage, grid, kl_to_uniform, ring
+from models.measures.distances import (
+    Normal,
+    divergence_of_intervals,
+    jensen_shannon,
+    power,
+    wasserstein_1d,
+)
+from models.measures.modes import (
+    MIXTURES,
+    SAMPLES,
+    Coverage,
+    controls,
+    coverage,
+    grid,
+    kl_to_uniform,
+    ring,
+)
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -98,6 +113,19 @@ def test_samples_of_another_shape_are_refused(samples):
         coverage(samples, ring())
 
 
+@pytest.mark.parametrize(("name", "side", "std"), [("ring", 2.4, 0.01), ("grid", 9.6, 0.05)])
+def test_controls(name, side, std):
+    found = controls(name, rng())
+    modes = len(MIXTURES[name]().modes)
+    assert list(found) == [f"{name}, real data", f"{name}, points spread evenly"]
+    real, even = found.values()
+    assert real.modes_20 == modes and real.high_quality > 0.98
+    # Of the square, discs around the modes hold this share.
+    share = modes * math.pi * (3 * std) ** 2 / side**2
+    assert even.high_quality == pytest.approx(share, abs=4 * math.sqrt(share / SAMPLES))
+    assert SAMPLES == 2500
+
+
 # ---- distances on a line -------------------------------------------------------------------------
 
 
@@ -134,6 +162,33 @@ def test_wasserstein_needs_two_samples_of_one_size():
 
 def normal(x, mean, std):
     return np.exp(-0.5 * ((x - mean) / std) ** 2) / (std * math.sqrt(2 * math.pi))
+
+
+def test_a_normals_density():
+    x = np.linspace(-9, 9, 50)
+    np.testing.assert_allclose(Normal(-1, 2).density(x), normal(x, -1, 2))
+
+
+@pytest.mark.parametrize(("offset", "side"), [(0, 1), (0.25, 1), (1.5, 2), (2, 2), (5, 2)])
+def test_the_divergence_of_intervals_is_the_share_that_is_not_common(offset, side):
+    expected = min(1, offset / side) * math.log(2)
+    assert divergence_of_intervals(offset, side) == pytest.approx(expected, abs=2e-4)
+
+
+def test_the_divergence_where_densities_vanish():
+    x = np.linspace(0, 4, 401)
+    p, q = (x < 1) * 1.0, (x > 3) * 1.0
+    area = np.trapezoid(p, x) + np.trapezoid(q, x)
+    assert jensen_shannon(p, q, x) == pytest.approx(area / 2 * math.log(2))
+    least = np.full_like(x, 5e-324)  # the half of which is 0
+    assert jensen_shannon(least, np.zeros_like(x), x) == 0
+
+
+def test_the_power_of_a_curve():
+    x = np.array([0.5, 1, 2, 7])
+    assert power(x, 3 * x**2) == pytest.approx(2)
+    assert power(x, 5 / x) == pytest.approx(-1)
+    assert math.isnan(power(x, x - 0.5))
 
 
 def test_jensen_shannon_goes_from_0_to_log_2():

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.measures.spectrum import frequencies, high_frequencies, power, radial
+from models.measures import spectrum
+from models.measures.spectrum import frequencies, high_frequencies, power, radial, relative
 
 
 def wave(cycles_down, cycles_across, side=32, phase=0.4):
@@ -65,6 +66,23 @@ def test_a_blur_of_white_noise(sigma):
     expected = left[lengths >= 0.25].sum() / left.sum()
     assert high_frequencies(blurred(images, sigma)) == pytest.approx(expected, rel=0.03)
     assert high_frequencies(blurred(images, sigma)) < high_frequencies(images)
+
+
+def test_the_blur_that_experiments_use():
+    images = np.random.default_rng(0).standard_normal((3, 2, 8, 12))
+    found = spectrum.blurred(images, 0.7)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, blurred(images, 0.7), rtol=1e-4, atol=1e-6)
+
+
+def test_shares_of_the_datas():
+    low, high = wave(0, 2) - 0.5, wave(0, 12) - 0.5  # at 1/16 and 3/8
+    found = relative(2 * low + high, low + high, (0.05, 0.25))
+    assert found == {
+        "at 0.05 and above": pytest.approx(1),
+        "at 0.25 and above": pytest.approx((1 / 5) / (1 / 2)),
+        "all power": pytest.approx(5 / 2),
+    }
 
 
 @given(st.floats(0.1, 5), st.floats(-1, 1))

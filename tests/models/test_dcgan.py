@@ -42,6 +42,19 @@ def trace(module: nn.Module) -> dict[str, bytes | None]:
 # ---- shapes --------------------------------------------------------------------------------------
 
 
+def test_the_networks_of_a_shape_alone():
+    """Those of the paper: no labels, normalization, strides, no dense layer, a leak of 0.2."""
+    generator, discriminator = DCGANGenerator(NOISE, (1, 28, 28)), DCGANDiscriminator((1, 28, 28))
+    assert generator.embedding is None and discriminator.embedding is None
+    slopes = [layer.negative_slope for layer in discriminator.modules()
+              if isinstance(layer, nn.LeakyReLU)]  # fmt: skip
+    assert slopes == [0.2] * len(slopes)
+    given = networks(width=64)
+    for network, same in zip((generator, discriminator), given, strict=True):
+        shapes = [[(name, p.shape) for name, p in n.named_parameters()] for n in (network, same)]
+        assert shapes[0] == shapes[1]
+
+
 UNDONE = {"none": {}, "batch norm": {"batch_norm": False}, "strides": {"strided": False},
           "dense": {"hidden": 6}}  # fmt: skip
 
