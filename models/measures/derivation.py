@@ -123,11 +123,10 @@ def codes(vae: VAE, x: Array) -> tuple[Array, Array]:
     return mu.numpy(), np.exp(0.5 * logvar.numpy())
 
 
-def log_normal(z: Array, mu: Array, std: Array) -> Array:
-    """log q(z|x) of N images' mu and std (N, 2) at latents (G, 2): (N, G)."""
-    squares = np.square((z - mu[:, None]) / std[:, None])
-    values: Array = -0.5 * (squares + math.log(2 * math.pi)).sum(2)
-    values -= np.log(std).sum(1)[:, None]
+def log_normal(z: Array, mu: Array, logvar: Array) -> Array:
+    """log q(z|x) of N images' mu and logvar (N, 2) at latents (G, 2): (N, G)."""
+    squares = np.square(z - mu[:, None]) / np.exp(logvar)[:, None]
+    values: Array = -0.5 * (squares + logvar[:, None] + math.log(2 * math.pi)).sum(2)
     return values
 
 
@@ -174,7 +173,7 @@ def integrate(vae: VAE, x: Array, points: int) -> Found:
     mu, std = codes(vae, x)
     places = grid_of(mu, std, points)
     every, wider = every_other(places)
-    table, log_q = log_likelihood(vae, x, places.z), log_normal(places.z, mu, std)
+    table, log_q = log_likelihood(vae, x, places.z), log_normal(places.z, mu, 2 * np.log(std))
     fine, coarse = [], []
     for i in range(len(x)):
         part = slice(i, i + 1)

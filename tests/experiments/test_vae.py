@@ -62,7 +62,7 @@ def test_the_derivation_of_a_linear_gaussian_model():
     places = derivation.grid(301)
     table = log_gaussian(x[:, None], places.z @ W.T + B, S**2 * np.eye(3))
     lines = derivation.derive(
-        table, derivation.log_normal(places.z, mu, np.exp(logvar / 2)), places
+        table, derivation.log_normal(places.z, mu, logvar), places
     )
     variance = np.exp(logvar[0])
     gap = [kl_of_gaussians(m, variance, to, covariance) for m, to in zip(mu, mean)]
@@ -87,7 +87,7 @@ def test_the_gap_is_none_where_q_is_the_posterior():
     variance = 1 / (1 + w**2 / s**2)
     mu, logvar = np.array([[variance * w * x / s**2, 0.0]]), np.log([[variance, 1.0]])
     lines = derivation.derive(
-        table, derivation.log_normal(places.z, mu, np.exp(logvar / 2)), places
+        table, derivation.log_normal(places.z, mu, logvar), places
     )
     # Of the prior's z2, 2e-9 are beyond the grid.
     assert lines.kl_posterior == pytest.approx([0], abs=1e-8)
@@ -187,26 +187,6 @@ def test_the_bound_on_a_trained_model(tmp_path):
     assert gaps[0] > gaps[1] > gaps[2] > -4 * errors[2]
     with pytest.raises(CommandError, match="needs grey images"):
         bound.run(Setting(0, tmp_path, "faces"), limit=8)
-
-
-def test_the_grid_holds_codes_that_are_far_out_and_narrow():
-    """As those of drawn digits: a grid from -6 to 6 cuts through a q at 6."""
-    vae = mlp_vae((1, 2, 2), 2, (8,), nn.Tanh).double()
-    with mg.no_grad():
-        vae.encoder.mu.bias.copy_(mg.tensor([6.0, 0.0]))
-        vae.encoder.logvar.bias.copy_(mg.tensor([-3.0, -6.0]))
-        for weight in (vae.encoder.mu.weight, vae.encoder.logvar.weight):
-            weight.mul_(0.1)
-    x = np.array([[1.0, 0, 0, 1], [0, 1, 1, 1]]).reshape(2, 1, 2, 2)
-    mu, std = derivation.codes(vae, x)
-    narrow = derivation.grid(101)
-    log_q = derivation.log_normal(narrow.z, mu, std)
-    assert np.abs(np.exp(log_q).sum(1) * narrow.area - 1).max() > 0.1
-    found = derivation.integrate(vae, x, 101)
-    numbers = derivation.summary(found, {1: np.full((2, 2), -10.0)})
-    assert all(derivation.invariants(numbers).values())
-    broken = numbers | {"lines differ by": 0.6, "images whose ELBO is above log p": 1}
-    assert list(derivation.invariants(broken).values()) == [False, True, False, True]
 
 
 # ---- reparameterization --------------------------------------------------------------------------

@@ -189,3 +189,23 @@ def test_the_numbers_of_the_controls():
             "log p by samples of p(z)": by_samples_of_prior(found, 200).mean(),
         }
     )
+
+
+def test_the_grid_holds_codes_that_are_far_out_and_narrow():
+    """As those of drawn digits: a grid from -6 to 6 cuts through a q at 6."""
+    vae = mlp_vae((1, 2, 2), 2, (8,), nn.Tanh).double()
+    with mg.no_grad():
+        vae.encoder.mu.bias.copy_(mg.tensor([6.0, 0.0]))
+        vae.encoder.logvar.bias.copy_(mg.tensor([-3.0, -6.0]))
+        for weight in (vae.encoder.mu.weight, vae.encoder.logvar.weight):
+            weight.mul_(0.1)
+    x = np.array([[1.0, 0, 0, 1], [0, 1, 1, 1]]).reshape(2, 1, 2, 2)
+    mu, std = derivation.codes(vae, x)
+    narrow = derivation.grid(101)
+    log_q = derivation.log_normal(narrow.z, mu, 2 * np.log(std))
+    assert np.abs(np.exp(log_q).sum(1) * narrow.area - 1).max() > 0.1
+    found = derivation.integrate(vae, x, 101)
+    numbers = derivation.summary(found, {1: np.full((2, 2), -10.0)})
+    assert all(derivation.invariants(numbers).values())
+    broken = numbers | {"lines differ by": 0.6, "images whose ELBO is above log p": 1}
+    assert list(derivation.invariants(broken).values()) == [False, True, False, True]
