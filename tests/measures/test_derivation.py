@@ -10,10 +10,13 @@ from minigrad import nn
 from models.measures import derivation
 from models.measures.derivation import (
     by_samples_of_prior,
+    codes,
     controls,
     derive,
     grid,
+    grid_of,
     integrate,
+    invariants,
     iwae_bounds,
     log_likelihood,
     log_normal,
@@ -42,12 +45,24 @@ def test_a_grid():
     assert np.exp(every.log_prior).sum() * every.area == pytest.approx(1)
 
 
+def test_a_grid_holds_every_q():
+    narrow = grid_of(np.array([[1.0, -7], [3, 2]]), np.array([[1.0, 0.5], [0.1, 2]]), 101)
+    side = math.isqrt(len(narrow.z))
+    assert narrow.z.max() == 14 and narrow.z.min() == -14  # 2 and 6 times 2
+    step = math.sqrt(narrow.area)
+    assert 0.99 * 0.075 < step < 0.075
+    assert side % 2 == 1  # so that every other place is a grid with the same ends
+    wide = grid_of(np.zeros((1, 2)), np.full((1, 2), 0.9), 101)
+    assert len(wide.z) == 101**2 and wide.z.max() == 6
+    assert len(grid_of(np.zeros((1, 2)), np.full((1, 2), 0.9)).z) == 401**2
+
+
 def test_the_lines_of_a_gaussian_whose_posterior_is_known():
     """p(x|z) = N(x; z, I) in the plane: p(x) = N(0, 2 I), p(z|x) = N(x / 2, I / 2)."""
     x, mu, var = np.array([[1.0, -0.5], [0, 2]]), np.array([[0.4, 0.1], [0, 1]]), 0.3
     places = grid(241)
     squares = np.square(places.z - x[:, None]).sum(2)
-    log_q = log_normal(places.z, mu, np.full((2, 2), math.log(var)))
+    log_q = log_normal(places.z, mu, np.full((2, 2), math.sqrt(var)))
     found = derive(-0.5 * squares - math.log(2 * math.pi), log_q, places)
     log_p = -0.25 * (x**2).sum(1) - math.log(4 * math.pi)
     rec = -0.5 * (((mu - x) ** 2).sum(1) + 2 * var) - math.log(2 * math.pi)
@@ -64,7 +79,7 @@ def test_the_lines_of_a_gaussian_whose_posterior_is_known():
 
 def test_a_line_far_below_what_exp_can_hold():
     places = grid(81)
-    log_q = log_normal(places.z, np.zeros((1, 2)), np.zeros((1, 2)))
+    log_q = log_normal(places.z, np.zeros((1, 2)), np.ones((1, 2)))
     found = derive(np.full((1, len(places.z)), -5000.0), log_q, places)
     assert found.log_p == pytest.approx([-5000])
 
@@ -108,9 +123,7 @@ def test_grids_and_quadrature_agree():
     # The coarse grid is one of its own: twice the step, the same ends.
     wider = grid(101)
     table = log_likelihood(vae, x.numpy(), wider.z)
-    with mg.no_grad():
-        log_q = log_normal(wider.z, *(part.numpy() for part in vae.encoder(x)))
-    again = derive(table, log_q, wider)
+    again = derive(table, log_normal(wider.z, *codes(vae, x.numpy())), wider)
     np.testing.assert_allclose(found.coarse.kl_posterior, again.kl_posterior, rtol=1e-9)
 
 
@@ -172,6 +185,27 @@ def test_the_numbers_of_a_summary():
     assert summary(high, iwae)["images whose ELBO is above log p"] == 2
     identity = summary(found, iwae)["largest error of the identity"]
     assert identity < 1e-5
+
+
+def test_what_holds_of_every_summary():
+    vae, x = small_vae()
+    found = integrate(vae, x.numpy(), 101)
+    log_p = found.fine.log_p
+    numbers = summary(found, {5: log_p + [[-1.0, 0, 0], [-3, 0, 0]]})
+    assert list(invariants(numbers).values()) == [True] * 4
+    above = log_p + [[0.1, 0, 0], [0.2, 0, 0]]
+    changes = {
+        "lines differ by": 1e-3,
+        "largest error of the identity": 1e-3,
+        "images whose ELBO is above log p": 1,
+    }
+    for i, (name, value) in enumerate(changes.items()):
+        assert list(invariants(numbers | {name: value}).values()) == [j != i for j in range(4)]
+    # A mean that is 0.05 above log p, and one below it: as far as four errors of 0.0125.
+    numbers = summary(found, {1: above, 5: np.stack([log_p, log_p]) - 1})
+    for error, holds in ((0.012, False), (0.013, True)):
+        numbers["its standard error"] = {1: error, 5: 0.01}
+        assert list(invariants(numbers).values()) == [True, True, True, holds]
 
 
 def test_the_numbers_of_the_controls():

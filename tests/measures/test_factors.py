@@ -166,9 +166,9 @@ def test_what_is_said_of_codes():
     assert FOUND.by_factor()["colour"] == {"best R2": 0.5, "R2 of all together": 0.6, "gap": 0.3}
     assert FOUND.by_factor()["size"]["best R2"] == 0.7
     assert FOUND.verdicts() == {
-        "size": "z2 follows it, R2 0.70",
-        "kind": "z3 follows it, R2 0.95",
-        "colour": "is spread over latents: R2 0.50 in z3, 0.60 in all together",
+        "size": "z3 follows it, R2 0.70",
+        "kind": "z4 follows it, R2 0.95",
+        "colour": "is spread over latents: R2 0.50 in z4, 0.60 in all together",
     }
     gone = FOUND._replace(together=np.array([0.75, 0.99, 0.5]))
     assert gone.verdicts()["colour"].startswith("is hardly there: R2 0.50")

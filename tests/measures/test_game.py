@@ -34,6 +34,7 @@ def test_a_discriminator_that_knows_nothing():
     at_ends = np.abs(0.5 - found.best[[ends[0], ends[1] - 1]])
     within = np.abs(0.5 - found.best[ends[0] : ends[1]]).max()
     assert found.error == pytest.approx(within, rel=1e-3)
+    assert np.abs(np.flatnonzero(found.common)[[0, -1]] - ends).max() <= 2
     assert found.error >= at_ends.max() - 1e-3
 
 
