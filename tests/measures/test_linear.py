@@ -183,7 +183,6 @@ def test_the_penalty_is_chosen_by_cross_validation():
     noise, clear = np.eye(2)[rng.integers(2, size=60)], np.eye(2)[(x[:, 0] > 0).astype(int)]
     assert linear._best_penalty(x, noise, (1e-3, 10.0)) == 10
     assert linear._best_penalty(x, clear, (1e-3, 10.0)) == 1e-3
-    assert linear.PENALTIES == (1e-4, 1e-3, 1e-2)  # of which the results in docs/ are
 
 
 def test_features_that_depend_on_each_other_or_are_constant_are_fine():

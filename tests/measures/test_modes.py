@@ -123,7 +123,6 @@ def test_controls(name, side, std):
     # Of the square, discs around the modes hold this share.
     share = modes * math.pi * (3 * std) ** 2 / side**2
     assert even.high_quality == pytest.approx(share, abs=4 * math.sqrt(share / SAMPLES))
-    assert SAMPLES == 2500
 
 
 # ---- distances on a line -------------------------------------------------------------------------

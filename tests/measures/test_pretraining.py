@@ -75,8 +75,3 @@ def test_both_begin_with_the_same_last_layer_and_see_the_same(monkeypatch):
 def same(a: nn.Module, b: nn.Module) -> bool:
     states = a.state_dict(), b.state_dict()
     return all((states[0][name].numpy() == t.numpy()).all() for name, t in states[1].items())
-
-
-def test_its_settings():
-    """Those that the results in docs/ are of."""
-    assert (pretraining.LR, pretraining.BATCH) == (1e-3, 100)

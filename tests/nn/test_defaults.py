@@ -127,14 +127,20 @@ PLACES = {"nn": nn, "F": F, "init": init, "optim": optim, "lr_scheduler": lr_sch
           "utils": nn.utils, "data": data}  # fmt: skip
 
 
+def parsed(line):
+    """Of "place.name(keyword=default, ...)" these three: two texts, and a dict of the defaults."""
+    call = ast.parse(line, mode="eval").body
+    defaults = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
+    return ast.unparse(call.func.value), call.func.attr, defaults
+
+
 @pytest.mark.parametrize("line", DEFAULTS.strip().replace("\n    ", " ").splitlines())
 def test_defaults(line):
-    call = ast.parse(line, mode="eval").body
-    found = inspect.signature(getattr(PLACES[call.func.value.id], call.func.attr)).parameters
-    for keyword in call.keywords:
-        expected = ast.literal_eval(keyword.value)
-        assert found[keyword.arg].default == expected, keyword.arg
-        assert type(found[keyword.arg].default) is type(expected), keyword.arg
+    place, name, defaults = parsed(line)
+    found = inspect.signature(getattr(PLACES[place], name)).parameters
+    for keyword, expected in defaults.items():
+        assert found[keyword].default == expected, keyword
+        assert type(found[keyword].default) is type(expected), keyword
 
 
 REPRS = {

@@ -1,0 +1,88 @@
+"""The networks, objectives and measures of a name alone: what numbers in docs/ are of."""
+
+import importlib
+import inspect
+
+import pytest
+
+from tests.nn.test_defaults import parsed
+
+GREY, NATS = "image_shape=(1, 28, 28)", "likelihood='bernoulli'"
+
+DEFAULTS = f"""
+aae.adversarial(lr=0.001, hidden=256, game_lr=0.0005)
+autoencoder.Autoencoder(noise=0.0)
+autoencoder.classifier(on_code=False)
+autoencoder.linear_autoencoder({GREY}, code=32, sigmoid=False, noise=0.0)
+autoencoder.deep_autoencoder({GREY}, code=32, hidden=(512, 256), noise=0.0)
+autoencoder.conv_autoencoder({GREY}, code=32, channels=(32, 64), noise=0.0)
+autoregressive.Autoregressive({NATS}, conditions=0)
+dcgan.DCGANGenerator(width=64, classes=0, start=4, batch_norm=True, strided=True, hidden=0)
+dcgan.DCGANDiscriminator(width=64, classes=0, start=4, batch_norm=True, strided=True, hidden=0,
+    leak=0.2)
+flows.InverseAutoregressive(hidden=64, backwards=False)
+gan.GAN(k=1, ema=0.0)
+gan.MLPGenerator(classes=0)
+gan.MLPDiscriminator(classes=0)
+hierarchical.two_layer_vae({GREY}, latent=(100, 50), hidden=(200, 100), {NATS}, beta=1.0, k=1)
+likelihoods.Gaussian(variance=0.05)
+likelihoods.discretized_logistic_log_prob(levels=256)
+made.MADE({GREY}, hidden=(1000,), {NATS}, conditions=0)
+objectives.named(objective='non-saturating', r1=0.0, gp=0.0, clip=0.0, label_smoothing=0.0)
+pixelcnn.MaskedConv2d(colours=1, conditions=0)
+pixelcnn.PixelCNN({GREY}, channels=32, blocks=5, first=7, kernel=3, {NATS}, conditions=0,
+    places=False)
+pixelcnn.GatedPixelCNN({GREY}, channels=16, layers=5, first=7, kernel=3, {NATS}, conditions=0,
+    places=False)
+pixelrnn.PixelRNN({GREY}, channels=32, layers=2, first=7, kernel=3, {NATS}, conditions=0,
+    places=False)
+pixelvae.PixelVAE(free=0.0)
+pixelvae.pixel_vae({GREY}, latent=16, hidden=256, channels=(16, 32), width=16, first=5, blocks=1,
+    {NATS})
+total_correlation.BetaTCVAE({NATS}, beta=1.0)
+vae.VAE({NATS}, beta=1.0, k=1)
+vae.mlp_vae({GREY}, latent=20, hidden=(400,), {NATS})
+vae.conv_vae({GREY}, latent=20, hidden=256, channels=(32, 64), {NATS})
+vae.grid_vae(image_shape=(3, 32, 32), latent=8, channels=32, likelihood='logistic')
+measures.derivation.grid(points=401, reach=6.0)
+measures.derivation.without_grid(nodes=24)
+measures.energies.log_z(points=701, reach=7.0)
+measures.equations.solve(trials=200, exemplars=3)
+measures.exact.disturbed(std=0.7, seed=0)
+measures.faces.Reader(width=24)
+measures.factors.discretize(bins=20)
+measures.frechet.kernel_distance(subsets=50, size=1000, seed=0)
+measures.linear.linear_probe_error(penalties=(0.0001, 0.001, 0.01))
+measures.linear.logistic_regression(tolerance=1e-06)
+measures.modes.ring(modes=8, radius=1.0, std=0.01)
+measures.modes.grid(side=5, step=2.0, std=0.05)
+measures.spectrum.high_frequencies(cutoff=0.25)
+"""
+
+
+@pytest.mark.parametrize("line", DEFAULTS.strip().replace("\n    ", " ").splitlines())
+def test_defaults(line):
+    module, name, expected = parsed(line)
+    made = getattr(importlib.import_module(f"models.{module}"), name)
+    found = inspect.signature(made).parameters
+    assert {key: found[key].default for key in expected} == expected
+
+
+CONSTANTS = {
+    "equations": {"CHOICE": 30, "NUDGES": 8},
+    "faces": {"NOISE": 0.05, "SMILE_WEIGHT": 3},
+    "factors": {"FOLLOWED": 0.5},
+    "judge": {"NOISE": 0.1},
+    "linear": {"FOLDS": 5},
+    "mmd": {"PART": 2000},
+    "modes": {"SAMPLES": 2500},
+    "paths": {"POINTS": 33, "KNOWN": 10_000, "STRIP": 4},
+    "plane": {"CONFIDENT": 0.9},
+    "pretraining": {"LR": 1e-3, "BATCH": 100},
+}
+
+
+@pytest.mark.parametrize("module", CONSTANTS)
+def test_constants(module):
+    found = vars(importlib.import_module(f"models.measures.{module}"))
+    assert {name: found[name] for name in CONSTANTS[module]} == CONSTANTS[module]
