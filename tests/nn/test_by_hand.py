@@ -201,3 +201,51 @@ def test_a_sequence_alone_is_a_batch_of_one(kind, batch_first):
         last, expected_last = (last,), (expected_last,)
     for one, many in zip(last, expected_last, strict=True):
         np.testing.assert_allclose(one.array, many.squeeze(1).array, rtol=1e-6)
+
+
+def logistic(x):
+    return 1 / (1 + np.exp(-x))
+
+
+@pytest.mark.parametrize("kind", [nn.GRUCell, nn.LSTMCell])
+def test_a_cell_by_its_equations(kind):
+    """Equations 5 to 8 of Cho et al. 2014, PyTorch's reset after the product; Gers et al. 2000."""
+    cell = kind(3, 2, dtype=mg.float64)
+    x, h, c = double(4, 3), double(4, 2), double(4, 2)
+    weights = {name: p.numpy(force=True) for name, p in cell.named_parameters()}
+    from_x, from_h = (
+        np.split(v.numpy() @ weights[f"weight_{name}"].T + weights[f"bias_{name}"], cell.gates, 1)
+        for name, v in (("ih", x), ("hh", h))
+    )
+    if kind is nn.GRUCell:
+        r, z = (logistic(a + b) for a, b in zip(from_x[:2], from_h[:2]))
+        new = np.tanh(from_x[2] + r * from_h[2])
+        found, expected = [cell(x, h)], [(1 - z) * new + z * h.numpy()]
+    else:
+        i, f, g, o = (a + b for a, b in zip(from_x, from_h))
+        memory = logistic(f) * c.numpy() + logistic(i) * np.tanh(g)
+        found, expected = cell(x, (h, c)), (logistic(o) * np.tanh(memory), memory)
+    for one, wanted in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one.numpy(force=True), wanted, rtol=1e-12)
+
+
+@pytest.mark.parametrize("kind", [nn.GRU, nn.LSTM])
+def test_layers_and_directions_are_layers_of_their_own(kind):
+    whole = kind(3, 2, 2, bidirectional=True, dtype=mg.float64)
+    x = double(5, 4, 3)
+    out, last = whole(x)
+    y, states = x, []
+    for layer in range(2):
+        ends = []
+        for end in ("", "_reverse"):
+            one = kind(y.shape[2], 2, dtype=mg.float64)
+            names = one.state_dict()
+            suffix = f"_l{layer}{end}"
+            one.load_state_dict({n: whole.state_dict()[n[:-3] + suffix] for n in names})
+            to, state = one(y.flip(0) if end else y)
+            ends.append(to.flip(0) if end else to)
+            states.append(state if kind is nn.GRU else state[0])
+        y = mg.concat(ends, -1)
+    np.testing.assert_allclose(out.numpy(force=True), y.numpy(force=True), rtol=1e-12)
+    found = last if kind is nn.GRU else last[0]
+    np.testing.assert_array_equal(found.numpy(force=True), mg.concat(states).numpy(force=True))
