@@ -12,12 +12,13 @@ from . import optim as optim
 from .autograd import *
 from .backend import Device as Device
 from .backend import device as device
-from .backend.cuda import allow_tf32 as allow_tf32
+from .backend.probe import allow_tf32 as allow_tf32
 from .backend.threads import get_num_threads as get_num_threads
 from .backend.threads import set_num_threads as set_num_threads
 from .broadcasting import elementwise as elementwise
 from .creation import *
 from .dtypes import *
+from .graphs import *
 from .legacy import *
 from .op import op as op
 from .ops import *

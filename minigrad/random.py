@@ -39,7 +39,8 @@ def manual_seed(seed: int) -> None:
     """Start the random numbers of every device anew; ValueError for a negative seed."""
     global _seed
     _seed = _checked(seed)
-    _streams.clear()
+    for place, numbers in _streams.items():  # the same streams: a captured step knows them
+        numbers.set_state(place.generator(_seed).get_state())
 
 
 def initial_seed() -> int:

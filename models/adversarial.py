@@ -56,14 +56,18 @@ class Average:
 
     def update(self, module: nn.Module) -> None:
         """Takes in the weights after a step."""
-        self.steps += 1
-        keep = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        share = mg.each_step(self._share, like=next(self.module.parameters()))
         with mg.no_grad():
             for mine, theirs in _tensors(self.module, module):
                 if mine.dtype.kind == "f":
-                    mine.add_(theirs - mine, alpha=1 - keep)
+                    mine.add_((theirs - mine) * share)
                 else:
                     mine.copy_(theirs)  # how many batches a batch norm has seen
+
+    def _share(self) -> float:
+        """How much of the weights after one more step is taken in."""
+        self.steps += 1
+        return 1 - min(self.decay, (1 + self.steps) / (10 + self.steps))
 
     def state_dict(self) -> dict[str, Any]:
         return {"module": self.module.state_dict(), "steps": self.steps}

@@ -96,7 +96,7 @@ class Scheduled(Learner):
 
     def train_step(self, *batch: Tensor) -> Losses:
         losses = super().train_step(*batch)
-        self.schedule.step()
+        mg.each_step(self.schedule.step)
         return losses
 
 

@@ -19,7 +19,7 @@ import minigrad as mg
 from minigrad import backend
 from minigrad.backend import Device, devices
 from minigrad.backend.cpu import CPU
-from minigrad.backend.cuda import try_out
+from minigrad.backend.probe import try_out
 from tests import standin
 
 REPORT = Path("runs") / "cuda.json"

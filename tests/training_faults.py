@@ -9,8 +9,8 @@ FAULTS = [
     Fault(
         "Adam with 1 - beta for 1 - beta^t",
         ADAM,
-        "rate, floor = lr * root / (1 - b1**step), eps * root",
-        "rate, floor = lr * root / (1 - b1), eps * root",
+        "lr * root / (1 - b1**step)",
+        "lr * root / (1 - b1)",
         ("optim/updates::the_formula", "optim/updates::a_constant_gradient_moves_lr_per_step"),
     ),
     Fault(
@@ -30,8 +30,8 @@ FAULTS = [
     Fault(
         "AdamW's decay in the gradient",
         ADAM,
-        "if weight_decay and decoupled:",
-        "if False:",
+        '"decay": 0.0 if decoupled else decay',
+        '"decay": decay',
         ("optim/updates::the_formula",),
     ),
     Fault(

@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -183,10 +183,23 @@ class Device(ABC):
         return slope
 
     def adam(
-        self, param: Array, grad: Array, exp_avg: Array, exp_avg_sq: Array, **how: float
+        self, parameters: Sequence[list[Array]], numbers: Callable[[], Sequence[float]]
     ) -> bool:
-        """Do Adam's update of contiguous arrays in one kernel; False where there is none."""
+        """Do Adam's update of contiguous arrays [param, grad, exp_avg, exp_avg_sq] of one dtype in
+        one kernel, by the `numbers` that it takes; False, without asking for them, where there is
+        none."""
         return False
+
+    # ---- a step as one graph ---------------------------------------------------------------------
+
+    def captured(self, record: Callable[[], Any]) -> Any:
+        """What `record` does, as a graph that can be replayed; None where there are no graphs."""
+        return None
+
+    def live(self, numbers: Callable[[], Sequence[float]], dtype: DType) -> Any:
+        """numbers(), which the host computes anew for each step: in a step that is being captured
+        an array that has them."""
+        return numbers()
 
     # ---- batch norm in float64: for few numbers, and for dtypes that have no kernel --------------
 

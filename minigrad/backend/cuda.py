@@ -1,16 +1,16 @@
 """NVIDIA GPUs: CuPy, and kernels of our own for what CuPy has not or does slowly."""
 
-import ctypes
 import functools
 import math
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from . import cublas
 from .base import Array, Device, DType, Geometry, Pair
-from .launch import Kernels, blocks_of, has_kernels
+from .graph import Graph, Numbers, recording
+from .launch import MANY, Kernels, blocks_of, has_kernels
 from .memory_layout import in_memory_order
 from .philox import Philox
 
@@ -26,6 +26,8 @@ class CUDA(Device):
     def __init__(self, cupy: Any) -> None:
         self.xp = cupy
         self.kernels = Kernels(cupy)
+        library = cublas.load(cupy)
+        self.products = None if library is None else cublas.Products(cupy, library)
         chip = cupy.cuda.runtime.getDeviceProperties(0)["name"].decode()
         self.description = f"{chip}, by CuPy {cupy.__version__}"
 
@@ -34,17 +36,21 @@ class CUDA(Device):
         there on the stream. A dtype is changed on the side where the numbers are larger."""
         if isinstance(data, self.xp.ndarray):
             return data if dtype is None else data.astype(dtype, copy=False)
+        if recording.graph is not None:
+            raise RuntimeError("it brings numbers to the GPU, which a replay would not do again")
         host = np.asarray(data)
         if dtype is None or host.dtype.itemsize > np.dtype(dtype).itemsize:
             return self.xp.asarray(host.astype(dtype or host.dtype, copy=False))
         return self.xp.asarray(host).astype(dtype, copy=False)
 
     def to_numpy(self, array: Array) -> np.ndarray[Any, Any]:
+        if recording.graph is not None:
+            raise RuntimeError("it fetches numbers from the GPU, before they are computed")
         out: np.ndarray[Any, Any] = array.get() if hasattr(array, "get") else np.asarray(array)
         return out
 
     def generator(self, seed: int) -> Philox:
-        return Philox(self.xp, self.kernels, seed)
+        return Philox(self, seed)
 
     def ahead(self, batches: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Array, ...]]:
         """Batches of host arrays as arrays here, each uploaded while the one before is in use.
@@ -52,7 +58,7 @@ class CUDA(Device):
         The uploads have a stream of their own. NOTE: it first waits for all that has been queued:
         a batch's memory comes from the pool, and what was queued may still be reading it.
         """
-        xp, uploads = self.xp, self.xp.cuda.Stream(non_blocking=True)
+        xp, uploads = self.xp, self._uploads
         waiting = None
         for batch in batches:
             uploads.wait_event(xp.cuda.get_current_stream().record())
@@ -65,9 +71,36 @@ class CUDA(Device):
         if waiting is not None:
             yield self._arrived(*waiting)
 
+    @functools.cached_property
+    def _uploads(self) -> Any:
+        """NOTE: one for all loops, since CuPy's pool keeps memory for each stream: with a stream
+        for each epoch 922 KiB were lost in each."""
+        return self.xp.cuda.Stream(non_blocking=True)
+
     def _arrived(self, arrays: tuple[Array, ...], event: Any) -> tuple[Array, ...]:
         self.xp.cuda.get_current_stream().wait_event(event)
         return arrays
+
+    # ---- a step as one graph ---------------------------------------------------------------------
+
+    def captured(self, record: Callable[[], Any]) -> Graph | None:
+        """What `record` does, as a graph, which has been run once; None without a cuBLAS that can
+        be captured."""
+        return None if self.products is None else Graph(self, record)
+
+    @functools.cached_property
+    def capture_stream(self) -> Any:
+        return self.xp.cuda.Stream(non_blocking=True)
+
+    def live(self, numbers: Numbers, dtype: DType) -> Any:
+        graph = recording.graph
+        return numbers() if graph is None else graph.live(numbers, dtype)
+
+    # ---- matrix products -------------------------------------------------------------------------
+
+    def matmul(self, x: Array, y: Array) -> Array:
+        out = None if self.products is None else self.products.matmul(x, y)
+        return self.xp.matmul(x, y) if out is None else out
 
     # ---- convolution: gather, one matrix product, gather -----------------------------------------
 
@@ -214,15 +247,21 @@ class CUDA(Device):
         grid = (blocks_of(first.size),)
         self.kernels.launch(kernel, first.dtype, grid, (256,), first, *rest, first.size)
 
-    def adam(
-        self, param: Array, grad: Array, exp_avg: Array, exp_avg_sq: Array, **how: float
-    ) -> bool:
-        arrays = (param, grad, exp_avg, exp_avg_sq)
-        if not has_kernels(param.dtype) or not all(x.flags.c_contiguous for x in arrays):
+    def adam(self, parameters: Sequence[list[Array]], numbers: Numbers) -> bool:
+        arrays = [x for group in parameters for x in group]
+        real = arrays[0].dtype
+        if not has_kernels(real) or not all(
+            x.flags.c_contiguous and x.dtype == real for x in arrays
+        ):
             return False
-        names = ("beta1", "rest1", "beta2", "rest2", "rate", "floor", "decay", "keep")
-        grid, numbers = (blocks_of(param.size),), [how[name] for name in names]
-        self.kernels.launch("adam", param.dtype, grid, (256,), *arrays, *numbers, param.size)
+        found = self.live(numbers, real)
+        plain, live = ([0.0] * 8, found) if isinstance(found, self.xp.ndarray) else (found, None)
+        for begin in range(0, len(parameters), MANY):
+            some = parameters[begin : begin + MANY]
+            sizes = [group[0].size for group in some]
+            tables = [list(table) for table in zip(*some)]
+            grid = (blocks_of(max(sizes)), len(some))
+            self.kernels.launch("adam", real, grid, (256,), *tables, sizes, *plain, live)
         return True
 
 
@@ -242,82 +281,3 @@ def _chunk(m: int, c: int) -> int:
     up to 512 rows, which saves a second launch."""
     blocks_per_row = max(-(-c // _LANES), 1)
     return 512 if m <= 512 else max(64, -(-m // max(512 // blocks_per_row, 1)))
-
-
-# ---- finding one ---------------------------------------------------------------------------------
-
-_INSTALL = 'in a clone of minigrad: pip install ".[cuda12]" or ".[cuda13]", as nvidia-smi says'
-_tf32 = False
-
-
-def cuda() -> CUDA:
-    """The GPU. RuntimeError says why where there is none that works, and what to install."""
-    found = _probed()
-    if isinstance(found, str):
-        raise RuntimeError(f"cuda: {found}")
-    return found
-
-
-def allow_tf32(allowed: bool = True) -> None:
-    """Let matrix products of float32 on a GPU round their operands to TF32, which has 10 bits of
-    mantissa instead of 23 and runs on tensor cores; off by default."""
-    global _tf32
-    _tf32 = allowed
-    if _probed.cache_info().currsize and isinstance(found := _probed(), CUDA):
-        _set_tf32(found.xp, allowed)
-
-
-def _set_tf32(cupy: Any, allowed: bool) -> None:
-    """NOTE: CuPy has no public switch but the environment's CUPY_TF32, read at the first product.
-    It acts on products of two matrices alone, which is why convolutions are one such product."""
-    cupy._core.set_compute_type(np.dtype(np.float32), 7 if allowed else 1)
-
-
-@functools.cache
-def _probed() -> CUDA | str:
-    """The device, or why there is none. Asked once, since the answer takes a second."""
-    if not _has_driver():
-        return "no NVIDIA driver on this machine"
-    try:
-        import cupy
-    except Exception as error:
-        return f"CuPy cannot be imported ({error}); {_INSTALL}"
-    return try_out(cupy)
-
-
-def try_out(cupy: Any) -> CUDA | str:
-    """A device on `cupy` that has computed something right, or why there is none.
-
-    NOTE: cupy.is_available() is true where a driver is found, though every kernel fails because
-    NVRTC or cuBLAS, which come with [ctk], are missing.
-    """
-    version = cupy.__version__
-    if version.partition(".")[0] != "14":
-        return f"CuPy {version} is installed, minigrad needs 14; {_INSTALL}"
-    try:
-        count = cupy.cuda.runtime.getDeviceCount()
-    except Exception as error:
-        return f"the driver is missing or too old for CuPy {version}: {error}"
-    if not count:
-        return "the driver finds no GPU"
-    try:
-        device = CUDA(cupy)
-        x = device.generator(0).uniform((2, 2), np.dtype(np.float32))
-        got = device.to_numpy(cupy.matmul(x, x) + 1)[0, 0]
-        if _tf32:
-            _set_tf32(cupy, True)
-    except Exception as error:
-        why = f"{type(error).__name__}: {str(error).strip()[:300]}"
-        return f"CuPy {version} is installed, but a kernel failed: {why}; {_INSTALL}"
-    a, b, c = (word / 2**24 for word in (0x6627E8, 0xE169C5, 0xBC57AC))  # Philox's first words
-    if abs(got - (a * a + b * c + 1)) > 1e-2:
-        return f"CuPy {version} computes wrongly on this GPU: {got} instead of {a * a + b * c + 1}"
-    return device
-
-
-def _has_driver() -> bool:
-    try:
-        ctypes.CDLL("nvcuda.dll" if os.name == "nt" else "libcuda.so.1")
-    except OSError:
-        return False
-    return True

@@ -19,7 +19,7 @@ def device(name: "str | Device" = "cpu") -> Device:
     if known == "cpu":
         return cpu
     if known in ("cuda", "cuda:0"):
-        from .cuda import cuda  # CuPy is imported only when a cuda device is asked for
+        from .probe import cuda  # CuPy is imported only when a cuda device is asked for
 
         found: Device = cuda()
         _by_array_type[found.xp.ndarray] = found

@@ -20,6 +20,15 @@ typedef long long int64;
 
 #define KERNEL extern "C" __global__ void
 
+// Tables that a launch passes by value: nothing has to be uploaded for it.
+#define MANY 32
+struct Arrays {
+    real* at[MANY];
+};
+struct Words {
+    uint64 at[MANY];
+};
+
 // The first item of this thread and the distance to its next one.
 #define FIRST (blockIdx.x * (int64)blockDim.x + threadIdx.x)
 #define STRIDE (gridDim.x * (int64)blockDim.x)
@@ -297,11 +306,21 @@ KERNEL bce_slope(const real* __restrict__ x, const real* __restrict__ target,
 
 // ---- Adam (Kingma and Ba, 2015) -----------------------------------------------------------------
 
-// The passes of optim/adam.py in one, in their order: rest = 1 - beta, and rate and floor are lr
-// and eps with the moments' bias corrected. decay is added to the gradient, keep multiplies p.
-KERNEL adam(real* __restrict__ p, const real* __restrict__ g, real* __restrict__ m,
-            real* __restrict__ v, real beta1, real rest1, real beta2, real rest2, real rate,
-            real floor, real decay, real keep, int64 n) {
+// The passes of optim/adam.py in one, for many parameters, in their order: rest = 1 - beta, and rate
+// and floor are lr and eps with the moments' bias corrected. decay is added to the gradient, keep
+// multiplies p. A block's y picks the parameter. In a captured step the numbers are in `live`.
+KERNEL adam(Arrays ps, Arrays gs, Arrays ms, Arrays vs, Words sizes, real beta1, real rest1,
+            real beta2, real rest2, real rate, real floor, real decay, real keep,
+            const real* __restrict__ live) {
+    real* __restrict__ p = ps.at[blockIdx.y];
+    const real* __restrict__ g = gs.at[blockIdx.y];
+    real* __restrict__ m = ms.at[blockIdx.y];
+    real* __restrict__ v = vs.at[blockIdx.y];
+    int64 n = sizes.at[blockIdx.y];
+    if (live) {
+        beta1 = live[0], rest1 = live[1], beta2 = live[2], rest2 = live[3];
+        rate = live[4], floor = live[5], decay = live[6], keep = live[7];
+    }
     for (int64 i = FIRST; i < n; i += STRIDE) {
         real slope = decay == 0 ? g[i] : g[i] + p[i] * decay;
         real first = m[i] * beta1 + slope * rest1;
@@ -312,7 +331,16 @@ KERNEL adam(real* __restrict__ p, const real* __restrict__ g, real* __restrict__
     }
 }
 
+// ---- numbers for a captured step ----------------------------------------------------------------
+
+// out[i] = words[i]: what the host has computed for the next replay of a graph.
+KERNEL write_words(Words words, uint64* __restrict__ out, int n) {
+    for (int i = threadIdx.x; i < n; i += blockDim.x) out[i] = words.at[i];
+}
+
 // ---- random numbers: Philox4x32-10 (Salmon et al., 2011) ----------------------------------------
+//
+// In a captured step, seed and counter are in `live`.
 
 // Four random words that depend on the seed and the counter alone.
 __device__ inline void philox(uint64 seed, uint64 counter, uint32* x) {
@@ -355,7 +383,9 @@ __device__ inline void positives(const uint32* x, double* u) {
 
 #define PER_COUNTER (16 / (int)sizeof(real))
 
-KERNEL random_uniform(real* __restrict__ out, int64 n, uint64 seed, uint64 counter) {
+KERNEL random_uniform(real* __restrict__ out, int64 n, uint64 seed, uint64 counter,
+                     const uint64* __restrict__ live) {
+    if (live) seed = live[0], counter = live[1];
     for (int64 i = FIRST; i * PER_COUNTER < n; i += STRIDE) {
         uint32 x[4];
         real u[PER_COUNTER];
@@ -367,7 +397,9 @@ KERNEL random_uniform(real* __restrict__ out, int64 n, uint64 seed, uint64 count
 }
 
 // Two uniform numbers make two normal ones (Box and Muller, 1958).
-KERNEL random_normal(real* __restrict__ out, int64 n, uint64 seed, uint64 counter) {
+KERNEL random_normal(real* __restrict__ out, int64 n, uint64 seed, uint64 counter,
+                    const uint64* __restrict__ live) {
+    if (live) seed = live[0], counter = live[1];
     for (int64 i = FIRST; i * PER_COUNTER < n; i += STRIDE) {
         uint32 x[4];
         real u[PER_COUNTER];
@@ -384,7 +416,9 @@ KERNEL random_normal(real* __restrict__ out, int64 n, uint64 seed, uint64 counte
     }
 }
 
-KERNEL random_words(uint64* __restrict__ out, int64 n, uint64 seed, uint64 counter) {
+KERNEL random_words(uint64* __restrict__ out, int64 n, uint64 seed, uint64 counter,
+                    const uint64* __restrict__ live) {
+    if (live) seed = live[0], counter = live[1];
     for (int64 i = FIRST; i * 2 < n; i += STRIDE) {
         uint32 x[4];
         philox(seed, counter + i, x);

@@ -1,11 +1,14 @@
 """Random numbers on a GPU: Philox4x32-10 (Salmon et al., "Parallel random numbers", 2011)."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .base import Array, DType, Shape
-from .launch import Kernels, blocks_of
+from .launch import blocks_of
+
+if TYPE_CHECKING:
+    from .cuda import CUDA
 
 
 class Philox:
@@ -15,9 +18,9 @@ class Philox:
     own, the numbers do not depend on the grid, and resuming from a state is exact.
     """
 
-    def __init__(self, cupy: Any, kernels: Kernels, seed: int) -> None:
-        self._xp = cupy
-        self._kernels = kernels
+    def __init__(self, device: "CUDA", seed: int) -> None:
+        self._device = device
+        self._xp = device.xp
         self._seed = seed % 2**64
         self._counter = 0
 
@@ -62,7 +65,15 @@ class Philox:
             raise TypeError(f"{kernel}: draws float32 or float64, got {dtype}")
         out = self._xp.empty(shape, dtype)
         counters = -(-out.size * dtype.itemsize // 16)
-        arguments = (out, out.size, self._seed, self._counter)
-        self._kernels.launch(kernel, real, (blocks_of(counters),), (256,), *arguments)
-        self._counter = (self._counter + counters) % 2**64
+
+        def start() -> tuple[int, int]:
+            counter = self._counter
+            self._counter = (counter + counters) % 2**64
+            return self._seed, counter
+
+        found = self._device.live(start, np.dtype(np.uint64))
+        arguments = (*found, None) if isinstance(found, tuple) else (0, 0, found)
+        self._device.kernels.launch(
+            kernel, real, (blocks_of(counters),), (256,), out, out.size, *arguments
+        )
         return out

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..backend import device_of
 from ..op import op
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def _unblend(xp, g, *, dim, taps, n):
         matrix[xp.asarray(places), columns] += xp.asarray(weights, g.dtype)
     shape = rows.shape
     flat = rows.reshape(math.prod(shape[: dim - 1]), g.shape[dim], -1)
-    out = xp.matmul(matrix, flat)
+    out = device_of(g).matmul(matrix, flat)
     return _first(out.reshape(*shape[: dim - 1], n, *shape[dim:]))
 
 

@@ -109,13 +109,13 @@ class Optimizer(ABC):
             with enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            for param in group["params"]:
-                if (grad := param.grad) is not None:
-                    state = self.state.setdefault(param, {})
-                    _follow(param.array, state)
-                    g = -grad.array if group.get("maximize") else grad.array
-                    self._update(param.array, g, state, group)
-                    mutated(param.array)
+            chosen = [p for p in group["params"] if p.grad is not None]
+            states = [self.state.setdefault(p, {}) for p in chosen]
+            for param, state in zip(chosen, states):
+                _follow(param.array, state)
+            self._update_all(chosen, states, group)
+            for param in chosen:
+                mutated(param.array)
         if not self.state and any(p.requires_grad for p in self._params()):
             warnings.warn(
                 f"{type(self).__name__}.step: no parameter has had a gradient yet, so nothing is "
@@ -123,6 +123,11 @@ class Optimizer(ABC):
                 stacklevel=3,  # the caller of step, which is wrapped by `quiet`
             )
         return loss
+
+    def _update_all(self, params: list[Tensor], states: list[State], group: Group) -> None:
+        """Change all parameters of a group that have a gradient."""
+        for param, state in zip(params, states):
+            self._update(param.array, gradient(param, group), state, group)
 
     @abstractmethod
     def _update(self, p: Array, g: Array, state: State, group: Group) -> None:
@@ -196,6 +201,12 @@ class Optimizer(ABC):
             lines.append(f"Parameter Group {i}")
             lines += [f"    {key}: {group[key]}" for key in sorted(group) if key != "params"]
         return "\n".join([*lines, ")"])
+
+
+def gradient(param: Tensor, group: Group) -> Array:
+    """The way down, or with maximize up, backwards."""
+    grad: Any = param.grad
+    return -grad.array if group.get("maximize") else grad.array
 
 
 def zeros_like(p: Array) -> Tensor:

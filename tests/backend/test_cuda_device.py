@@ -8,7 +8,7 @@ import pytest
 
 from minigrad.backend import Device, Geometry, cpu, in_memory_order
 from minigrad.backend.cuda import CUDA
-from minigrad.optim.adam import adam_step
+from minigrad.optim.adam import _numbers, adam_step
 from tests import standin
 
 pytestmark = pytest.mark.slow
@@ -110,18 +110,21 @@ def test_indexed_add_of_values_that_broadcast(gpu: Device) -> None:
 @pytest.mark.parametrize("decoupled", [False, True])
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_adams_kernel_does_what_the_passes_do(gpu: Device, dtype: Any, decoupled: bool) -> None:
-    b1, b2, lr, step, decay = 0.9, 0.99, 1e-2, 3, 0.1
-    arrays = [numbers(dtype, 5, 7, seed=s) for s in range(3)] + [numbers(dtype, 5, 7) ** 2]
-    on_device = [gpu.asarray(x.copy()) for x in arrays]
-    how = {"lr": lr, "betas": (b1, b2), "eps": 1e-8, "weight_decay": decay}
-    adam_step(*arrays, step=step, **how, decoupled=decoupled)
-    root = (1 - b2**step) ** 0.5
-    rate, floor = lr * root / (1 - b1**step), 1e-8 * root
-    keep, added = (1 - lr * decay, 0.0) if decoupled else (1.0, decay)
-    numbers_of = {"beta1": b1, "rest1": 1 - b1, "beta2": b2, "rest2": 1 - b2}
-    assert gpu.adam(*on_device, **numbers_of, rate=rate, floor=floor, decay=added, keep=keep)
-    for got, wanted in zip(on_device, arrays, strict=True):
-        np.testing.assert_allclose(gpu.to_numpy(got), wanted, 10 * np.finfo(dtype).eps)
+    shapes = [(5, 7), (3,), (1, 1)] * 11 + [(0, 2)]  # more than one launch takes
+    arrays = [
+        [numbers(dtype, *shape, seed=4 * i + s) for s in range(3)]
+        + [numbers(dtype, *shape, seed=4 * i + 3) ** 2]
+        for i, shape in enumerate(shapes)
+    ]
+    on_device = [[gpu.asarray(x.copy()) for x in group] for group in arrays]
+    group = {"lr": 1e-2, "betas": (0.9, 0.99), "eps": 1e-8, "weight_decay": 0.1}
+    how = _numbers(3, group, decoupled)
+    for p, g, m, v in arrays:
+        adam_step(p, g, m, v, **how)
+    assert gpu.adam(on_device, lambda: tuple(how.values()))
+    for their, wanted in zip(on_device, arrays, strict=True):
+        for got, x in zip(their, wanted, strict=True):
+            np.testing.assert_allclose(gpu.to_numpy(got), x, *[10 * np.finfo(dtype).eps] * 2)
 
 
 # ---- up and down ---------------------------------------------------------------------------------

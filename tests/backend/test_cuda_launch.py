@@ -9,23 +9,26 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad.backend import Device, cuda, devices
-from minigrad.backend.cuda import CUDA, try_out
+from minigrad.backend import Device, devices, probe
+from minigrad.backend.cuda import CUDA
 from minigrad.backend.launch import Kernels, signatures
+from minigrad.backend.probe import try_out
 from tests import standin
 
 pytestmark = pytest.mark.slow
 
 
 def launch(**changed: Any) -> None:
-    """A launch of `adam` on four numbers, with some arguments changed."""
+    """A launch of `adam` on two parameters, with some arguments changed."""
     xp = standin.cupy
-    arguments: dict[str, Any] = {name: xp.ones(4, np.float32) for name in "pgmv"}
-    arguments |= dict.fromkeys(
+    arguments: dict[str, Any] = {
+        name: [xp.ones(4, np.float32)] * 2 for name in ("ps", "gs", "ms", "vs")
+    }
+    arguments |= {"sizes": [4, 4]} | dict.fromkeys(
         ("beta1", "rest1", "beta2", "rest2", "rate", "floor", "decay", "keep"), 0.5
     )
-    arguments |= {"n": 4} | changed
-    Kernels(xp).launch("adam", np.dtype(np.float32), (1,), (32,), *arguments.values())
+    arguments |= {"live": None} | changed
+    Kernels(xp).launch("adam", np.dtype(np.float32), (1, 2), (32,), *arguments.values())
 
 
 def test_a_launch_passes_numbers_in_the_kernels_types() -> None:
@@ -35,20 +38,27 @@ def test_a_launch_passes_numbers_in_the_kernels_types() -> None:
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"g": np.ones(4, np.float32)}, r"adam: g must be an array on the device, got numpy"),
-        ({"g": None}, "adam: g must be an array on the device, got builtins.NoneType"),
-        ({"g": standin.cupy.ones(4)}, "adam: g must be float32, got float64"),
+        ({"live": np.ones(8, np.float32)}, r"adam: live must be an array on the device, got numpy"),
+        ({"gs": [None, None]}, "adam: gs must be an array on the device, got builtins.NoneType"),
+        ({"gs": [standin.cupy.ones(4)]}, "adam: gs must be float32, got float64"),
         (
-            {"g": standin.cupy.ones((4, 2), np.float32)[:, 0]},
-            r"adam: g of shape \[4\] must be cont",
+            {"gs": [standin.cupy.ones((4, 2), np.float32)[:, 0]]},
+            r"adam: gs of shape \[4\] must be cont",
         ),
-        ({"n": 4.0}, "adam: n must be an integer, got 4.0"),
-        ({"more": 1}, "adam: takes 13 arguments, got 14"),
+        ({"sizes": [1] * 33}, "adam: sizes takes up to 32, got 33"),
+        ({"more": 1}, "adam: takes 14 arguments, got 15"),
     ],
 )
 def test_a_launch_refuses(changed: dict[str, Any], message: str) -> None:
     with pytest.raises((TypeError, ValueError), match=message):
         launch(**changed)
+
+
+def test_a_launch_refuses_a_fraction_for_a_count() -> None:
+    xp = standin.cupy
+    arrays = [xp.ones(4, np.float32) for _ in range(4)]
+    with pytest.raises(TypeError, match=r"bce_slope: n must be an integer, got 4\.0"):
+        Kernels(xp).launch("bce_slope", np.dtype(np.float32), (1,), (32,), *arrays, 4.0)
 
 
 def test_a_number_too_large_for_the_kernel_is_refused() -> None:
@@ -137,9 +147,9 @@ def test_a_device_that_works_is_described() -> None:
 def asked_anew() -> Any:
     """The question whether there is a GPU, not yet answered."""
     known = dict(devices._by_array_type)
-    cuda._probed.cache_clear()
+    probe._probed.cache_clear()
     yield
-    cuda._probed.cache_clear()
+    probe._probed.cache_clear()
     devices._by_array_type.clear()
     devices._by_array_type.update(known)
 
@@ -154,7 +164,7 @@ def asked_anew() -> Any:
 def test_cuda_says_what_is_missing(
     asked_anew: None, monkeypatch: pytest.MonkeyPatch, driver: bool, message: str
 ) -> None:
-    monkeypatch.setattr(cuda, "_has_driver", lambda: driver)
+    monkeypatch.setattr(probe, "_has_driver", lambda: driver)
     monkeypatch.setitem(sys.modules, "cupy", None)
     with pytest.raises(RuntimeError, match=message):
         mg.device("cuda")
@@ -163,11 +173,11 @@ def test_cuda_says_what_is_missing(
 def test_cuda_gives_the_device_once_it_has_worked(
     asked_anew: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cuda, "_has_driver", lambda: True)
+    monkeypatch.setattr(probe, "_has_driver", lambda: True)
     monkeypatch.setitem(sys.modules, "cupy", standin.cupy)
-    cuda.allow_tf32(True)
+    probe.allow_tf32(True)
     found = mg.device("cuda")
     assert found is mg.device("cuda") is mg.ones(2, device="cuda").device
     assert standin.compute_types == {np.dtype(np.float32): 7}
-    cuda.allow_tf32(False)
+    probe.allow_tf32(False)
     assert standin.compute_types == {np.dtype(np.float32): 1}

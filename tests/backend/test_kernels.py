@@ -13,9 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minigrad.backend import device
-from minigrad.backend.launch import KERNELS, SOURCE, Parameter, signatures
+from minigrad.backend.launch import KERNELS, MANY, SOURCE, signatures
 from tests.standin import twins
-from tests.standin.kernels import COMPILER, NO_COMPILER, REALS, check_sizes, compiled, twin
+from tests.standin.kernels import (
+    COMPILER,
+    NO_COMPILER,
+    REALS,
+    TABLES,
+    check_sizes,
+    compiled,
+    twin,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -43,34 +51,60 @@ def run(name: str, real: str, case: Case, backwards: bool, shift: int) -> list[A
     """The arguments after the kernel has run; whatever it wrote lies inside of its arrays."""
     grid, block, values = case
     check_sizes(grid, block)
-    guarded = [between_guards(v, shift) if isinstance(v, np.ndarray) else (v, None) for v in values]
-    compiled(CODE, real, name, backwards)(grid, block, [inside for inside, _ in guarded])
+    guarded: list[tuple[Array, Array]] = []
+
+    def guard(values: Array) -> Array:
+        guarded.append(between_guards(values, shift))
+        return guarded[-1][0]
+
+    given_ = mapped(guard, values)
+    compiled(CODE, real, name, backwards)(grid, block, given_)
     for inside, memory in guarded:
-        if memory is not None:
-            outside = memory.copy()
-            start = inside.ctypes.data - memory.ctypes.data
-            outside[start : start + inside.nbytes] = 0xFF
-            assert (outside == 0xFF).all(), f"{name} wrote outside of its array"
-    return [inside for inside, _ in guarded]
+        outside = memory.copy()
+        start = inside.ctypes.data - memory.ctypes.data
+        outside[start : start + inside.nbytes] = 0xFF
+        assert (outside == 0xFF).all(), f"{name} wrote outside of its array"
+    return given_
+
+
+def mapped(function: Callable[[Array], Any], values: list[Any]) -> list[Any]:
+    """The arguments, with function(x) in the place of each array x; those of tables too."""
+    return [
+        function(v) if isinstance(v, np.ndarray)
+        else mapped(function, v) if isinstance(v, list)
+        else v
+        for v in values
+    ]  # fmt: skip
+
+
+def arrays_of(values: list[Any]) -> list[Any]:
+    """The arrays among the arguments, and None for one that is missing."""
+    found: list[Any] = []
+    for v in values:
+        if v is None or isinstance(v, np.ndarray):
+            found.append(v)
+        elif isinstance(v, list):
+            found += arrays_of(v)
+    return found
 
 
 def check(name: str, real: str, case: Case, shift: int, tolerance: float) -> None:
     forwards = run(name, real, case, False, shift)
     backwards = run(name, real, case, True, shift)
-    expected = [v.copy() if isinstance(v, np.ndarray) else v for v in case[2]]
+    expected = mapped(np.copy, case[2])
     twin(name)(expected)
-    for p, got, other, wanted in zip(DECLARED[name], forwards, backwards, expected, strict=True):
-        if p.array and got is not None:
-            np.testing.assert_array_equal(got, other, f"{p.name}: the order of threads matters")
-            close(p, got, wanted, tolerance)
+    for got, other, wanted in zip(*map(arrays_of, (forwards, backwards, expected)), strict=True):
+        if got is not None:
+            np.testing.assert_array_equal(got, other, "the order of threads matters")
+            close(got, wanted, tolerance)
 
 
-def close(parameter: Parameter, got: Array, wanted: Array, tolerance: float) -> None:
+def close(got: Array, wanted: Array, tolerance: float) -> None:
     if tolerance == 0:
-        np.testing.assert_array_equal(got, wanted, parameter.name)
+        np.testing.assert_array_equal(got, wanted)
         return
     size = np.abs(wanted).max(initial=1)
-    np.testing.assert_allclose(got, wanted, tolerance, tolerance * size, err_msg=parameter.name)
+    np.testing.assert_allclose(got, wanted, tolerance, tolerance * size)
 
 
 def floats(draw: Draw, real: Any, *shape: int, scale: float = 1, shift: float = 0) -> Array:
@@ -194,18 +228,29 @@ def bce_slope(draw: Draw, real: Any) -> Case:
 
 
 def adam(draw: Draw, real: Any) -> Case:
-    n, grid, block = flat(draw)
-    arrays = [floats(draw, real, n) for _ in range(3)] + [floats(draw, real, n) ** 2]
+    sizes, grid, block = [draw(small(0, 90)) for _ in range(draw(small(1, MANY)))], *flat(draw)[1:]
+    tables = [[floats(draw, real, n) for n in sizes] for _ in range(3)]
+    tables.append([floats(draw, real, n) ** 2 for n in sizes])
     beta1, beta2 = draw(st.floats(0, 0.999)), draw(st.floats(0, 0.999))
     decay, keep = draw(st.sampled_from([0.0, 0.01])), draw(st.sampled_from([1.0, 0.99]))
     numbers = [beta1, 1 - beta1, beta2, 1 - beta2, 1e-3, 1e-8, decay, keep]
-    return grid, block, [*arrays, *numbers, n]
+    live = draw(st.sampled_from([None, np.array(numbers, real)]))
+    plain = numbers if live is None else [0.5] * 8
+    return (*grid, len(sizes)), block, [*tables, sizes, *plain, live]
+
+
+def write_words(draw: Draw, real: Any) -> Case:
+    n = draw(small(1, MANY))
+    words = [draw(st.integers(0, 2**64 - 1)) for _ in range(n)]
+    return (1,), (draw(st.sampled_from([1, 7, 32])),), [words, np.zeros(n, np.uint64), n]
 
 
 def drawn(draw: Draw, dtype: Any) -> Case:
     n, grid, block = flat(draw)
-    seed, counter = draw(st.integers(0, 2**64 - 1)), draw(st.integers(0, 2**64 - 200))
-    return grid, block, [np.zeros(n, dtype), n, np.uint64(seed), np.uint64(counter)]
+    state = [np.uint64(draw(st.integers(0, top))) for top in (2**64 - 1, 2**64 - 200)]
+    live = draw(st.sampled_from([None, np.array(state, np.uint64)]))
+    plain = state if live is None else [np.uint64(1), np.uint64(2)]
+    return grid, block, [np.zeros(n, dtype), n, *plain, live]
 
 
 def random_words(draw: Draw, real: Any) -> Case:
@@ -219,6 +264,13 @@ ROUNDING = {np.dtype(np.float32): 3e-6, np.dtype(np.float64): 1e-14}
 INEXACT = {"bce_terms", "column_moments", "join_moments", "column_sums", "random_normal"}
 
 
+def in_their_types(name: str, real: Any, values: list[Any]) -> list[Any]:
+    return [
+        v if p.array or p.kind in TABLES else p.dtype(real).type(v)
+        for p, v in zip(DECLARED[name], values, strict=True)
+    ]
+
+
 @needs_compiler
 @pytest.mark.parametrize("real", sorted(REALS))
 @pytest.mark.parametrize("name", list(KERNELS))
@@ -226,10 +278,7 @@ def test_a_kernel_computes_what_its_twin_does(name: str, real: str) -> None:
     @given(data=st.data())
     def check_one(data: st.DataObject) -> None:
         grid, block, values = globals()[name](data.draw, REALS[real])
-        typed = [
-            v if p.array else p.dtype(REALS[real]).type(v)
-            for p, v in zip(DECLARED[name], values, strict=True)
-        ]
+        typed = in_their_types(name, REALS[real], values)
         tolerance = ROUNDING[REALS[real]] if name in INEXACT else EXACT
         check(name, real, (grid, block, typed), data.draw(small(0, 1)), tolerance)
 
@@ -246,13 +295,18 @@ def test_a_kernel_computes_on_the_chip_what_its_twin_does(name: str, real: str) 
     @given(data=st.data())
     def check_one(data: st.DataObject) -> None:
         grid, block, values = globals()[name](data.draw, dtype)
-        up = [gpu.asarray(v) if isinstance(v, np.ndarray) else v for v in values]
-        gpu.kernels.launch(name, dtype, grid, block, *up)
-        numbers = [v if p.array else p.dtype(dtype).type(v) for p, v in zip(DECLARED[name], values)]
+        up: list[Any] = []
+
+        def upload(x: Array) -> Any:
+            up.append(gpu.asarray(x))
+            return up[-1]
+
+        gpu.kernels.launch(name, dtype, grid, block, *mapped(upload, values))
+        numbers = in_their_types(name, dtype, values)
         twin(name)(numbers)
-        for p, got, wanted in zip(DECLARED[name], up, numbers, strict=True):
-            if p.array and wanted is not None:
-                close(p, gpu.to_numpy(got), wanted, ROUNDING[dtype])
+        expected = [x for x in arrays_of(numbers) if x is not None]
+        for got, wanted in zip(up, expected, strict=True):
+            close(gpu.to_numpy(got), wanted, ROUNDING[dtype])
 
     check_one()
 

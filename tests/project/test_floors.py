@@ -51,7 +51,7 @@ ALLOWED = {
 }
 # The same inside of functions: optional, and imported when it is asked for.
 ALLOWED_LATE = {
-    "minigrad": {"cupy", "cupyx", "tqdm", "matplotlib", "PIL"},
+    "minigrad": {"cupy", "cupyx", "cuda", "tqdm", "matplotlib", "PIL"},
     "models": {"tqdm"},
     "demos": set[str](),
 }

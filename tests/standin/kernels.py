@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.backend.launch import Parameter, signatures
+from minigrad.backend.launch import MANY, Parameter, signatures
 
 from . import twins
 from .array import ndarray
@@ -24,6 +24,7 @@ EMULATOR = Path(__file__).with_name("emulator.h")
 COMPILER = shutil.which("g++")
 NO_COMPILER = "g++ is not installed: the kernels' source cannot be run here"
 Sizes = tuple[int, ...]
+TABLES = ("Arrays", "Words")
 _signatures = functools.cache(signatures)
 REALS = {"float": np.dtype(np.float32), "double": np.dtype(np.float64)}
 
@@ -54,11 +55,15 @@ class RawKernel:
         if self._compiled is not None:
             self._compiled(grid, block, host)
         else:
-            twin(self._name)(host)
+            twin(self._name)(_pointed_at(self._parameters, self._real, host))
 
 
 def _checked(parameter: Parameter, real: Any, value: Any) -> Any:
     dtype = parameter.dtype(real)
+    if parameter.kind in TABLES:  # CuPy passes a NumPy array by value
+        if not (isinstance(value, np.ndarray) and value.size == 1 and value.nbytes == 8 * MANY):
+            raise TypeError(f"{parameter.name}: CUDA would misread {value!r:.60} as a table")
+        return value["at"]
     if parameter.array and isinstance(value, np.uintp) and value == 0:
         return None  # a null pointer
     if not isinstance(value, ndarray if parameter.array else np.generic):
@@ -70,6 +75,24 @@ def _checked(parameter: Parameter, real: Any, value: Any) -> Any:
     if not value.flags.c_contiguous:
         raise TypeError(f"{parameter.name}: CUDA would read the memory in C order")
     return value.host
+
+
+def _pointed_at(parameters: list[Parameter], real: Any, values: list[Any]) -> list[Any]:
+    """The arguments with arrays in the place of tables of addresses; the one table of words among
+    them has their sizes."""
+    if not any(p.kind == "Arrays" for p in parameters):
+        return values
+    (sizes,) = [v.tolist() for p, v in zip(parameters, values) if p.kind == "Words"]
+    kind = np.ctypeslib.as_ctypes_type(real)
+
+    def arrays(table: Any) -> list[Any]:
+        return [
+            np.ctypeslib.as_array((kind * n).from_address(at))
+            for at, n in zip(table.tolist(), sizes)
+            if at
+        ]
+
+    return [arrays(v) if p.kind == "Arrays" else v for p, v in zip(parameters, values)]
 
 
 def twin(name: str) -> Callable[[list[Any]], None]:
@@ -106,7 +129,16 @@ def compiled(
     return run
 
 
+class Table(ctypes.Structure):
+    """A table of words that C takes by value."""
+
+    _fields_ = (("at", ctypes.c_uint64 * MANY),)
+
+
 def _as_c(parameter: Parameter, real: Any, value: Any) -> Any:
+    if parameter.kind in TABLES:
+        words = [x.ctypes.data if isinstance(x, np.ndarray) else int(x) for x in value]
+        return Table((ctypes.c_uint64 * MANY)(*words))
     if parameter.array:
         return ctypes.c_void_p(None if value is None else value.ctypes.data)
     return np.ctypeslib.as_ctypes_type(parameter.dtype(real))(value.item())

@@ -84,13 +84,19 @@ def bce_slope(x: Array, target: Array, exponentials: Array, slopes: Array, n: in
 
 
 def adam(
-    p: Array, g: Array, m: Array, v: Array, beta1: Any, rest1: Any, beta2: Any, rest2: Any,
-    rate: Any, floor: Any, decay: Any, keep: Any, n: int,
-) -> None:  # fmt: skip
-    slope = g + p * decay if decay else g
-    m[...] = m * beta1 + slope * rest1
-    v[...] = v * beta2 + slope * slope * rest2
-    p[...] = p * keep - m / (np.sqrt(v) + floor) * rate
+    ps: list[Array], gs: list[Array], ms: list[Array], vs: list[Array], sizes: Any, *numbers: Any
+) -> None:
+    *plain, live = numbers
+    beta1, rest1, beta2, rest2, rate, floor, decay, keep = plain if live is None else live
+    for p, g, m, v in zip(ps, gs, ms, vs):
+        slope = g + p * decay if decay else g
+        m[...] = m * beta1 + slope * rest1
+        v[...] = v * beta2 + slope * slope * rest2
+        p[...] = p * keep - m / (np.sqrt(v) + floor) * rate
+
+
+def write_words(words: Any, out: Array, n: int) -> None:
+    out[:n] = words[:n]
 
 
 def philox(seed: int, counters: Array) -> Array:
@@ -106,7 +112,9 @@ def philox(seed: int, counters: Array) -> Array:
     return np.stack(x, axis=1)
 
 
-def _drawn(n: int, per_counter: int, seed: int, counter: int) -> Array:
+def _drawn(n: int, per_counter: int, seed: int, counter: int, live: Array | None) -> Array:
+    if live is not None:
+        seed, counter = (int(word) for word in live)
     counters = np.uint64(counter) + np.arange(-(-n // per_counter), dtype=np.uint64)
     return philox(seed, counters)
 
@@ -118,13 +126,13 @@ def _uniforms(words: Array, dtype: Any) -> Array:
     return (upper * 2**26 + lower) / 2**53
 
 
-def random_uniform(out: Array, n: int, seed: int, counter: int) -> None:
-    words = _drawn(n, 16 // out.itemsize, seed, counter)
+def random_uniform(out: Array, n: int, *state: Any) -> None:
+    words = _drawn(n, 16 // out.itemsize, *state)
     out.reshape(-1)[...] = _uniforms(words, out.dtype).reshape(-1)[:n]
 
 
-def random_normal(out: Array, n: int, seed: int, counter: int) -> None:
-    words = _drawn(n, 16 // out.itemsize, seed, counter)
+def random_normal(out: Array, n: int, *state: Any) -> None:
+    words = _drawn(n, 16 // out.itemsize, *state)
     if out.dtype == np.float32:
         u = words.astype(np.float32) * np.float32(2**-32) + np.float32(2**-33)
     else:
@@ -134,6 +142,6 @@ def random_normal(out: Array, n: int, seed: int, counter: int) -> None:
     out.reshape(-1)[...] = pairs.reshape(-1)[:n]
 
 
-def random_words(out: Array, n: int, seed: int, counter: int) -> None:
-    words = _drawn(n, 2, seed, counter)
+def random_words(out: Array, n: int, *state: Any) -> None:
+    words = _drawn(n, 2, *state)
     out.reshape(-1)[...] = ((words[:, 0::2] << np.uint64(32)) | words[:, 1::2]).reshape(-1)[:n]
