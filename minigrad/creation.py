@@ -280,6 +280,7 @@ def eye(
 
 
 def is_tensor(x: object) -> bool:
+    """Whether x is a Tensor."""
     return isinstance(x, Tensor)
 
 

@@ -102,9 +102,11 @@ class InPlace(Methods):
         return self._become("copy_", _data(source))
 
     def fill_(self, value: Any) -> "Self":
+        """Set every element to `value`."""
         return self._become("fill_", value)
 
     def zero_(self) -> "Self":
+        """Set every element to 0."""
         return self._become("zero_", False)
 
     add_ = _changing("add_", ops.add)

@@ -1,11 +1,14 @@
 """Dtypes by PyTorch's older names, and tensors made after another tensor."""
 
+import builtins
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from . import random
-from .backend import DType, device_of, find_dtype
 from .backend import device as find_device
+from .backend import device_of, find_dtype
 from .dtypes import TENSOR_TYPES
 from .inplace import InPlace
 from .ops import where
@@ -31,27 +34,63 @@ class Kinds(InPlace):
             return self._to(TENSOR_TYPES[dtype.rpartition(".")[2]], place)
         if hasattr(dtype, "device"):
             return self._to(dtype.dtype, dtype.device)
-        return self._to(find_dtype("type", dtype), None)
+        return self._to(find_dtype("type", dtype))
 
-    def _to(self, dtype: DType, device: Any) -> Any:
+    def _to(self, dtype: Any = None, device: Any = None) -> "Tensor":
         found: Any = self
-        return found.to(dtype=dtype, device=device)
+        return found.to(dtype=dtype, device=device)  # type: ignore[no-any-return]
 
     def type_as(self, other: "Tensor") -> "Tensor":
         """This tensor in the dtype and on the device of another."""
-        return self._to(other.dtype, other.device)  # type: ignore[no-any-return]
+        return self._to(other.dtype, other.device)
 
-    def nelement(self) -> int:
+    def float(self) -> "Tensor":
+        """This tensor in float32."""
+        return self._to(np.float32)
+
+    def double(self) -> "Tensor":
+        """This tensor in float64."""
+        return self._to(np.float64)
+
+    def half(self) -> "Tensor":
+        """This tensor in float16."""
+        return self._to(np.float16)
+
+    def long(self) -> "Tensor":
+        """This tensor in int64."""
+        return self._to(np.int64)
+
+    def int(self) -> "Tensor":
+        """This tensor in int32."""
+        return self._to(np.int32)
+
+    def bool(self) -> "Tensor":
+        """This tensor as bools: where its elements are not 0."""
+        return self._to(np.bool_)
+
+    def cpu(self) -> "Tensor":
+        """This tensor on the CPU."""
+        return self._to(device="cpu")
+
+    def cuda(self, device: Any = None, non_blocking: builtins.bool = False) -> "Tensor":
+        """This tensor on the GPU."""
+        return self._to(device="cuda" if device in (None, 0) else device)
+
+    def nelement(self) -> builtins.int:
+        """How many elements there are."""
         return int(self.array.size)
 
-    def ndimension(self) -> int:
+    def ndimension(self) -> builtins.int:
+        """How many axes there are."""
         return int(self.array.ndim)
 
-    def is_floating_point(self) -> bool:
+    def is_floating_point(self) -> builtins.bool:
+        """Whether the elements are floats."""
         return bool(self.array.dtype.kind == "f")
 
     @property
-    def is_cuda(self) -> bool:
+    def is_cuda(self) -> builtins.bool:
+        """Whether it is on a GPU."""
         return device_of(self.array).name == "cuda"
 
     def where(self, condition: "Tensor", other: Any) -> "Tensor":
@@ -60,27 +99,44 @@ class Kinds(InPlace):
 
     # ---- tensors with this one's dtype and device ------------------------------------------------
 
-    def _made(self, make: Callable[..., Any], dtype: Any, device: Any, requires: bool) -> "Tensor":
+    def _made(
+        self, make: Callable[..., Any], dtype: Any, device: Any, requires: builtins.bool
+    ) -> "Tensor":
         place = device_of(self.array) if device is None else find_device(device)
         kind = self.array.dtype if dtype is None else find_dtype("new", dtype)
         out: Tensor = self.made(make(place.xp, kind))
         return out.requires_grad_() if requires else out
 
     def new_zeros(
-        self, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False
+        self,
+        *size: Any,
+        dtype: Any = None,
+        device: Any = None,
+        requires_grad: builtins.bool = False,
     ) -> "Tensor":
+        """Zeros of that shape, in this one's dtype and on its device."""
         shape = shape_of(size)
         return self._made(lambda xp, kind: xp.zeros(shape, kind), dtype, device, requires_grad)
 
     def new_ones(
-        self, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False
+        self,
+        *size: Any,
+        dtype: Any = None,
+        device: Any = None,
+        requires_grad: builtins.bool = False,
     ) -> "Tensor":
+        """Ones of that shape, in this one's dtype and on its device."""
         shape = shape_of(size)
         return self._made(lambda xp, kind: xp.ones(shape, kind), dtype, device, requires_grad)
 
     def new_empty(
-        self, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False
+        self,
+        *size: Any,
+        dtype: Any = None,
+        device: Any = None,
+        requires_grad: builtins.bool = False,
     ) -> "Tensor":
+        """Memory of that shape as it is, in this one's dtype and on its device."""
         shape = shape_of(size)
         return self._made(lambda xp, kind: xp.empty(shape, kind), dtype, device, requires_grad)
 
@@ -91,15 +147,21 @@ class Kinds(InPlace):
         *,
         dtype: Any = None,
         device: Any = None,
-        requires_grad: bool = False,
+        requires_grad: builtins.bool = False,
     ) -> "Tensor":
+        """That number everywhere, in this one's dtype and on its device."""
         shape = shape_of((size,))
         return self._made(
             lambda xp, kind: xp.full(shape, fill_value, kind), dtype, device, requires_grad
         )
 
     def new_tensor(
-        self, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+        self,
+        data: Any,
+        *,
+        dtype: Any = None,
+        device: Any = None,
+        requires_grad: builtins.bool = False,
     ) -> "Tensor":
         """A tensor of a copy of `data` in this one's dtype."""
         data = getattr(data, "array", data)

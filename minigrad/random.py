@@ -65,9 +65,11 @@ class Generator:
         return self._seed
 
     def get_state(self) -> "np.ndarray[Any, Any]":
+        """What `set_state` goes on from: words of uint64."""
         return self.stream.get_state()
 
     def set_state(self, state: "np.ndarray[Any, Any]") -> "Generator":
+        """Go on from a `get_state`."""
         _set_state("set_state", self.stream, state)
         return self
 

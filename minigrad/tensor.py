@@ -1,6 +1,5 @@
 """Tensor: an array plus its place on the tape."""
 
-import builtins
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -38,22 +37,27 @@ class Tensor(Kinds):
 
     @property
     def shape(self) -> Shape:
+        """The length of each axis."""
         return tuple(self.array.shape)
 
     @property
     def dtype(self) -> DType:
+        """NumPy's dtype of the elements."""
         dtype: DType = self.array.dtype
         return dtype
 
     @property
     def device(self) -> Device:
+        """Where the elements are."""
         return device_of(self.array)
 
     @property
     def ndim(self) -> int:
+        """How many axes there are."""
         return int(self.array.ndim)
 
     def dim(self) -> int:
+        """How many axes there are."""
         return self.ndim
 
     def size(self, dim: int | None = None) -> Any:
@@ -61,9 +65,11 @@ class Tensor(Kinds):
         return self.shape if dim is None else self.shape[dim]
 
     def numel(self) -> int:
+        """How many elements there are."""
         return int(self.array.size)
 
     def element_size(self) -> int:
+        """The bytes of an element."""
         return int(self.array.itemsize)
 
     def __len__(self) -> int:
@@ -85,7 +91,7 @@ class Tensor(Kinds):
             notes.append("requires_grad=True" if self.is_leaf else f"grad_fn=<{self.node.name}>")
         return f"tensor({', '.join([text, *notes])})"
 
-    def __bool__(self) -> builtins.bool:
+    def __bool__(self) -> bool:
         if self.numel() != 1:
             raise ValueError(
                 f"bool: a tensor of shape {list(self.shape)} is neither true nor false; use "
@@ -93,7 +99,7 @@ class Tensor(Kinds):
             )
         return bool(self.item())
 
-    def __float__(self) -> builtins.float:
+    def __float__(self) -> float:
         return float(self.item())
 
     def __int__(self) -> int:
@@ -107,14 +113,15 @@ class Tensor(Kinds):
     # ---- its place on the tape -------------------------------------------------------------------
 
     @property
-    def requires_grad(self) -> builtins.bool:
+    def requires_grad(self) -> bool:
+        """Whether it is on the tape. Setting it does as `requires_grad_`."""
         return self.node is not None
 
     @requires_grad.setter
-    def requires_grad(self, value: builtins.bool) -> None:
+    def requires_grad(self, value: bool) -> None:
         self.requires_grad_(value)
 
-    def requires_grad_(self, requires_grad: builtins.bool = True) -> "Self":
+    def requires_grad_(self, requires_grad: bool = True) -> "Self":
         """Have gradients accumulate in `.grad` from now on, or no longer."""
         if self.node is not None and not isinstance(self.node, Leaf):
             if not requires_grad:
@@ -136,7 +143,8 @@ class Tensor(Kinds):
         return self
 
     @property
-    def is_leaf(self) -> builtins.bool:
+    def is_leaf(self) -> bool:
+        """Whether no op on the tape made it."""
         return self.node is None or isinstance(self.node, Leaf)
 
     @property
@@ -188,8 +196,8 @@ class Tensor(Kinds):
     def backward(
         self,
         gradient: "Tensor | None" = None,
-        retain_graph: builtins.bool | None = None,
-        create_graph: builtins.bool = False,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
     ) -> None:
         """Add the gradient of this tensor to the `.grad` of every leaf that it was made from.
 
@@ -257,9 +265,10 @@ class Tensor(Kinds):
         return self.device.to_numpy(self.array).item()
 
     def tolist(self) -> Any:
+        """The elements as Python numbers, in lists for each axis; waits for the device."""
         return self.device.to_numpy(self.array).tolist()
 
-    def numpy(self, *, force: builtins.bool = False) -> "np.ndarray[Any, Any]":
+    def numpy(self, *, force: bool = False) -> "np.ndarray[Any, Any]":
         """The elements as a NumPy array, which shares memory if they are on the CPU.
 
         RuntimeError for a tensor on the tape, TypeError for one on a GPU, unless `force`.
@@ -274,9 +283,7 @@ class Tensor(Kinds):
             )
         return self.device.to_numpy(self.array)
 
-    def __array__(
-        self, dtype: Any = None, copy: builtins.bool | None = None
-    ) -> "np.ndarray[Any, Any]":
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> "np.ndarray[Any, Any]":
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     def __dlpack__(self, **how: Any) -> Any:
@@ -293,8 +300,8 @@ class Tensor(Kinds):
         *args: Any,
         device: Any = None,
         dtype: Any = None,
-        non_blocking: builtins.bool = False,
-        copy: builtins.bool = False,
+        non_blocking: bool = False,
+        copy: bool = False,
     ) -> "Tensor":
         """This tensor on another device or in another dtype; itself if nothing changes, unless a
         copy is asked for. `non_blocking` is accepted, and changes nothing."""
@@ -314,31 +321,8 @@ class Tensor(Kinds):
         return ops.clone(out) if copy and out is self else out
 
     def astype(self, dtype: Any) -> "Tensor":
+        """This tensor in another dtype."""
         return self.to(dtype=dtype)
-
-    def float(self) -> "Tensor":
-        return self.to(dtype=np.float32)
-
-    def double(self) -> "Tensor":
-        return self.to(dtype=np.float64)
-
-    def long(self) -> "Tensor":
-        return self.to(dtype=np.int64)
-
-    def half(self) -> "Tensor":
-        return self.to(dtype=np.float16)
-
-    def int(self) -> "Tensor":
-        return self.to(dtype=np.int32)
-
-    def bool(self) -> "Tensor":
-        return self.to(dtype=np.bool_)
-
-    def cpu(self) -> "Tensor":
-        return self.to(device="cpu")
-
-    def cuda(self, device: Any = None, non_blocking: builtins.bool = False) -> "Tensor":
-        return self.to(device="cuda" if device in (None, 0) else device)
 
     def contiguous(self) -> "Tensor":
         """This tensor with its elements in C order in memory; itself if they are."""

@@ -92,10 +92,12 @@ class Categorical(Distribution):
 
     @property
     def param_shape(self) -> tuple[int, ...]:
+        """The shape of the parameters: batch_shape and the number of categories."""
         return (*self.batch_shape, self._num_events)
 
     @property
     def mode(self) -> Tensor:
+        """The category with the largest probability."""
         return self.probs.argmax(-1)
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:

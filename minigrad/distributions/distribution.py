@@ -32,14 +32,17 @@ class Distribution:
 
     @property
     def mean(self) -> Tensor:
+        """The expected value."""
         raise NotImplementedError(f"{type(self).__name__} has no mean")
 
     @property
     def variance(self) -> Tensor:
+        """The expected squared distance from the mean."""
         raise NotImplementedError(f"{type(self).__name__} has no variance")
 
     @property
     def stddev(self) -> Tensor:
+        """The square root of the variance."""
         return self.variance.sqrt()
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
@@ -63,6 +66,7 @@ class Distribution:
         raise NotImplementedError
 
     def perplexity(self) -> Tensor:
+        """exp of the entropy."""
         return self.entropy().exp()
 
     # ---- for those that inherit ------------------------------------------------------------------

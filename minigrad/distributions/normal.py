@@ -29,6 +29,7 @@ class Normal(Distribution):
 
     @property
     def mode(self) -> Tensor:
+        """Where the density is largest: the mean."""
         return self.loc
 
     @property

@@ -138,12 +138,15 @@ class _Named(Module, Generic[V]):
         return key in self._held()
 
     def keys(self) -> Iterable[str]:
+        """The names, in order."""
         return self._held().keys()
 
     def values(self) -> Iterable[V]:
+        """What has them, in order."""
         return self._held().values()
 
     def items(self) -> Iterable[tuple[str, V]]:
+        """Both in pairs, in order."""
         return self._held().items()
 
 

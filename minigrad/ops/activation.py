@@ -16,6 +16,7 @@ __all__ = ["leaky_relu", "relu", "sigmoid", "softplus", "tanh"]
 @elementwise
 @in_parts
 def tanh(xp, x):
+    """The hyperbolic tangent of x."""
     return xp.tanh(x)
 
 
@@ -58,6 +59,7 @@ softplus.gradient("x")(lambda g, x: g * sigmoid(x))
 
 @elementwise
 def relu(xp, x):
+    """x where it is positive, else 0."""
     return xp.maximum(x, 0)
 
 

@@ -19,51 +19,61 @@ __all__ = [
 
 @not_differentiable
 def eq(xp, x, y):
+    """Where x == y."""
     return xp.equal(x, y)
 
 
 @not_differentiable
 def ne(xp, x, y):
+    """Where x != y."""
     return xp.not_equal(x, y)
 
 
 @not_differentiable
 def lt(xp, x, y):
+    """Where x < y."""
     return xp.less(x, y)
 
 
 @not_differentiable
 def le(xp, x, y):
+    """Where x <= y."""
     return xp.less_equal(x, y)
 
 
 @not_differentiable
 def gt(xp, x, y):
+    """Where x > y."""
     return xp.greater(x, y)
 
 
 @not_differentiable
 def ge(xp, x, y):
+    """Where x >= y."""
     return xp.greater_equal(x, y)
 
 
 @not_differentiable
 def bitwise_and(xp, x, y):
+    """x & y, bit by bit, of integers or bools."""
     return xp.bitwise_and(x, y)
 
 
 @not_differentiable
 def bitwise_or(xp, x, y):
+    """x | y, bit by bit, of integers or bools."""
     return xp.bitwise_or(x, y)
 
 
 @not_differentiable
 def bitwise_not(xp, x):
+    """~x, bit by bit, of integers or bools."""
     return xp.invert(x)
 
 
 @not_differentiable
 def bitwise_xor(xp, x, y):
+    """x ^ y, bit by bit, of integers or bools."""
     return xp.bitwise_xor(x, y)
 
 
@@ -72,6 +82,7 @@ NO_NONE = "needs two operands; None is neither true nor false"  # as NumPy think
 
 @not_differentiable
 def logical_and(xp, x, y):
+    """Where neither x nor y is 0."""
     if x is None or y is None:
         raise TypeError(NO_NONE)
     return xp.logical_and(x, y)
@@ -79,6 +90,7 @@ def logical_and(xp, x, y):
 
 @not_differentiable
 def logical_or(xp, x, y):
+    """Where x or y is not 0."""
     if x is None or y is None:
         raise TypeError(NO_NONE)
     return xp.logical_or(x, y)
@@ -86,6 +98,7 @@ def logical_or(xp, x, y):
 
 @not_differentiable
 def logical_xor(xp, x, y):
+    """Where one of x and y is 0, and not the other."""
     if x is None or y is None:
         raise TypeError(NO_NONE)
     return xp.logical_xor(x, y)
@@ -93,21 +106,25 @@ def logical_xor(xp, x, y):
 
 @not_differentiable
 def logical_not(xp, x):
+    """Where x is 0."""
     return xp.logical_not(x)
 
 
 @not_differentiable
 def isinf(xp, x):
+    """Where x is infinite."""
     return xp.isinf(x)
 
 
 @not_differentiable
 def isfinite(xp, x):
+    """Where x is neither infinite nor NaN."""
     return xp.isfinite(x)
 
 
 @not_differentiable
 def isnan(xp, x):
+    """Where x is NaN."""
     return xp.isnan(x)
 
 

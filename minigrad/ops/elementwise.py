@@ -55,6 +55,7 @@ def subtract(x: Tensor | float, y: Tensor | float, *, alpha: float = 1) -> Tenso
 
 @arithmetic
 def multiply(xp, x, y):
+    """x y."""
     return xp.multiply(x, y)
 
 
@@ -64,6 +65,7 @@ multiply.gradient("y")(lambda g, x: g * x)
 
 @arithmetic
 def divide(xp, x, y):
+    """x / y."""
     return xp.true_divide(x, y)
 
 
@@ -73,6 +75,7 @@ divide.gradient("y")(lambda g, y, out: -g * out / y)
 
 @elementwise
 def negative(xp, x):
+    """-x."""
     return xp.negative(x)
 
 
@@ -112,6 +115,7 @@ def _as_number(x):
 
 
 def square(x: Tensor) -> Tensor:
+    """x squared."""
     x = _as_number(x)
     return multiply(x, x)
 
@@ -124,6 +128,7 @@ sub, mul, neg, pow = subtract, multiply, negative, power
 
 @elementwise
 def exp(xp, x):
+    """e to the power x."""
     return xp.exp(x)
 
 
@@ -132,6 +137,7 @@ exp.gradient("x")(lambda g, out: g * out)
 
 @elementwise
 def expm1(xp, x):
+    """exp(x) - 1, accurate near 0."""
     return xp.expm1(x)
 
 
@@ -140,6 +146,7 @@ expm1.gradient("x")(lambda g, out: g * (out + 1))
 
 @elementwise
 def log(xp, x):
+    """The natural logarithm of x."""
     return xp.log(x)
 
 
@@ -148,6 +155,7 @@ log.gradient("x")(lambda g, x: g / x)
 
 @elementwise
 def log1p(xp, x):
+    """log(1 + x), accurate near 0."""
     return xp.log1p(x)
 
 
@@ -156,6 +164,7 @@ log1p.gradient("x")(lambda g, x: g / (x + 1))
 
 @elementwise
 def sqrt(xp, x):
+    """The square root of x."""
     return xp.sqrt(x)
 
 
@@ -164,11 +173,13 @@ sqrt.gradient("x")(lambda g, out: g / (out * 2))
 
 @elementwise
 def abs(xp, x):
+    """The absolute value of x; its gradient at 0 is 0."""
     return xp.abs(x)
 
 
 @elementwise
 def sign(xp, x):
+    """-1, 0 or 1, as x is below, at or above 0."""
     return xp.sign(x)
 
 
@@ -178,11 +189,13 @@ abs.gradient("x")(lambda g, x: g * sign(x))
 
 @elementwise
 def sin(xp, x):
+    """The sine of x, which is in radians."""
     return xp.sin(x)
 
 
 @elementwise
 def cos(xp, x):
+    """The cosine of x, which is in radians."""
     return xp.cos(x)
 
 
@@ -194,11 +207,13 @@ cos.gradient("x")(lambda g, x: -g * sin(x))
 
 @elementwise
 def maximum(xp, x, y):
+    """The larger of x and y; each gets half of the gradient where they are equal."""
     return xp.maximum(x, y)
 
 
 @elementwise
 def minimum(xp, x, y):
+    """The smaller of x and y; each gets half of the gradient where they are equal."""
     return xp.minimum(x, y)
 
 

@@ -48,6 +48,7 @@ rsqrt.gradient("x")(lambda g, out: -0.5 * g * out * out * out)
 
 @elementwise
 def tan(xp, x):
+    """The tangent of x, which is in radians."""
     return xp.tan(x)
 
 
@@ -65,11 +66,13 @@ exp2.gradient("x")(lambda g, out: g * out * math.log(2))
 
 @elementwise
 def log2(xp, x):
+    """The logarithm of x to the base 2."""
     return xp.log2(x)
 
 
 @elementwise
 def log10(xp, x):
+    """The logarithm of x to the base 10."""
     return xp.log10(x)
 
 

@@ -61,9 +61,7 @@ def test_the_derivation_of_a_linear_gaussian_model():
     mu, logvar = mean + 0.2, np.tile([-1.0, -2.0], (5, 1))
     places = derivation.grid(301)
     table = log_gaussian(x[:, None], places.z @ W.T + B, S**2 * np.eye(3))
-    lines = derivation.derive(
-        table, derivation.log_normal(places.z, mu, logvar), places
-    )
+    lines = derivation.derive(table, derivation.log_normal(places.z, mu, logvar), places)
     variance = np.exp(logvar[0])
     gap = [kl_of_gaussians(m, variance, to, covariance) for m, to in zip(mu, mean)]
     prior = [kl_of_gaussians(m, variance, np.zeros(2), np.eye(2)) for m in mu]
@@ -86,9 +84,7 @@ def test_the_gap_is_none_where_q_is_the_posterior():
     table = log_gaussian(np.array([[[x]]]), w * places.z[:, :1], np.array([[s**2]]))
     variance = 1 / (1 + w**2 / s**2)
     mu, logvar = np.array([[variance * w * x / s**2, 0.0]]), np.log([[variance, 1.0]])
-    lines = derivation.derive(
-        table, derivation.log_normal(places.z, mu, logvar), places
-    )
+    lines = derivation.derive(table, derivation.log_normal(places.z, mu, logvar), places)
     # Of the prior's z2, 2e-9 are beyond the grid.
     assert lines.kl_posterior == pytest.approx([0], abs=1e-8)
     assert lines.elbo == pytest.approx(lines.log_p, abs=1e-8)
