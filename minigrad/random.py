@@ -62,10 +62,11 @@ class Generator:
         return self
 
     def initial_seed(self) -> int:
+        """What it started with."""
         return self._seed
 
     def get_state(self) -> "np.ndarray[Any, Any]":
-        """What `set_state` goes on from: words of uint64."""
+        """What `set_state` goes on from."""
         return self.stream.get_state()
 
     def set_state(self, state: "np.ndarray[Any, Any]") -> "Generator":
