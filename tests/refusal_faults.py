@@ -4,7 +4,7 @@ from tests.faults import Fault
 
 DOOR, OPTIONS, TREE = "minigrad/door.py", "minigrad/options.py", "minigrad/nn/tree.py"
 EACH_CALL = "engine/garbage::every_error_names_its_function"
-EACH_NUMBER = "project/nonsense::each_number_is_taken_or_refused"
+EACH_NUMBER = "engine/nonsense::each_number_is_taken_or_refused"
 
 FAULTS = [
     # ---- functions ----
@@ -77,7 +77,7 @@ FAULTS = [
         OPTIONS,
         "    return not isinstance(value, bool)",
         "    return True",
-        ("project/nonsense::a_bool_is_no_size",),
+        ("engine/nonsense::a_bool_is_no_size",),
     ),
     Fault(
         "an infinite scale, of which NaN comes",
