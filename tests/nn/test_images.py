@@ -38,6 +38,8 @@ def test_pooling_says_what_does_not_fit():
             pool(x, 2, 0)
     with pytest.raises(ValueError, match="divisor_override must not be 0"):
         F.avg_pool2d(x, 2, divisor_override=0)
+    with pytest.raises(ValueError, match="AvgPool2d: divisor_override must not be 0"):
+        nn.AvgPool2d(2, divisor_override=0)  # before there is anything to pool
     with pytest.raises(TypeError, match="max_pool2d: input must be a tensor"):
         F.max_pool2d(np.ones((1, 1, 3, 3)), 2)
 
