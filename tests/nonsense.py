@@ -252,20 +252,44 @@ def parts(hint: Any) -> list[Any]:
     return [hint, *(part for arg in typing.get_args(hint) for part in parts(arg))]
 
 
+FITTING = (2, 7, (), (2, 2, 2))  # which may be right, of another input
+# What else is refused in use only: an axis, as in PyTorch, and what is 0 where it may be.
+LATE = {
+    "Softmax": "dim",
+    "LogSoftmax": "dim",
+    "Flatten": "end_dim",
+    "Unflatten": "dim unflattened_size",
+    "Linear": "in_features",
+    "BatchNorm1d": "eps",
+    "BatchNorm2d": "eps",
+    "Upsample": "scale_factor",
+}
+
+
+def may_be_late(case: Case, name: str, value: Any) -> bool:
+    if any(type(value) is type(x) and value == x for x in FITTING):
+        return True
+    return name in LATE.get(case.kind.__name__, "").split()
+
+
 def fault(case: Case, changed: Mapping[str, Any]) -> str | None:
     """What is wrong with how a class answers to its sensible arguments with some changed, or None.
 
-    It works and gives finite numbers, or refuses in its name: when it is made, or by an error that
-    the layer's name is noted on.
+    It works and gives finite numbers, or refuses in its name: when it is made, or, if what is
+    changed might fit something else, in use, by an error that the layer's name is noted on.
     """
     told = f"{case.kind.__name__}({', '.join(f'{k}={v!r:.40}' for k, v in changed.items())})"
     mg.manual_seed(0)
+    made = None
     try:
-        found = flat(case.use(case.kind(**{**case.sensible(), **changed})))
+        made = case.kind(**{**case.sensible(), **changed})
+        found = flat(case.use(made))
     except (TypeError, ValueError, RuntimeError, LookupError) as error:
         words = [str(error.args[0]), *getattr(error, "__notes__", [])]
         named = any(re.match(rf"(in the layer )?{case.kind.__name__}\b", word) for word in words)
-        return None if named else f"{told}: {type(error).__name__}: {error}"
+        late = made is not None and not any(may_be_late(case, *item) for item in changed.items())
+        when = "in use, not when it is made: " if late else ""
+        return None if named and not late else f"{told}: {when}{type(error).__name__}: {error}"
     except Exception as error:
         return f"{told}: {type(error).__name__}: {error}"
     if case.kind is nn.ConstantPad2d or any(x is HUGE for x in changed.values()):

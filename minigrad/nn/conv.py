@@ -57,7 +57,8 @@ class _Conv(Module):
         kernel_size, stride, padding, dilation = geometry
         self.kernel_size = self._several("kernel_size", kernel_size, 1)
         self.stride = self._several("stride", stride, 1)
-        self.padding = padding if isinstance(padding, str) else self._several("padding", padding, 0)
+        name = isinstance(padding, str) and not self.transposed  # "same" or "valid"
+        self.padding: Any = padding if name else self._several("padding", padding, 0)
         self.dilation = self._several("dilation", dilation, 1)
         self.padding_mode = padding_mode
         first, second = sizes if self.transposed else sizes[::-1]
@@ -211,7 +212,6 @@ class _Transposed(_Conv):
         return out
 
     def _extra(self, input: Tensor, output_size: Sequence[int]) -> tuple[int, ...]:
-        assert not isinstance(self.padding, str)
         args = zip(
             input.shape[-self.dims :],
             self.kernel_size,
