@@ -129,6 +129,15 @@ def read(reader: Reader, images: Images) -> dict[str, NDArray[Any]]:
     return dict(zip(RANGES, columns.T, strict=True))
 
 
+def features(reader: Reader, images: Images) -> NDArray[np.float32]:
+    """What the reader reads factors from, of images (N, 3, 32, 32) in [0, 1]: (N, 128).
+
+    For Fréchet distances. The features of a classifier of faces hardly change with noise.
+    """
+    body = reader.layers[:-1]
+    return in_parts(len(images), AT_ONCE, lambda rows: body(mg.from_numpy(images[rows])))
+
+
 def redrawn(factors: Factors) -> NDArray[np.float32]:
     """The faces (N, 3, 32, 32) in [0, 1] that have these factors."""
     drawn = render({n: np.round(v) if n in SWITCHES else v for n, v in factors.items()})

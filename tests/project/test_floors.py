@@ -36,7 +36,7 @@ LAYERS = (
     {"demos.common"},
     {
         *(f"demos.{name}" for name in ("autoencoder", "vae", "autoregressive", "gan", "dcgan")),
-        "demos.experiments",
+        *("demos.translation", "demos.experiments"),
     },
     {"demos.explore", "demos.internals"},
     {"demos"},
