@@ -15,7 +15,7 @@ export VENV PYTHON
 RUN = "$(VENV)/bin/python" -m
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-blas test-shuffled check lint types bench clean venv-demos venv-test
+.PHONY: help demo test test-blas test-shuffled check lint types bench docs clean venv-demos venv-test venv-docs
 
 help:  ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -59,9 +59,12 @@ types: venv-test  ## mypy --strict
 bench: venv-test  ## minigrad beside PyTorch (where installed), NumPy and the bare matrix products
 	$(RUN) benchmarks $(BENCH_ARGS)
 
+docs: venv-docs  ## pages of all that is public, from the docstrings: build/docs/minigrad.html
+	"$(VENV)/bin/python" -W error docs/api.py build/docs
+
 clean:  ## remove what tools left behind, the default virtual environment too; runs/ stays
 	rm -rf .venv build dist *.egg-info .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-venv-demos venv-test: venv-%:
+venv-demos venv-test venv-docs: venv-%:
 	@.ci/venv $*

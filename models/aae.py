@@ -15,11 +15,12 @@ no KL to the prior: an adversarial autoencoder has no ELBO and no likelihood.
 
 import minigrad as mg
 from minigrad import Tensor, nn, optim
-from models.adversarial import frozen
-from models.autoencoder import Autoencoder
-from models.gan import MLPDiscriminator
-from models.model import Losses, Model, descend
-from models.objectives import OBJECTIVES, Objective
+
+from .adversarial import frozen
+from .autoencoder import Autoencoder
+from .gan import MLPDiscriminator
+from .model import Losses, Model, descend
+from .objectives import OBJECTIVES, Objective
 
 
 class AAE(Model):

@@ -19,7 +19,8 @@ from itertools import pairwise
 
 import minigrad as mg
 from minigrad import Tensor, nn
-from models.model import Losses
+
+from .model import Losses
 
 Shape = tuple[int, ...]
 

@@ -18,8 +18,9 @@ from itertools import product
 import minigrad as mg
 import minigrad.nn.functional as F
 from minigrad import Tensor, nn
-from models import likelihoods
-from models.model import Losses
+
+from . import likelihoods
+from .model import Losses
 
 Shape = tuple[int, ...]
 # h of one number, (N, likelihood.numbers, 1, 1), by its colour, row and column.

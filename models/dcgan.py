@@ -19,7 +19,8 @@ from itertools import pairwise
 
 import minigrad as mg
 from minigrad import Tensor, nn
-from models.gan import Shape
+
+from .gan import Shape
 
 # The sizes that an image has on its way, by its size at the end.
 SIZES = {28: (4, 7, 14, 28), 32: (4, 8, 16, 32), 64: (4, 8, 16, 32, 64)}

@@ -19,8 +19,9 @@ from typing import Any
 import minigrad as mg
 import minigrad.nn.functional as F
 from minigrad import Tensor, nn
-from models.made import MaskedLinear
-from models.vae import VAE, Encoder, reparameterize
+
+from .made import MaskedLinear
+from .vae import VAE, Encoder, reparameterize
 
 # ---- maps ----------------------------------------------------------------------------------------
 

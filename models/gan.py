@@ -15,9 +15,10 @@ from itertools import pairwise
 
 import minigrad as mg
 from minigrad import Tensor, nn, optim
-from models.adversarial import Average, frozen, untouched_buffers
-from models.model import Losses, Model, descend
-from models.objectives import OBJECTIVES, Objective
+
+from .adversarial import Average, frozen, untouched_buffers
+from .model import Losses, Model, descend
+from .objectives import OBJECTIVES, Objective
 
 Shape = tuple[int, ...]
 

@@ -14,7 +14,8 @@ from itertools import pairwise
 
 import minigrad as mg
 from minigrad import Tensor, nn
-from models.vae import VAE, Encoder, Shape, Terms, mlp_vae, reparameterize
+
+from .vae import VAE, Encoder, Shape, Terms, mlp_vae, reparameterize
 
 
 class TwoLayerVAE(VAE):

@@ -19,7 +19,8 @@ from itertools import pairwise
 import minigrad as mg
 import minigrad.nn.functional as F
 from minigrad import Tensor, nn
-from models.autoregressive import At, Autoregressive, Context, Shape
+
+from .autoregressive import At, Autoregressive, Context, Shape
 
 
 class MaskedLinear(nn.Linear):

@@ -15,8 +15,9 @@ from dataclasses import dataclass, replace
 import minigrad as mg
 import minigrad.nn.functional as F
 from minigrad import Tensor, nn
-from models.adversarial import untouched_buffers
-from models.penalties import gradient_penalty, squared_slope
+
+from .adversarial import untouched_buffers
+from .penalties import gradient_penalty, squared_slope
 
 Loss = Callable[[Tensor], Tensor]
 

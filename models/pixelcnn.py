@@ -18,7 +18,8 @@ from typing import Any
 import minigrad as mg
 import minigrad.nn.functional as F
 from minigrad import Tensor, nn
-from models.autoregressive import At, Autoregressive, Context, Places, Shape, part
+
+from .autoregressive import At, Autoregressive, Context, Places, Shape, part
 
 
 class MaskedConv2d(nn.Module):

@@ -18,8 +18,9 @@ from typing import Any
 import minigrad as mg
 import minigrad.nn.functional as F
 from minigrad import Tensor, nn
-from models.autoregressive import Shape
-from models.pixelcnn import GatedPixelCNN, MaskedConv2d, OneStack, PixelCNN, head
+
+from .autoregressive import Shape
+from .pixelcnn import GatedPixelCNN, MaskedConv2d, OneStack, PixelCNN, head
 
 
 class RowLSTM(nn.Module):

@@ -16,9 +16,10 @@ from typing import Any
 
 import minigrad as mg
 from minigrad import Tensor, nn
-from models.autoregressive import Autoregressive
-from models.pixelcnn import PixelCNN
-from models.vae import VAE, Encoder, Shape, Terms, conv_vae, kl_per_latent, reparameterize
+
+from .autoregressive import Autoregressive
+from .pixelcnn import PixelCNN
+from .vae import VAE, Encoder, Shape, Terms, conv_vae, kl_per_latent, reparameterize
 
 
 class PixelVAE(VAE):

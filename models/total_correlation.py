@@ -12,7 +12,8 @@ The middle one, the total correlation, is 0 where latents are independent. A bet
 import math
 
 from minigrad import Tensor, nn
-from models.vae import VAE, Encoder, Terms, kl_per_latent, reparameterize
+
+from .vae import VAE, Encoder, Terms, kl_per_latent, reparameterize
 
 
 def log_aggregate(z: Tensor, mu: Tensor, logvar: Tensor) -> tuple[Tensor, Tensor]:

@@ -20,8 +20,9 @@ from typing import Any, NamedTuple
 
 import minigrad as mg
 from minigrad import Tensor, nn
-from models import likelihoods
-from models.model import Losses
+
+from . import likelihoods
+from .model import Losses
 
 Shape = tuple[int, ...]
 

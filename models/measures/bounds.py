@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 import minigrad as mg
 from minigrad import Tensor
-from models.measures.parts import in_parts
-from models.vae import VAE
+
+from ..vae import VAE
+from .parts import in_parts
 
 AT_ONCE = 500  # images
 ACTIVE = 0.01  # the variance of a mean over the data from which on its latent counts as used

@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 import minigrad as mg
 import minigrad.nn.functional as F
 from minigrad import Tensor, nn
-from models.measures.parts import in_parts
-from models.model import Losses
+
+from ..model import Losses
+from .parts import in_parts
 
 Images = NDArray[Any]
 FEATURES = 64

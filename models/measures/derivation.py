@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import minigrad as mg
-from models.vae import VAE, kl_per_latent
+
+from ..vae import VAE, kl_per_latent
 
 REACH, POINTS = 6.0, 401  # the least of a grid: from -6 to 6 in both latents
 FINE = 0.75  # of the smallest deviation of a q: the most that places of a grid are apart

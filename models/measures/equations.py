@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.measures.faces import Factors, Person, strangeness
+from .faces import Factors, Person, strangeness
 
 TRIALS, EXEMPLARS = 200, 3
 CHOICE = 30  # the clearest samples, of which each trial takes its exemplars

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 import minigrad as mg
 from minigrad import Tensor
-from models.autoregressive import Autoregressive, Shape
+
+from ..autoregressive import Autoregressive, Shape
 
 
 def all_images(shape: Shape) -> Tensor:

@@ -15,8 +15,9 @@ import minigrad as mg
 from minigrad import Tensor, nn
 from minigrad.data import ImageDataset
 from minigrad.data.faces import render
-from models.measures.parts import in_parts
-from models.model import Losses
+
+from ..model import Losses
+from .parts import in_parts
 
 # The ranges that the data set draws its factors from.
 RANGES = {

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 import minigrad as mg
 from minigrad import Tensor
-from models.gan import GAN
-from models.measures.distances import jensen_shannon
-from models.objectives import OBJECTIVES
+
+from ..gan import GAN
+from ..objectives import OBJECTIVES
+from .distances import jensen_shannon
 
 Array = NDArray[Any]
 

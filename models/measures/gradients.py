@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 import minigrad as mg
 from minigrad import Tensor
-from models.vae import kl_per_latent, reparameterize
+
+from ..vae import kl_per_latent, reparameterize
 
 ESTIMATORS = ("pathwise", "score", "score with baseline")
 ROWS = 2**18  # samples drawn at once

@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minigrad.data import ImageDataset
-from models.measures import classifier
-from models.measures.frechet import classifier_score, frechet_distance, kernel_distance
-from models.measures.neighbours import memorisation, nearest
+
+from . import classifier
+from .frechet import classifier_score, frechet_distance, kernel_distance
+from .neighbours import memorisation, nearest
 
 Images = NDArray[Any]
 NOISE = 0.1  # the standard deviation of the control's noise

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.measures.frechet import frechet_distance
-from models.measures.judge import Judge
-from models.measures.neighbours import nearest
+from .frechet import frechet_distance
+from .judge import Judge
+from .neighbours import nearest
 
 POINTS = 33
 KNOWN = 10_000  # training images that the memoriser knows

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minigrad.data import ImageDataset
-from models.likelihoods import bits_per_dimension
+
+from ..likelihoods import bits_per_dimension
 
 
 def gaussian_bits(train: ImageDataset, test: ImageDataset, seed: int) -> float:

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.measures.judge import Judge
-from models.measures.linear import nearest_neighbour_error
+from .judge import Judge
+from .linear import nearest_neighbour_error
 
 CONFIDENT = 0.9
 Array = NDArray[Any]

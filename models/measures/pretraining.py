@@ -10,8 +10,9 @@ import minigrad as mg
 import minigrad.nn.functional as F
 from minigrad import nn, optim
 from minigrad.data import DataLoader, ImageDataset, TensorDataset
-from models.autoencoder import Autoencoder, classifier, deep_autoencoder
-from models.model import descend
+
+from ..autoencoder import Autoencoder, classifier, deep_autoencoder
+from ..model import descend
 
 LR, BATCH = 1e-3, 100
 TESTED_AT_ONCE = 500

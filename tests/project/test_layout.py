@@ -98,6 +98,18 @@ def test_a_file_of_tests_has_one_theme(path: Path) -> None:
     assert path.read_text("utf-8").count("\n") <= 400
 
 
+@pytest.mark.parametrize("path", sources("models"), ids=relative)
+def test_models_can_be_copied_under_any_name(path: Path) -> None:
+    """They are not in the wheel: a project takes the folder along."""
+    named = [
+        n.module or ""
+        for n in ast.walk(parse(path))
+        if isinstance(n, ast.ImportFrom) and not n.level
+    ]
+    named += [a.name for n in ast.walk(parse(path)) if isinstance(n, ast.Import) for a in n.names]
+    assert not [name for name in named if name.partition(".")[0] in ("models", "demos")]
+
+
 def tracked() -> list[Path]:
     listing = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
