@@ -18,10 +18,11 @@ from typing import Any
 import minigrad as mg
 import minigrad.nn.functional as F
 from minigrad import Tensor, nn, optim
-from models.adversarial import frozen
-from models.model import Losses, Model, descend
-from models.objectives import OBJECTIVES, Objective
-from models.pix2pix import PatchDiscriminator, initialize
+
+from .adversarial import frozen
+from .model import Losses, Model, descend
+from .objectives import OBJECTIVES, Objective
+from .pix2pix import PatchDiscriminator, initialize
 
 # The generator's loss is twice that of Mao et al., as in the paper: the weight 10 of the cycle is
 # beside mean (D - 1)^2. The discriminator's is half of the sum of both squares.

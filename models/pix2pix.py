@@ -19,9 +19,10 @@ from typing import Any
 import minigrad as mg
 import minigrad.nn.functional as F
 from minigrad import Tensor, nn, optim
-from models.adversarial import frozen
-from models.model import Losses, Model, descend
-from models.objectives import OBJECTIVES, Objective
+
+from .adversarial import frozen
+from .model import Losses, Model, descend
+from .objectives import OBJECTIVES, Objective
 
 
 class Pix2Pix(Model):

@@ -18,10 +18,11 @@ from typing import Any
 
 import minigrad as mg
 from minigrad import Tensor, nn, optim
-from models.adversarial import frozen, untouched_buffers
-from models.dcgan import DCGANGenerator, initialize, norm, strided_down, way
-from models.gan import GAN, Shape
-from models.model import descend
+
+from .adversarial import frozen, untouched_buffers
+from .dcgan import DCGANGenerator, initialize, norm, strided_down, way
+from .gan import GAN, Shape
+from .model import descend
 
 
 class TextGAN(GAN):
