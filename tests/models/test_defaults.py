@@ -86,3 +86,33 @@ CONSTANTS = {
 def test_constants(module):
     found = vars(importlib.import_module(f"models.measures.{module}"))
     assert {name: found[name] for name in CONSTANTS[module]} == CONSTANTS[module]
+
+
+# Of widths, kernels and what has a bias; those of the fully connected ones are sums to be checked.
+NUMBERS = {
+    "autoencoder.linear_autoencoder()": 784 * 32 + 32 + 32 * 784 + 784,
+    "autoencoder.deep_autoencoder()": 1_083_696,
+    "autoencoder.conv_autoencoder()": 270_561,
+    "vae.mlp_vae()": 785 * 400 + 2 * 401 * 20 + 21 * 400 + 401 * 784,
+    "vae.conv_vae()": 1_691_369,
+    "vae.grid_vae()": 26_006,
+    "hierarchical.two_layer_vae()": 521_084,
+    "made.MADE()": 785 * 1000 + 1001 * 784,
+    "pixelcnn.PixelCNN()": 15_137,
+    "pixelcnn.GatedPixelCNN()": 29_921,
+    "pixelrnn.PixelRNN()": 17_697,
+    "pixelvae.pixel_vae()": 839_633,
+    "dcgan.DCGANGenerator(100, (1, 28, 28))": 837_505,
+    "dcgan.DCGANDiscriminator((1, 28, 28))": 431_937,
+    "dcgan.DCGANGenerator(100, (3, 32, 32))": 1_068_931,
+    "dcgan.DCGANDiscriminator((3, 32, 32))": 663_361,
+    "measures.classifier.Classifier((1, 28, 28), 10)": 114_314,
+    "measures.faces.Reader()": 291_803,
+}
+
+
+@pytest.mark.parametrize(("made", "expected"), NUMBERS.items(), ids=NUMBERS)
+def test_how_many_numbers_a_network_learns(made, expected):
+    place = made.partition("(")[0].rpartition(".")[0]
+    network = eval(made.removeprefix(f"{place}."), vars(importlib.import_module(f"models.{place}")))
+    assert sum(parameter.numel() for parameter in network.parameters()) == expected

@@ -107,6 +107,8 @@ def test_resizing_says_what_does_not_fit():
         F.interpolate(x, 2, align_corners=True)
     with pytest.raises(ValueError, match="there is nothing to resize"):
         F.interpolate(x, scale_factor=0.1)
+    with pytest.raises(ValueError, match="there is nothing to resize"):
+        F.interpolate(x, (1, 2**40))
     with pytest.raises(ValueError, match="does not fit 2 axes"):
         F.interpolate(x, (2, 2, 2))
 
