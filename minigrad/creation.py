@@ -105,12 +105,21 @@ def from_numpy(array: np.ndarray[Any, Any]) -> Tensor:
     return Tensor(np.asarray(_checked("from_numpy", array)))
 
 
+# By DLPack's numbers; pinned memory (3) is the host's.
+_DLPACK = {1: "cpu", 2: "cuda", 3: "cpu"}
+
+
 def from_dlpack(source: Any) -> Tensor:
-    """A tensor that shares the memory of another library's array (PyTorch's, CuPy's, ...)."""
+    """A tensor that shares the memory of another library's array (PyTorch's, CuPy's, ...).
+
+    TypeError for memory that is neither the CPU's nor that of the first GPU.
+    """
     if not hasattr(source, "__dlpack_device__"):
         raise TypeError(f"from_dlpack: {type(source).__name__} has no __dlpack__ method")
-    kind, _ = source.__dlpack_device__()
-    place = find_device("cpu" if kind == 1 else "cuda")
+    kind, number = source.__dlpack_device__()
+    if kind not in _DLPACK or (kind == 2 and number != 0):
+        raise TypeError(f"from_dlpack: memory of DLPack's device {kind}, number {number}")
+    place = find_device(_DLPACK[kind])
     try:
         return Tensor(place.xp.from_dlpack(source))
     except BufferError as error:

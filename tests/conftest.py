@@ -134,4 +134,4 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         try:
             device("cuda")
         except RuntimeError as why:
-            pytest.skip(f"no CUDA device: {why}")
+            pytest.skip(f"no CUDA device: {str(why).removeprefix('cuda: ')}")

@@ -23,7 +23,7 @@ Program = Callable[[Namespace, Run], None]
 DATASET = "glyphs"  # where none is asked for
 
 # What may differ when a run is continued: none of it changes what was computed so far.
-FREE = frozenset({"out", "resume", "data_dir", "epochs", "checkpoint_every"})
+FREE = frozenset({"out", "resume", "data_dir", "epochs", "checkpoint_every", "eager"})
 
 
 def parser(module: str, doc: str | None) -> ArgumentParser:
@@ -104,6 +104,11 @@ def common_arguments(parser: ArgumentParser, *, epochs: int, batch_size: int, lr
     add("--batch-size", type=whole(1), default=batch_size, **default)
     add("--lr", type=positive, default=lr, metavar="X", help="learning rate (default: %(default)s)")
     add("--device", choices=("cpu", "cuda"), default="cpu", help="(default: %(default)s)")
+    add(
+        "--eager",
+        action="store_true",
+        help="on a GPU, launch each kernel by itself instead of a whole step as one CUDA graph",
+    )
     add("--seed", type=whole(0), default=0, **default)
 
     add = parser.add_argument_group("the run's folder").add_argument
@@ -227,6 +232,7 @@ def trainer(
         seed=args.seed,
         device=args.device,
         checkpoint_every=args.checkpoint_every,
+        eager=args.eager,
     )
 
 
@@ -243,7 +249,7 @@ def check_device(name: str) -> None:
     try:
         mg.device(name)
     except (RuntimeError, ImportError) as error:
-        raise CommandError(f"--device {name}: {error}") from error
+        raise CommandError(f"--device {error}") from error
 
 
 # What ends a program with a line: a full disk, a folder that was deleted, too little memory.

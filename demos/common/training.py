@@ -39,7 +39,8 @@ class Trainer:
 
     `state` names all that training changes: models, optimizers and whatever else has a state_dict.
     `args` go into the checkpoint, from which a resumed run takes them. A checkpoint is written at
-    the end of each epoch, every `checkpoint_every` batches, and when training is stopped.
+    the end of each epoch, every `checkpoint_every` batches, and when training is stopped. A GPU
+    runs a step as one graph, unless `eager`.
     """
 
     def __init__(
@@ -53,10 +54,11 @@ class Trainer:
         seed: int = 0,
         device: str = "cpu",
         checkpoint_every: int = 500,
+        eager: bool = False,
     ) -> None:
         self.run, self.loader, self.state, self.args = run, loader, dict(state), dict(args)
         self.epochs, self.seed, self.device = epochs, seed, device
-        self.checkpoint_every = checkpoint_every
+        self.checkpoint_every, self.eager = checkpoint_every, eager
         self.epoch = 0  # epochs that are complete
         self.rows: list[Row] = []  # metrics.csv
         self.means = Means()  # of the epoch so far
@@ -76,6 +78,7 @@ class Trainer:
         write pictures, and return more columns; it starts from the same random numbers each time,
         so that noise drawn there is fixed, and leaves those of training as they were.
         """
+        step = step if self.eager else mg.graphed(step)
         with StopRequest() as stop:
             if self.run.checkpoint is None:
                 self._save()  # so that a run can be resumed from its first moment

@@ -29,7 +29,11 @@ def device(name: "str | Device" = "cpu") -> Device:
 
 def device_of(array: Array) -> Device:
     """The device that an array lives on; Python and NumPy scalars count as the CPU's."""
-    return _by_array_type.get(type(array), cpu)
+    found = _by_array_type.get(type(array))
+    if found is not None:
+        return found
+    # An array of CuPy's own, before anybody has asked for the GPU.
+    return device("cuda") if type(array).__module__ == "cupy" else cpu
 
 
 def xp_of(*operands: Any) -> Any:

@@ -1,7 +1,6 @@
 """Finding the GPU: a device that has computed something right, or the reason why there is none."""
 
 import ctypes
-import functools
 import os
 from typing import Any
 
@@ -11,14 +10,18 @@ from .cuda import CUDA
 
 _INSTALL = 'in a clone of minigrad: pip install ".[cuda12]" or ".[cuda13]", as nvidia-smi says'
 _tf32 = False
+_known: CUDA | None = None  # once it has worked; a failure may have passed when it is asked again
 
 
 def cuda() -> CUDA:
     """The GPU. RuntimeError says why where there is none that works, and what to install."""
-    found = _probed()
-    if isinstance(found, str):
-        raise RuntimeError(f"cuda: {found}")
-    return found
+    global _known
+    if _known is None:
+        found = _probe()
+        if isinstance(found, str):
+            raise RuntimeError(f"cuda: {found}")
+        _known = found
+    return _known
 
 
 def allow_tf32(allowed: bool = True) -> None:
@@ -26,8 +29,8 @@ def allow_tf32(allowed: bool = True) -> None:
     mantissa instead of 23 and runs on tensor cores; off by default."""
     global _tf32
     _tf32 = allowed
-    if _probed.cache_info().currsize and isinstance(found := _probed(), CUDA):
-        _set_tf32(found, allowed)
+    if _known is not None:
+        _set_tf32(_known, allowed)
 
 
 def _set_tf32(device: CUDA, allowed: bool) -> None:
@@ -37,9 +40,8 @@ def _set_tf32(device: CUDA, allowed: bool) -> None:
     device.xp._core.set_compute_type(np.dtype(np.float32), 7 if allowed else 1)
 
 
-@functools.cache
-def _probed() -> CUDA | str:
-    """The device, or why there is none. Asked once, since the answer takes a second."""
+def _probe() -> CUDA | str:
+    """The device, or why there is none."""
     if not _has_driver():
         return "no NVIDIA driver on this machine"
     try:
@@ -61,9 +63,13 @@ def try_out(cupy: Any) -> CUDA | str:
     try:
         count = cupy.cuda.runtime.getDeviceCount()
     except Exception as error:
-        return f"the driver is missing or too old for CuPy {version}: {error}"
+        if "NoDevice" not in str(error):
+            return f"the driver is missing or too old for CuPy {version}: {error}"
+        count = 0
     if not count:
-        return "the driver finds no GPU"
+        chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+        why = "" if chosen is None else f": CUDA_VISIBLE_DEVICES is {chosen!r}"
+        return f"the driver finds no GPU{why}"
     try:
         device = CUDA(cupy)
         x = device.generator(0).uniform((2, 2), np.dtype(np.float32))

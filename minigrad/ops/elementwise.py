@@ -105,7 +105,11 @@ def _(g, x, y, out):
 
 
 def power(x: Tensor | float, y: Tensor | float) -> Tensor:
-    """x to the power y; the gradient for y is 0 where x is 0 and y is not negative."""
+    """x to the power y; the gradient for y is 0 where x is 0 and y is not negative. ValueError for
+    integers to a negative integer."""
+    if type(y) is int and y < 0 and getattr(x, "dtype", np.dtype(float)).kind in "iub":
+        # NOTE: CuPy computes something, without a word.
+        raise ValueError("power: Integers to negative integer powers are not allowed.")
     return _power(_as_number(x), _as_number(y))
 
 

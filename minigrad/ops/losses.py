@@ -36,7 +36,7 @@ def _(g, p, target):
 
 @bce.gradient("target")
 def _(g, p):
-    tiny = math.exp(-100) if p.dtype == np.float64 else 1e-38
+    tiny = max(math.exp(-100), float(np.finfo(p.dtype).tiny))
     return g * (log(maximum(1 - p, tiny)) - log(maximum(p, tiny)))
 
 

@@ -144,12 +144,11 @@ def test_a_device_that_works_is_described() -> None:
 
 
 @pytest.fixture
-def asked_anew() -> Any:
+def asked_anew(monkeypatch: pytest.MonkeyPatch) -> Any:
     """The question whether there is a GPU, not yet answered."""
     known = dict(devices._by_array_type)
-    probe._probed.cache_clear()
+    monkeypatch.setattr(probe, "_known", None)
     yield
-    probe._probed.cache_clear()
     devices._by_array_type.clear()
     devices._by_array_type.update(known)
 
@@ -168,6 +167,26 @@ def test_cuda_says_what_is_missing(
     monkeypatch.setitem(sys.modules, "cupy", None)
     with pytest.raises(RuntimeError, match=message):
         mg.device("cuda")
+
+
+def test_a_failure_that_has_passed_is_forgotten(
+    asked_anew: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = iter(["busy", try_out(standin.cupy)])
+    monkeypatch.setattr(probe, "_probe", lambda: next(answers))
+    with pytest.raises(RuntimeError, match="cuda: busy"):
+        mg.device("cuda")
+    assert mg.device("cuda") is mg.device("cuda")
+
+
+def test_an_array_of_cupys_own_asks_for_the_gpu(
+    asked_anew: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    array = standin.cupy.ones(2, np.float32)
+    monkeypatch.setattr(probe, "_probe", lambda: try_out(standin.cupy))
+    monkeypatch.setattr(standin.ndarray, "__module__", "cupy")
+    devices._by_array_type.pop(standin.ndarray, None)
+    assert mg.tensor(array).device.type == "cuda"
 
 
 def test_cuda_gives_the_device_once_it_has_worked(

@@ -19,7 +19,7 @@ def there(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bo
             raise RuntimeError("cuda: none for this test")
         return stand_in()
 
-    monkeypatch.setattr("minigrad.backend.cuda.cuda", found)
+    monkeypatch.setattr("minigrad.backend.probe.cuda", found)
     return bool(request.param != "none")
 
 

@@ -9,6 +9,7 @@ import pytest
 import minigrad as mg
 from minigrad import ops
 from minigrad.backend import Device
+from minigrad.nn import functional as F
 from minigrad.ops.losses import bce_with_logits, bce_with_logits_sum
 from tests.devices import check_as_on_the_cpu
 
@@ -274,3 +275,28 @@ def test_what_a_tensor_on_a_gpu_says(gpu: Device) -> None:
         x.numpy()
     with pytest.raises(ValueError, match="add: operands live on different devices"):
         x + mg.ones(2)
+
+
+# ---- what the CPU refuses, and a GPU could only see by waiting -----------------------------------
+
+
+@pytest.mark.parametrize(
+    "taken",
+    [
+        lambda x, at: F.cross_entropy(x, at, reduction="none"),
+        lambda x, at: F.embedding(at, x).sum(1),
+        lambda x, at: mg.gather(x, 1, at.unsqueeze(1)).squeeze(1),
+    ],
+    ids=["cross_entropy", "embedding", "gather"],
+)
+def test_what_is_out_of_range_is_nan(taken: Any, gpu: Device) -> None:
+    x = mg.ones((3, 3), device=gpu).requires_grad_()
+    good = mg.tensor(np.array([0, 2, 1]), device=gpu)
+    assert np.isfinite(taken(x, good).numpy(force=True)).all()
+    found = taken(x, mg.tensor(np.array([0, 9, -1]), device=gpu))
+    assert np.isnan(found.numpy(force=True)).tolist() == [False, True, True]
+
+
+def test_integers_to_a_negative_integer_are_refused(device: Device) -> None:
+    with pytest.raises(ValueError, match="power: Integers to negative integer powers"):
+        mg.tensor(np.array([2, 1]), device=device) ** -1

@@ -109,7 +109,7 @@ class ndarray:
     # ---- indexing --------------------------------------------------------------------------------
 
     def __getitem__(self, key: Any) -> "ndarray":
-        return wrapped(self.host[_key(key)], self)  # type: ignore[no-any-return]
+        return wrapped(self.host[_around(_key(key), self.host.shape)], self)  # type: ignore[no-any-return]
 
     def __setitem__(self, key: Any, value: Any) -> None:
         parts = key if isinstance(key, tuple) else (key,)
@@ -177,6 +177,16 @@ def _key(key: Any) -> Any:
     # A mask's result has as many elements as it has Trues: CuPy fetches the number.
     counts.synchronisations += any(getattr(k, "dtype", None) == np.bool_ for k in parts)
     return parts if isinstance(key, tuple) else parts[0]
+
+
+def _around(key: Any, shape: tuple[int, ...]) -> Any:
+    """The key with index arrays modulo their axis, as CuPy takes them."""
+    parts = key if isinstance(key, tuple) else (key,)
+    if any(k is None or k is Ellipsis or getattr(k, "dtype", None) == np.bool_ for k in parts):
+        return key
+    return tuple(
+        [k % n if isinstance(k, np.ndarray) and k.ndim else k for k, n in zip(parts, shape)]
+    )
 
 
 def call(

@@ -68,6 +68,11 @@ class Event:
 
     done = True
 
+    def __init__(
+        self, block: bool = False, disable_timing: bool = False, interprocess: bool = False
+    ) -> None:
+        pass
+
     def synchronize(self) -> None:
         counts.synchronisations += 1
 

@@ -5,7 +5,7 @@ count for nothing; one example may come without a batch.
 """
 
 from ... import ops
-from ...ops.indexing import take_along
+from ...ops.indexing import known, take_along
 from ...tensor import Tensor
 from .checks import check_indices, check_one_dtype, check_tensor, on_cpu
 from .losses import Flag, check_target, legacy, reduced
@@ -107,6 +107,7 @@ def _weighted(
         target = ops.where(ignored, 0, target)
     check_indices(name, target, log_p.shape[1])
     loss = -take_along(log_p, 1, ops.unsqueeze(target, 1)).squeeze(1)
+    loss = known(loss, target, log_p.shape[1])
     if ignored is None:
         return loss, None
     if weight is None:

@@ -2,7 +2,7 @@
 
 from ... import ops, random
 from ...backend import device_of
-from ...ops.indexing import index
+from ...ops.indexing import index, known
 from ...ops.shape import broadcast_shapes
 from ...tensor import Tensor
 from .checks import check_indices, check_tensor, in_place
@@ -53,14 +53,14 @@ def _dropped(
 def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
     """The rows of weight (V, D) that the integers of input (...) name: (..., D).
 
-    The row `padding_idx` gets no gradient. IndexError for a number that is not in 0 ... V - 1;
-    ValueError for a weight of another number of axes.
+    The row `padding_idx` gets no gradient. IndexError for a number that is not in 0 ... V - 1, on a
+    GPU NaN for its row; ValueError for a weight of another number of axes.
     """
     check_tensor("embedding", "weight", weight)
     if weight.ndim != 2:
         raise ValueError(f"embedding: weight must be (V, D), got {list(weight.shape)}")
     check_indices("embedding", input, weight.shape[0])
-    rows = index(weight, input)
+    rows = known(index(weight, input), input, len(weight))
     if padding_idx is None:
         return rows
     is_padding = ops.unsqueeze(input == padding_idx % weight.shape[0], -1)
