@@ -29,6 +29,7 @@ def graphed(step: Step) -> Step:
     `each_step` is given. RuntimeError for a step that fetches numbers (`item`, `float`), or brings
     some to the GPU; then it has been half done.
     """
+    _check("graphed", step)
     return cast(Step, _Graphed(step))
 
 
@@ -71,11 +72,17 @@ def each_step(number: Callable[[], Any], like: Tensor | None = None) -> Any:
     With `like`, number() is a number that is used on that tensor: in a step that is being captured
     it is given as a tensor without axes, which has the number of each replay.
     """
+    _check("each_step", number)
     if recording.graph is None:
         return number()
     if like is not None:
         return Tensor(like.device.live(lambda: (number(),), like.dtype).reshape(()))
     return recording.graph.each(number)
+
+
+def _check(name: str, function: Any) -> None:
+    if not callable(function):
+        raise TypeError(f"{name}: needs a function, got {function!r:.60}")
 
 
 def _copied(result: Any) -> Any:

@@ -48,7 +48,7 @@ import numpy as np
 from numpy import ndarray
 
 from . import messages
-from .backend import Shape, in_memory_order, xp_of
+from .backend import Shape, elsewhere, in_memory_order, xp_of
 from .plan import Plan, Rule
 from .tape import Node, Variable, mode, observed
 
@@ -158,6 +158,7 @@ class Op(Generic[P]):
         plain = True
         dtype = None
         unusual = False
+        place = None  # of arrays that are not NumPy's
         for x in operands:
             if isinstance(x, Variable):
                 plain = False
@@ -172,15 +173,23 @@ class Op(Generic[P]):
                     dtype = x.dtype
             elif kind is float:
                 # NOTE: NumPy multiplies by an array in half the time, here and in the rules.
-                if self.converts and dtype is not None and dtype.kind == "f":
+                if self.converts and dtype is not None and place is None and dtype.kind == "f":
                     x = np.asarray(x, dtype)
+            elif kind in elsewhere:
+                if x.dtype is not dtype:
+                    unusual |= dtype is not None
+                    dtype = x.dtype
+                place = elsewhere[kind]
             elif kind not in _NUMBERS:
                 unusual = True
             arrays.append(x)
             bit <<= 1
         try:
-            if unusual:
+            if unusual or (place is not None and not self._at_one_place(place, arrays)):
+                unusual = True
                 out = self._forward_elsewhere(arrays, settings)
+            elif place is not None:
+                out = self.forward(place.xp, *arrays, **settings)
             elif settings:
                 out = self.forward(np, *arrays, **settings)
             elif bit == 4:  # NOTE: two operands are common, and a call without a star is faster
@@ -195,7 +204,7 @@ class Op(Generic[P]):
         kept: Any = None
         if self.keeps:
             out, *kept = out
-        if type(out) is not ndarray:
+        if type(out) is not ndarray and place is None:
             out = self._as_array(out)
         found = out.dtype
         if self.broadcasts and (unusual or found is not dtype):
@@ -233,6 +242,16 @@ class Op(Generic[P]):
             return (out, *kept) if self.keeps else out
         finally:
             mode.observer = observer
+
+    def _at_one_place(self, place: Any, arrays: list[Any]) -> bool:
+        """Whether the forward can take arrays of one dtype as they lie: none of them is NumPy's,
+        and where their order in memory is to be kept, it is C's."""
+        for x in arrays:
+            if type(x) is ndarray or (
+                self.broadcasts and type(x) not in _NUMBERS and not x.flags.c_contiguous
+            ):
+                return False
+        return True
 
     def _forward_elsewhere(self, arrays: list[Any], settings: dict[str, Any]) -> Any:
         """The forward for operands that are not all numbers and NumPy arrays of one dtype."""

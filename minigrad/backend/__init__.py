@@ -2,7 +2,7 @@
 data."""
 
 from .base import Array, Device, DType, Geometry, Pair, Shape, find_dtype
-from .devices import cpu, device, device_of, on_same_device, xp_of
+from .devices import cpu, device, device_of, elsewhere, on_same_device, xp_of
 from .memory import is_new, overlaps_itself, storage
 from .memory_layout import in_memory_order
 from .numeric import log_of_rounded, quiet
@@ -19,6 +19,7 @@ __all__ = [
     "cpu",
     "device",
     "device_of",
+    "elsewhere",
     "find_dtype",
     "for_parts",
     "in_memory_order",

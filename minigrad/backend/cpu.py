@@ -77,10 +77,8 @@ class CPU(Device):
 
     # ---- batch norm, in pieces that stay in the cache --------------------------------------------
 
-    def batch_norm_statistics(self, rows: Array) -> tuple[Array, Array]:
-        if rows.size <= _FEW_ROWS:
-            return super().batch_norm_statistics(rows)
-        return columns.statistics(rows)
+    def _moments(self, rows: Array) -> tuple[Array, Array]:
+        return super()._moments(rows) if rows.size <= _FEW_ROWS else columns.statistics(rows)
 
     def batch_norm_rows(
         self, rows: Array, mean: Array, rstd: Array, weight: Array | None, bias: Array | None

@@ -143,30 +143,43 @@ class CUDA(Device):
         more adds its share: in double if that is long."""
         n, lead = math.prod([x.shape[i] for i in axes]), len(axes)
         columns = lead < x.ndim and axes == tuple(range(lead)) and x.flags.c_contiguous
-        if columns and n > 1 and x.size > n and has_kernels(x.dtype):
+        if columns and 1 < n <= _ANY_INT and x.size > n and has_kernels(x.dtype):
             sums = self._column_sums(x.reshape(n, -1))
             return sums.reshape((1,) * (lead if keepdims else 0) + x.shape[lead:])
         if n > 2**17 or not has_kernels(x.dtype):
             return super()._sum(x, axes, keepdims)
         return x.sum(axis=axes, keepdims=keepdims)
 
-    def batch_norm_statistics(self, rows: Array) -> tuple[Array, Array]:
-        if not has_kernels(rows.dtype):
-            return super().batch_norm_statistics(rows)
+    def batch_norm_statistics(self, rows: Array, eps: float) -> tuple[Array, Array, Array]:
+        if not has_kernels(rows.dtype) or len(rows) > _ANY_INT:
+            return super().batch_norm_statistics(rows, eps)
         (m, c), chunk = rows.shape, _chunk(*rows.shape)
         means, m2s = self.xp.empty((2, -(-m // chunk), c), rows.dtype)
-        mean, variance = self.xp.empty((2, c), rows.dtype)
+        mean, variance, rstd = found = tuple(self.xp.empty((3, c), rows.dtype))
         self._over_columns(
             "column_moments", c, len(means), self.xp.ascontiguousarray(rows), means, m2s, m, c,
             chunk,
         )  # fmt: skip
-        self._over_columns("join_moments", c, 1, means, m2s, mean, variance, m, c, chunk)
-        return mean, variance
+        self._over_columns("join_moments", c, 1, means, m2s, *found, m, c, chunk, eps)
+        return mean, variance, rstd
+
+    def batch_norm_move(
+        self, running: Sequence[Array], batch: Sequence[Array], momentum: float, correction: float
+    ) -> None:
+        arrays = (*running, *batch)
+        real = running[0].dtype
+        if not has_kernels(real) or any(x.dtype != real for x in arrays):
+            super().batch_norm_move(running, batch, momentum, correction)
+            return
+        self.kernels.launch(
+            "move_running", real, (blocks_of(running[0].size),), (256,),
+            *arrays, 1 - momentum, momentum, correction, running[0].size,
+        )  # fmt: skip
 
     def batch_norm_gradient(
         self, g: Array, rows: Array, mean: Array, rstd: Array, weight: Array | None
     ) -> tuple[Array, ...]:
-        if not has_kernels(rows.dtype):
+        if not has_kernels(rows.dtype) or len(rows) > _ANY_INT:
             return super().batch_norm_gradient(g, rows, mean, rstd, weight)
         m, c = rows.shape
         g, rows = self.xp.ascontiguousarray(g), self.xp.ascontiguousarray(rows)
@@ -181,7 +194,7 @@ class CUDA(Device):
     def batch_norm_rows(
         self, rows: Array, mean: Array, rstd: Array, weight: Array | None, bias: Array | None
     ) -> Array:
-        if not has_kernels(rows.dtype):
+        if not has_kernels(rows.dtype) or len(rows) > _ANY_INT:
             return super().batch_norm_rows(rows, mean, rstd, weight, bias)
         m, c = rows.shape
         rows = self.xp.ascontiguousarray(rows)
@@ -245,6 +258,19 @@ class CUDA(Device):
             return out
 
         return in_memory_order(launch, (x, target, e))
+
+    def leaky(self, g: Array, x: Array, slope: float) -> Array:
+        if not _alike(g, x):
+            return super().leaky(g, x, slope)
+
+        def launch(g: Array, x: Array) -> Array:
+            out = self.xp.empty(x.shape, x.dtype)
+            g, x = self.xp.ascontiguousarray(g), self.xp.ascontiguousarray(x)
+            grid = (blocks_of(x.size),)
+            self.kernels.launch("leaky", x.dtype, grid, (256,), g, x, out, slope, x.size)
+            return out
+
+        return in_memory_order(launch, (g, x))
 
     def _over_elements(self, kernel: str, *arrays: Array) -> None:
         first, *rest = [self.xp.ascontiguousarray(x) for x in arrays]

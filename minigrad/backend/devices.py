@@ -9,6 +9,7 @@ from .cpu import CPU
 
 cpu = CPU()
 _by_array_type: dict[type, Device] = {np.ndarray: cpu}
+elsewhere: dict[type, Device] = {}  # the same without the CPU
 
 
 def device(name: "str | Device" = "cpu") -> Device:
@@ -22,9 +23,14 @@ def device(name: "str | Device" = "cpu") -> Device:
         from .probe import cuda  # CuPy is imported only when a cuda device is asked for
 
         found: Device = cuda()
-        _by_array_type[found.xp.ndarray] = found
+        know(found)
         return found
     raise ValueError(f"device: unknown name {name!r}; expected 'cpu' or 'cuda'")
+
+
+def know(place: Device) -> None:
+    """From now on arrays of a device's type are known to be there."""
+    _by_array_type[place.xp.ndarray] = elsewhere[place.xp.ndarray] = place
 
 
 def device_of(array: Array) -> Device:

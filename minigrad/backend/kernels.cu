@@ -183,7 +183,8 @@ KERNEL column_moments(const real* __restrict__ rows, real* __restrict__ mean, re
 }
 
 KERNEL join_moments(const real* __restrict__ means, const real* __restrict__ m2s,
-                    real* __restrict__ mean, real* __restrict__ variance, int m, int c, int chunk) {
+                    real* __restrict__ mean, real* __restrict__ variance, real* __restrict__ rstd,
+                    int m, int c, int chunk, real eps) {
     __shared__ Sums shared[DEPTH][LANES];
     int column = blockIdx.x * LANES + threadIdx.x;
     Sums mine = {0, 0};
@@ -201,6 +202,17 @@ KERNEL join_moments(const real* __restrict__ means, const real* __restrict__ m2s
         double off = mine.plain / m;
         mean[column] = first + off;
         variance[column] = fmax(mine.product - mine.plain * off, 0.0) / m;
+        rstd[column] = 1 / sqrt(variance[column] + eps);
+    }
+}
+
+// running = keep * running + share * batch, where keep = 1 - share; the batch's variance is biased.
+KERNEL move_running(real* __restrict__ running_mean, real* __restrict__ running_variance,
+                    const real* __restrict__ mean, const real* __restrict__ variance, real keep,
+                    real share, real correction, int64 n) {
+    for (int64 i = FIRST; i < n; i += STRIDE) {
+        running_mean[i] = running_mean[i] * keep + share * mean[i];
+        running_variance[i] = running_variance[i] * keep + share * (variance[i] * correction);
     }
 }
 
@@ -278,6 +290,12 @@ KERNEL add_runs(const real* __restrict__ values, const int64* __restrict__ order
         for (int64 j = i; j < n && places[j] == place; j++) sum += values[order[j]];
         out[place] = sum;
     }
+}
+
+// ---- leaky_relu, for g = x, and its gradient ----------------------------------------------------
+
+KERNEL leaky(const real* g, const real* x, real* __restrict__ out, real slope, int64 n) {
+    for (int64 i = FIRST; i < n; i += STRIDE) out[i] = x[i] > 0 ? g[i] : g[i] * slope;
 }
 
 // ---- binary cross-entropy of logits -------------------------------------------------------------

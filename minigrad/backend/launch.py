@@ -22,6 +22,8 @@ KERNELS: Mapping[str, tuple[str, ...]] = {
     "normalize_rows": ("weight", "bias"),
     "normalize_rows_gradient": ("weight",),
     "add_runs": (),
+    "move_running": (),
+    "leaky": (),
     "bce_terms": (),
     "bce_slope": (),
     "adam": ("live",),

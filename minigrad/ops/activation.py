@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..backend import in_parts, log_of_rounded, quiet
+from ..backend import device_of, in_parts, log_of_rounded, quiet
 from ..broadcasting import elementwise
-from ..op import not_differentiable
 from .choosing import where
 from .elementwise import exp, minimum
 
@@ -64,30 +63,24 @@ def relu(xp, x):
 
 
 relu.gradient("x")(lambda g, out: g * (out > 0))
+relu.fused("x")(lambda g, out: device_of(g).leaky(g, out, 0.0))
 
 
 @elementwise
 def leaky_relu(xp, x, *, negative_slope=0.01):
     """x where x > 0, else negative_slope * x."""
+    if xp is not np:
+        return device_of(x).leaky(x, x, negative_slope)
     y = x * negative_slope
     return xp.maximum(x, y) if negative_slope <= 1 else xp.minimum(x, y)
 
 
-@not_differentiable
-def _slope(xp, x, *, negative_slope):
-    """1 where x > 0, else negative_slope.
-
-    NOTE: by arithmetic on the mask, since xp.where is eight times slower on a mask without runs.
-    """
-    positive = (x > 0).astype(x.dtype)
-    if 0 <= negative_slope <= 1:
-        return xp.maximum(positive, negative_slope)
-    return positive * (1 - negative_slope) + negative_slope
-
-
 @leaky_relu.gradient("x")
 def _(g, x, negative_slope):
-    return g * _slope(x, negative_slope=negative_slope)
+    return where(x > 0, g, g * negative_slope)
+
+
+leaky_relu.fused("x")(lambda g, x, negative_slope: device_of(g).leaky(g, x, negative_slope))
 
 
 # ---- those that layers alone have ---------------------------------------------------------------

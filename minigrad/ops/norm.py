@@ -22,8 +22,7 @@ __all__ = ["batch_norm"]
 def _batch_norm(xp, x, weight, bias, *, eps):
     """x normalised by the mean and biased variance of each channel, scaled and shifted."""
     rows = _rows(x)
-    mean, variance = device_of(x).batch_norm_statistics(rows)
-    rstd = (variance + eps) ** -0.5
+    mean, variance, rstd = device_of(x).batch_norm_statistics(rows, eps)
     out = device_of(x).batch_norm_rows(rows, mean, rstd, weight, bias)
     return _like(out, x), mean, variance, rstd
 
@@ -107,13 +106,8 @@ def batch_norm(
         )
     out, mean, variance, _ = _batch_norm(x, weight, bias, eps=eps)
     if running_mean is not None and running_var is not None:
-        _move(running_mean, mean, momentum)
-        _move(running_var, variance * (m / (m - 1)), momentum)
+        running = running_mean.array, running_var.array
+        device_of(mean).batch_norm_move(running, (mean, variance), momentum, m / (m - 1))
+        for array in running:
+            mutated(array)
     return out
-
-
-def _move(running, batch, momentum):
-    """running = (1 - momentum) running + momentum batch, in place."""
-    running.array *= 1 - momentum
-    running.array += momentum * batch
-    mutated(running.array)

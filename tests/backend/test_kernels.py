@@ -171,8 +171,21 @@ def column_moments(draw: Draw, real: Any) -> Case:
 def join_moments(draw: Draw, real: Any) -> Case:
     m, c, chunk, chunks = matrix(draw)
     means, m2s = floats(draw, real, chunks, c, shift=10), floats(draw, real, chunks, c) ** 2
-    outs = [unset(real, c), unset(real, c)]
-    return (-(-c // 32), 1), (32, 8), [means, m2s, *outs, m, c, chunk]
+    outs = [unset(real, c) for _ in range(3)]
+    return (-(-c // 32), 1), (32, 8), [means, m2s, *outs, m, c, chunk, 1e-5]
+
+
+def move_running(draw: Draw, real: Any) -> Case:
+    n, grid, block = flat(draw)
+    arrays = [floats(draw, real, n) for _ in range(4)]
+    share = draw(st.floats(0, 1))
+    return grid, block, [*arrays, 1 - share, share, draw(st.floats(1, 2)), n]
+
+
+def leaky(draw: Draw, real: Any) -> Case:
+    n, grid, block = flat(draw)
+    slope = draw(st.sampled_from([0.0, 0.2, 1.5, -1.0]))
+    return grid, block, [floats(draw, real, n), floats(draw, real, n), unset(real, n), slope, n]
 
 
 def column_sums(draw: Draw, real: Any) -> Case:

@@ -35,13 +35,27 @@ def column_moments(rows: Array, mean: Array, m2: Array, m: int, c: int, chunk: i
 
 
 def join_moments(
-    means: Array, m2s: Array, mean: Array, variance: Array, m: int, c: int, chunk: int
-) -> None:
+    means: Array, m2s: Array, mean: Array, variance: Array, rstd: Array, m: int, c: int,
+    chunk: int, eps: Any,
+) -> None:  # fmt: skip
     sizes = np.minimum(chunk, m - chunk * np.arange(len(means)))[:, None]
     wide = means.astype(np.float64)
     middle = (sizes * wide).sum(axis=0) / m
     mean[...] = middle
     variance[...] = (m2s + sizes * np.square(wide - middle)).sum(axis=0) / m
+    rstd[...] = 1 / np.sqrt(variance + eps)
+
+
+def move_running(
+    running_mean: Array, running_variance: Array, mean: Array, variance: Array, keep: Any,
+    share: Any, correction: Any, n: int,
+) -> None:  # fmt: skip
+    running_mean[...] = running_mean * keep + share * mean
+    running_variance[...] = running_variance * keep + share * (variance * correction)
+
+
+def leaky(g: Array, x: Array, out: Array, slope: Any, n: int) -> None:
+    out[...] = np.where(x > 0, g, g * slope)
 
 
 def column_sums(
