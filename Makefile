@@ -15,7 +15,7 @@ export VENV PYTHON
 RUN = "$(VENV)/bin/python" -m
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-blas test-shuffled check lint types bench docs clean venv-demos venv-test venv-docs
+.PHONY: help demo test test-blas test-shuffled test-cupy check lint types bench docs clean venv-demos venv-test venv-docs
 
 help:  ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -45,6 +45,15 @@ test-shuffled: venv-test  ## the fast tests ten times, in drawn orders, on 1, 2 
 		env $$strict PYTHONHASHSEED=$$seed $(RUN) pytest -q -m "$(MARK)" -n $$jobs --dist worksteal \
 			--shuffle $$seed --jitter $$seed --hypothesis-profile=quick; \
 	done
+
+# CuPy without CUDA's libraries, of which the fake has its own: 137 MB, once.
+CUPY ?= $(VENV)/cupy
+
+test-cupy: venv-test  ## the tests for CUDA, on CuPy itself and a fake driver: Linux on x86-64 and g++
+	@[ -d "$(CUPY)/cupy" ] || $(RUN) pip install --quiet --no-deps --target "$(CUPY)" \
+		cupy-cuda12x==14.2.0 'cuda-pathfinder>=1.3.4,<2'
+	PYTHONPATH="$(CUPY)" $(RUN) pytest -q -p tests.fakecuda.plugin -m cuda -n $(JOBS) \
+		--dist worksteal --hypothesis-profile=quick $(CUPY_ARGS)
 
 check: lint types  ## lint, types and the fast tests: seconds, before every commit
 	$(RUN) pytest -q -x -m "not slow" --hypothesis-profile=quick -n $(JOBS) --dist worksteal

@@ -37,10 +37,12 @@ static void sincospi(T x, T* sine, T* cosine) {
 
 namespace emulator {
 
+enum State { READY, AT_WARP, AT_BLOCK, DONE };  // AT_...: waits at a barrier of that kind
+
 struct Fiber {
     ucontext_t context;
     std::vector<char> stack;
-    bool done;
+    State state;
 };
 
 static std::vector<Fiber> fibers;
@@ -53,37 +55,47 @@ static void set_thread(int i) {
     threadIdx = {i % blockDim.x, i / blockDim.x % blockDim.y, i / (blockDim.x * blockDim.y)};
 }
 
-static void enter() {
-    body();
-    fibers[current].done = true;
+static void wait_as(State state) {
+    fibers[current].state = state;
     swapcontext(&fibers[current].context, &scheduler);
 }
 
-// False if some threads have returned while others wait for them.
+static void enter() {
+    body();
+    wait_as(DONE);
+}
+
+// Lets some threads go on if all of them wait at a barrier of that kind.
+static bool release(State barrier, int from, int to) {
+    for (int i = from; i < to; i++)
+        if (fibers[i].state != barrier) return false;
+    for (int i = from; i < to; i++) fibers[i].state = READY;
+    return true;
+}
+
+// False if some threads wait for others that never come.
 static bool run_fibers(int threads, bool backwards) {
     fibers.resize(threads);
     for (Fiber& f : fibers) {
         f.stack.resize(64 * 1024);
-        f.done = false;
+        f.state = READY;
         getcontext(&f.context);
         f.context.uc_stack.ss_sp = f.stack.data();
         f.context.uc_stack.ss_size = f.stack.size();
         makecontext(&f.context, enter, 0);
     }
-    for (int left = threads; left > 0;) {
-        int returned = 0;
+    for (;;) {
         for (int k = 0; k < threads; k++) {
             set_thread(backwards ? threads - 1 - k : k);
-            if (!fibers[current].done) {
-                int i = current;
-                swapcontext(&scheduler, &fibers[i].context);
-                returned += fibers[i].done;
-            }
+            int i = current;
+            if (fibers[i].state == READY) swapcontext(&scheduler, &fibers[i].context);
         }
-        if (returned != 0 && returned != left) return false;
-        left -= returned;
+        bool some = false, all = true;
+        for (int w = 0; w < threads; w += 32) some |= release(AT_WARP, w, min(w + 32, threads));
+        for (const Fiber& f : fibers) all &= f.state == DONE;
+        if (all) return true;
+        if (!some && !release(AT_BLOCK, 0, threads)) return false;
     }
-    return true;
 }
 
 static int launch(const int* grid, const int* block, bool backwards, bool shares,
@@ -109,6 +121,5 @@ static int launch(const int* grid, const int* block, bool backwards, bool shares
 
 }  // namespace emulator
 
-static void __syncthreads() {
-    swapcontext(&emulator::fibers[emulator::current].context, &emulator::scheduler);
-}
+static void __syncthreads() { emulator::wait_as(emulator::AT_BLOCK); }
+static void __syncwarp() { emulator::wait_as(emulator::AT_WARP); }

@@ -1,0 +1,158 @@
+"""What g++ makes: the fake libraries, and the kernels that CuPy and the project ask them for.
+
+All is kept in a folder of the user's own, by the hash of what it is made from.
+"""
+
+import hashlib
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+HERE = Path(__file__).parent
+DRIVER, INCLUDE = HERE / "driver", HERE / "include"
+EMULATOR = HERE.parent / "standin" / "emulator.h"
+
+
+def library(name: str, text: str, included: Iterable[Path], *flags: str) -> Path:
+    """`text` as a shared library; RuntimeError with what g++ says of it."""
+    parts = [text, *flags, *[path.read_text("utf-8") for path in included]]
+    mark = hashlib.sha256("\0".join(parts).encode())
+    folder = Path(tempfile.gettempdir()) / f"minigrad-fakecuda-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    path = folder / f"{mark.hexdigest()[:24]}-{name}"
+    if not path.exists():
+        with tempfile.TemporaryDirectory(dir=folder) as work:
+            source, made = Path(work, "source.cpp"), Path(work, "made.so")
+            source.write_text(text, "utf-8")
+            command = ["g++", "-std=c++17", "-fPIC", "-shared", *flags, "-o", made, source]
+            done = subprocess.run(command, capture_output=True, text=True)
+            if done.returncode:
+                raise RuntimeError(f"g++ refuses {name}:\n{done.stderr[:6000]}")
+            os.replace(made, path)
+    return path
+
+
+def fake(soname: str, files: Sequence[str], asked: Iterable[str]) -> Path:
+    """A fake library of some files of driver/; of the functions that are `asked` of it, those that
+    they lack are there too, and say that they are not part of the fake."""
+    parts = [(DRIVER / name).read_text("utf-8") for name in files]
+    has = set(re.findall(r"\b(?:BATCHED\()?(\w+)(?:\(|, \w+\)$)", "\n".join(parts), re.MULTILINE))
+    stubs = [
+        f'extern "C" int {name}() {{ return fake::unsupported("{name}"); }}'
+        for name in sorted(set(asked) - has)
+    ]
+    text = "\n".join([f'#include "{DRIVER}/{name}"' for name in ("fake.h", *files)] + stubs)
+    headers = [DRIVER / "fake.h", DRIVER / "kernel.h"]
+    included = [*headers, *[DRIVER / name for name in files]]
+    return library(soname, text, included, "-O2", "-Wall", f"-Wl,-soname,{soname}")
+
+
+def undefined(path: Path) -> list[str]:
+    """The functions that a library has from others."""
+    return re.findall(r" U (\w+)", _symbols(path, "-D"))
+
+
+def defined(path: Path, prefix: str) -> list[tuple[int, str]]:
+    """Where functions of that prefix lie in a library, hidden ones too."""
+    found = re.findall(rf"^(\w+) [tT] ({prefix}[A-Z]\w*)", _symbols(path), re.MULTILINE)
+    return [(int(address, 16), name) for address, name in found]
+
+
+def _symbols(path: Path, *options: str) -> str:
+    command = ["nm", *options, str(path)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+# ---- kernels -------------------------------------------------------------------------------------
+
+
+def kernels(source: str, defines: Iterable[str]) -> Path:
+    """The kernels of a CUDA source as a library, each described by a Kernel (driver/kernel.h).
+
+    A multiplication and an addition are fused where the chip would, if this processor can.
+    """
+    ours = "cupy/carray.cuh" not in source  # and not CuPy's, whose grids may be smaller
+    shares = ours or "__syncthreads" in source
+    fused = ["-mfma", "-ffp-contract=fast"] if _has_fma() else ["-ffp-contract=off"]
+    lines = [
+        f'#include "{EMULATOR}"' if shares else "#define ONE_THREAD",
+        f'#include "{DRIVER}/kernel.h"',
+        _shared_memory(source),
+        *[_entrance(name, source, ours, shares) for name in _names(source)],
+    ]
+    included = [*sorted(INCLUDE.rglob("*.*")), DRIVER / "kernel.h", EMULATOR]
+    flags = ["-O1", "-w", "-fpermissive", *fused, f"-I{INCLUDE}", *defines]
+    return library("kernels.so", "\n".join(lines), included, *flags)
+
+
+def _shared_memory(source: str) -> str:
+    """Shared memory with the alignment, and where the launch says its size, the most of both."""
+    aligned = source.replace("__shared__ char", "alignas(16) __shared__ char")
+    most = r"alignas(16) static \1 \2[49152 / sizeof(\1)];"
+    return re.sub(r"extern __shared__ (\w+) (\w+)\[\];", most, aligned)
+
+
+def _has_fma() -> bool:
+    return " fma " in Path("/proc/cpuinfo").read_text("utf-8")
+
+
+_DECLARED = r'^\s*(?:KERNEL|extern "C" __global__ void)\s+(?:__launch_bounds__\([^)]*\)\s*)?'
+
+
+def _names(source: str) -> list[str]:
+    return re.findall(_DECLARED + r"(\w+)\s*\(", source, re.MULTILINE)
+
+
+def _entrance(name: str, source: str, ours: bool, shares: bool) -> str:
+    """The C++ that describes a kernel and runs it on arguments that are given by pointers."""
+    start = re.search(_DECLARED + rf"{name}\s*\(", source, re.MULTILINE)
+    assert start is not None
+    parameters = [_parameter(p) for p in _split(source[start.end() :]) if p]
+    table = ", ".join(
+        f"{{sizeof({kind}), '{access}', {item}}}" for kind, access, item in parameters
+    )
+    values = ", ".join(f"*({kind}*)v[{i}]" for i, (kind, _, _) in enumerate(parameters))
+    body = f"{name}({values});"
+    if shares:
+        inside = source[start.end() :].partition("\n}")[0]
+        grid = "(int)g[0], (int)g[1], (int)g[2]" if ours else "1, 1, 1"
+        body = (
+            f"int grid[] = {{{grid}}}, block[] = {{(int)b[0], (int)b[1], (int)b[2]}};"
+            f"emulator::launch(grid, block, false, {str('__shared__' in inside).lower()}, "
+            f"[=] {{ {body} }});"
+        )
+    return (
+        f"static void run_{name}(void** v, const unsigned* g, const unsigned* b) {{ {body} }}\n"
+        f"static const Parameter parameters_{name}[] = {{{table or '{}'}}};\n"
+        f'extern "C" const Kernel kernel_{name} = {{{len(parameters)}, parameters_{name}, '
+        f"run_{name}}};"
+    )
+
+
+def _split(text: str) -> list[str]:
+    """The parameters of a declaration, from behind its bracket; those in < > stay together."""
+    depth, parts = 0, [""]
+    for c in text:
+        if c == ")" and depth == 0:
+            break
+        depth += (c in "(<") - (c in ")>")
+        if c == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += c
+    return [p.strip() for p in parts]
+
+
+def _parameter(text: str) -> tuple[str, str, str]:
+    """Type, access and size of the items of one parameter (driver/kernel.h)."""
+    kind = re.sub(r"\s*(?:__restrict__\s*)?\w+$", "", text)
+    access = "r" if kind.startswith("const ") else "w"
+    kind = kind.removeprefix("const ").strip()
+    if kind.endswith("*"):
+        return kind, access, f"sizeof({kind[:-1]})"
+    if kind.startswith("CArray"):
+        return kind, access.upper(), f"sizeof({kind}::item)"
+    return kind, "v", "0"
