@@ -119,6 +119,24 @@ def test_the_nearest_neighbour(monkeypatch):
     assert nearest_neighbour_error(train, labels, train, labels) == 0
 
 
+def test_as_many_of_each_class():
+    labels = np.array([0, 1, 1, 1, 2, 2, 1, 0, 2, 1])
+    chosen = linear.balanced(labels, 6, np.random.default_rng(0))
+    assert labels[chosen].tolist() == [0, 0, 1, 1, 2, 2]
+    assert len(set(chosen.tolist())) == 6
+    some = {tuple(linear.balanced(labels, 3, np.random.default_rng(i))) for i in range(30)}
+    assert len(some) > 5
+
+
+def test_the_mean_image_of_each_class():
+    images = np.arange(24.0).reshape(4, 1, 2, 3)
+    means, classes = linear.class_means(images, np.array([5, 3, 5, 9]))
+    assert classes.tolist() == [3, 5, 9]
+    np.testing.assert_array_equal(means, images[[1, 1, 3]])
+    other, _ = linear.class_means(images, np.array([5, 3, 5, 3]))
+    np.testing.assert_array_equal(other, np.stack([images[1] + 6, images[1]]))
+
+
 def objective(weights, x, y, penalty):
     logits = np.c_[x, np.ones(len(x))] @ weights
     entropy = np.log(np.exp(logits).sum(1)) - (logits * y).sum(1)

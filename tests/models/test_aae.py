@@ -6,7 +6,7 @@ import pytest
 import minigrad as mg
 from minigrad import nn, optim
 from minigrad.backend.cpu import CPU
-from models.aae import AAE
+from models.aae import AAE, adversarial
 from models.autoencoder import deep_autoencoder, linear_autoencoder
 from models.gan import MLPDiscriminator
 from models.objectives import named
@@ -178,3 +178,19 @@ def test_a_code_between_0_and_1_is_refused():
     adam = optim.Adam(model.parameters())
     with pytest.raises(ValueError, match="needs a linear code, and a Sigmoid follows"):
         AAE(model, linear(), adam, adam, adam)
+
+
+def test_an_autoencoder_gets_its_opponent():
+    model = deep_autoencoder(SHAPE, CODE, (8,)).double()
+    aae = adversarial(model, 0.2, hidden=5, game_lr=0.3)
+    shapes = [tuple(p.shape) for p in aae.discriminator.parameters() if p.ndim == 2]
+    assert shapes == [(5, CODE), (5, 5), (1, 5)]
+    assert all(p.dtype == mg.float64 for p in aae.discriminator.parameters())
+    found = [
+        (len(group["params"]), group["lr"], group["betas"])
+        for optimizer in (aae.optimizer, aae.d_optimizer, aae.e_optimizer)
+        for group in optimizer.param_groups
+    ]
+    counts = [len(list(m.parameters())) for m in (model, aae.discriminator, model.encoder)]
+    game = (0.3, (0.5, 0.999))
+    assert found == [(counts[0], 0.2, (0.9, 0.999)), (counts[1], *game), (counts[2], *game)]

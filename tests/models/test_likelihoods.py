@@ -195,3 +195,13 @@ def test_draws_of_the_discretized_logistic_follow_its_probabilities():
     assert np.allclose(got, expected, atol=5 * np.sqrt(expected.max() / 200_000))
     levels = drawn.numpy().ravel() * 255
     assert np.allclose(levels, np.rint(levels), atol=1e-4)
+
+
+def test_draws_fall_to_the_nearest_level():
+    """At the least scale, of a twelfth of a level: what is 0.3 of a level away is of that level."""
+    likelihood = DiscretizedLogistic()
+    for away in (-0.3, 0.3):
+        location = 2 * (100 + away) / 255 - 1
+        h = mg.tensor([[location, -99.0]]).reshape(1, 2, 1, 1).expand(1000, 2, 1, 1)
+        levels = np.rint(likelihood.draw(h).numpy().ravel() * 255)
+        assert (levels == 100).mean() > 0.8  # expected: sigmoid(0.2 * 11.7) = 0.91

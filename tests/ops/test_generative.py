@@ -362,6 +362,7 @@ def test_a_quotient_that_is_rounded_is_a_whole_number(dtype):
         (lambda x: mg.einsum("ij,jk", x), ValueError, "2 operands, got 1"),
         (lambda x: mg.einsum("ijk->i", x), ValueError, "does not fit"),
         (lambda x: mg.einsum("ij->k", x), ValueError, "of its own|alone|its own"),
+        (lambda x: mg.einsum("ii", x), ValueError, "'i' is both 2 and 3"),
         (lambda x: mg.bmm(x, x), ValueError, "bmm: needs 3 and 3 axes"),
         (lambda x: mg.topk(x, 4), ValueError, "no 4 elements"),
         (lambda x: mg.repeat(x, 2), ValueError, "repeat: "),

@@ -193,7 +193,7 @@ def test_one_cycle_may_begin_at_its_top(way):
     assert rates[-1] == pytest.approx(0.5 / 25 / 1e4)
 
 
-def test_joined_schedules_say_what_is_wrong():
+def test_schedules_say_what_is_wrong():
     opt = two_groups()
     one = lr_scheduler.StepLR(opt, 2)
     with pytest.raises(ValueError, match="SequentialLR: 1 schedules need 0 milestones, got 1"):
@@ -204,3 +204,9 @@ def test_joined_schedules_say_what_is_wrong():
         lr_scheduler.ChainedScheduler([lr_scheduler.ReduceLROnPlateau(opt)])
     with pytest.raises(TypeError, match="StepLR: needs an optimizer, got a Linear"):
         lr_scheduler.StepLR(nn.Linear(1, 1), 2)
+    with pytest.raises(TypeError, match="LambdaLR: lr_lambda must be a function of the epoch"):
+        lr_scheduler.LambdaLR(opt, [0.5, 0.1])
+    with pytest.raises(ValueError, match="LambdaLR: 1 functions for 2 parameter groups"):
+        lr_scheduler.LambdaLR(opt, [abs])
+    with pytest.raises(ValueError, match="anneal_strategy must be 'cos' or 'linear', got 'sin'"):
+        lr_scheduler.OneCycleLR(opt, 0.5, 10, anneal_strategy="sin")
