@@ -28,6 +28,7 @@ from demos.common import autoencoder_pictures, cli, gan_pictures, pictures
 from demos.common.evaluation import codes, flat, mean_loss
 from demos.common.run import CommandError, Run
 from demos.common.training import Trainer, random_numbers
+from demos.common.words import farewell
 from minigrad import Tensor, optim
 from minigrad.data import DataLoader, ImageDataset
 from models.aae import AAE, adversarial
@@ -106,7 +107,8 @@ def train(args: Namespace, run: Run) -> None:
         numbers |= draw_game(learner, test_set, trainer, args)
     cli.write_summary(args, trainer, numbers)
     said = ", ".join(f"{name} {value:.5f}" for name, value in numbers.items() if "mse" in name)
-    print(f"{said} (per pixel)\neverything is in {run.folder}/")
+    print(f"{said} (per pixel)")
+    farewell(run.folder, explored=isinstance(learner, AAE))
 
 
 def build(args: Namespace, image_shape: tuple[int, ...]) -> Autoencoder:

@@ -27,6 +27,7 @@ from demos.common import cli, datasets, pictures
 from demos.common.evaluation import mean_losses
 from demos.common.run import CommandError, Run
 from demos.common.training import random_numbers
+from demos.common.words import farewell, listed
 from minigrad import Tensor, optim
 from minigrad.data import DataLoader, ImageDataset
 from minigrad.optim.lr_scheduler import LambdaLR
@@ -124,8 +125,8 @@ def train(args: Namespace, run: Run) -> None:
     last = trainer.rows[-1]
     summary = {name: value for name, value in last.items() if name.startswith("test_")}
     cli.write_summary(args, trainer, summary)
-    numbers = ", ".join(f"{n} {v:.2f}" for n, v in summary.items())
-    print(f"{numbers} (nats per image; less is better)\neverything is in {run.folder}/")
+    print(f"{listed(summary)} (nats per image; less is better)")
+    farewell(run.folder)
 
 
 def falling(model: Autoregressive, optimizer: optim.Optimizer, steps: int) -> Scheduled:

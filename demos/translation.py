@@ -35,6 +35,7 @@ from demos.common.translation import (
     translated,
     unit,
 )
+from demos.common.words import farewell
 from minigrad import Tensor
 from minigrad.data import DataLoader, ImageDataset, TensorDataset, captions, pairs
 from models.cyclegan import cyclegan
@@ -164,11 +165,11 @@ def train(args: Namespace, run: Run) -> None:
     gan_pictures.save_curves(run.file("curves.png"), trainer.rows, play.panels, name)
     last = {name: value for name, value in trainer.rows[-1].items() if name != "epoch"}
     cli.write_summary(args, trainer, last)
-    print(f"everything is in {run.folder}/")
     if words is not None and isinstance(play, Sentences):
         with random_numbers(args.seed, args.device):
             play.save_caption(run.file("caption.png"), words, args.caption)
         print(f"{run.folder}/caption.png: {args.caption}")
+    farewell(run.folder)
 
 
 def encoded(caption: str) -> Array:

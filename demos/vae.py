@@ -29,6 +29,7 @@ from demos.common import cli, datasets, latents, pictures
 from demos.common.evaluation import mean_iwae, mean_terms
 from demos.common.run import CommandError, Run
 from demos.common.training import Trainer, random_numbers
+from demos.common.words import farewell, listed
 from minigrad import Tensor, nn, optim
 from minigrad.data import DataLoader, ImageDataset
 from models.flows import FLOWS, with_flows
@@ -187,8 +188,8 @@ def train(args: Namespace, run: Run) -> None:
     summary |= {"test_iwae": bound, "iwae_k": args.iwae_k}
     cli.write_summary(args, trainer, summary)
     bounds = {name: summary[name] for name in ("test_nelbo", "test_rec", "test_kl", "test_iwae")}
-    numbers = ", ".join(f"{name} {value:.2f}" for name, value in bounds.items())
-    print(f"{numbers} (nats per image; less is better)\neverything is in {run.folder}/")
+    print(f"{listed(bounds)} (nats per image; less is better)")
+    farewell(run.folder, explored=args.posterior == "gaussian")
 
 
 def build(args: Namespace, image_shape: tuple[int, ...]) -> VAE:

@@ -17,6 +17,7 @@ from demos.common import cli, gan_pictures, pictures
 from demos.common.evaluation import mean_losses
 from demos.common.run import CommandError, Run
 from demos.common.training import random_numbers
+from demos.common.words import farewell
 from minigrad import Tensor, nn, optim
 from minigrad.data import DataLoader, Dataset, ImageDataset, Subset
 from models import objectives
@@ -150,7 +151,7 @@ def train(
     gan_pictures.save_curves(run.file("curves.png"), trainer.rows, play.panels, play.name)
     last = {name: value for name, value in trainer.rows[-1].items() if name != "epoch"}
     cli.write_summary(args, trainer, last)
-    print(f"everything is in {run.folder}/")
+    farewell(run.folder, explored=isinstance(play, Images))
 
 
 class Images:

@@ -20,6 +20,7 @@ from tqdm import tqdm
 import minigrad as mg
 from demos.common import finite
 from demos.common.run import CommandError, Row, Run
+from demos.common.words import listed
 from minigrad.data import DataLoader
 from models.model import Losses, Stateful
 
@@ -109,7 +110,7 @@ class Trainer:
                 bar.update()
                 if done % FETCH_EVERY == 0:
                     means = self._finite_means()
-                    bar.set_postfix({name: f"{value:.2f}" for name, value in means.items()})
+                    bar.set_postfix_str(listed(means))
                 if stop.signum or (self.checkpoint_every and done % self.checkpoint_every == 0):
                     self._save()
                 stop.check(f"in epoch {number}, after batch {done} of {total}")
@@ -161,8 +162,8 @@ class Trainer:
 
     def _report(self) -> None:
         row = self.rows[-1]
-        numbers = [f"{name} {value:.2f}" for name, value in row.items() if name != "epoch"]
-        print(f"epoch {self.epoch}/{self.epochs}: {', '.join(numbers)}", flush=True)
+        numbers = {name: value for name, value in row.items() if name != "epoch"}
+        print(f"epoch {self.epoch}/{self.epochs}: {listed(numbers)}", flush=True)
 
 
 def typed(fields: Mapping[str, Any], name: str, kind: type) -> Any:

@@ -1,6 +1,6 @@
 """All experiments: each shows one claim of the lecture by a picture, and by numbers with a control.
 
-    python -m demos.experiments                      says what there is
+    python -m demos.experiments                      says what there is, and how long each takes
     python -m demos.experiments quick                does all that take less than a minute each
     python -m demos.experiments all                  does all: hours
     python -m demos.experiments bound pca            does these two
@@ -11,7 +11,10 @@ NAME.json; those of many trainings keep each as it is done, and go on from there
 stopped. With --dataset all take that data set, else each its own.
 """
 
+import re
+import shutil
 import sys
+import textwrap
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable, Sequence
 from importlib import import_module
@@ -39,6 +42,25 @@ EXPERIMENTS = {
 PLACES = {"factors-faces": "factors run_on_faces", "dcgan": "dcgan_samples run"}
 # Less than a minute each on the drawn data sets, on one core.
 QUICK = ("reparameterization", "optimal-discriminator", "flat-gradient", "critic-distance")
+
+
+RESULTS = Path(__file__).parents[2] / "docs" / "results.md"
+FOOTNOTE = (
+    "The times are those of docs/results.md, with the commands there; + is for networks besides, "
+    "which are kept, and trained by the first that needs them: minutes each."
+)
+# What trains a network that is kept: an experiment that knows one needs it.
+TRAINERS = {
+    "autoencoder",
+    "dcgan",
+    "dcgans",
+    "judge_of",
+    "kept",
+    "kept_vae",
+    "trained",
+    "vae",
+    "vaes",
+}
 
 
 class Entry(NamedTuple):
@@ -80,7 +102,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.table:
             print("\n\n".join(tables.of(Path(args.out), entries())))
         elif args.list or not args.names:
-            print(listed())
+            print(listed(shutil.get_terminal_size((100, 24)).columns - 1))
         else:
             with one_writer(args.out):
                 do(args)
@@ -126,13 +148,22 @@ def done(name: str, setting: Setting) -> bool:
     return found is not None and found["command"] == command_of(name, setting)
 
 
-def listed() -> str:
-    """Every experiment in a line, with what its module says of it."""
-    lines = []
+def listed(width: int) -> str:
+    """Every experiment, how long it took and what its module says first, in lines of a width."""
+    took, lines, before = tables.costs(RESULTS), [], ""
     for name, (model, experiment) in entries().items():
-        says = (sys.modules[experiment.__module__].__doc__ or "").split("\n\n")[0]
-        lines.append(f"{model:12} {name:22} {' '.join(says.split())}")
-    return "\n".join(lines)
+        if model != before:
+            lines += ["", model]
+            before = model
+        module = sys.modules[experiment.__module__]
+        says = re.split(r"(?<=[.?])\s(?=[A-Z])", module.__doc__ or "")[0]
+        time = took.get(name, "") + ("+" if TRAINERS & vars(module).keys() else " ")
+        head = f"  {name:22}{time:>7} {'quick' if name in QUICK else '':5} "
+        lines += textwrap.wrap(
+            says, max(width, 72), initial_indent=head, subsequent_indent=" " * 38
+        )
+    lines += ["", *textwrap.wrap(FOOTNOTE, max(width, 72))]
+    return "\n".join(lines[1:])
 
 
 if __name__ == "__main__":

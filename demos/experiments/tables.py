@@ -30,6 +30,23 @@ def time_of(found: Mapping[str, Any], folder: Path) -> str:
     return "; ".join([seconds(found["seconds"]), *(f"its runs {core(path)}" for path in runs)])
 
 
+def costs(page: Path) -> dict[str, str]:
+    """How long experiments took, by name: of the rows of a page with the tables of this module."""
+    rows = re.findall(
+        r"`python -m demos\.experiments ([\w-]+)[^`]*` \| ([^|]*) \|$",
+        page.read_text("utf-8") if page.exists() else "",
+        re.M,
+    )
+    return {name: _time(text) for name, text in rows}
+
+
+def _time(text: str) -> str:
+    """What `time_of` writes, in short: the experiment's own seconds and those of its runs."""
+    parts = [float(part.replace(",", "")) for part in re.findall(r"[\d,]+", text)]
+    total = parts[0] if parts[0] > parts[-1] else sum(parts[:1] + parts[1:])
+    return f"{total:.0f} s" if total < 120 else f"{total / 60:.0f} min"
+
+
 def spreads(found: Mapping[str, Any]) -> list[str]:
     """What a result has under "tables", {table: {row: {measure: {mean, std}}}}."""
     made = []

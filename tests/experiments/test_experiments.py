@@ -106,6 +106,19 @@ def test_a_folder_that_cannot_be_written_to(two, tmp_path, capsys):
     assert "cannot write to" in capsys.readouterr().err
 
 
+def test_the_list_fits_the_terminal_and_says_what_each_costs(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "90")
+    assert everything.main([]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) < 90
+    words = {
+        line.split()[0]: line.split() for line in lines if line.startswith("  ") and line[2] != " "
+    }
+    assert set(words) == set(everything.entries())
+    assert [name for name, found in words.items() if "quick" in found] == [*everything.QUICK]
+    assert words["dcgan"][2] == "s+" and words["modes"][2] == "min"
+
+
 def test_a_result_that_cannot_be_is_said_and_kept(there_are, tmp_path, capsys):
     def experiment(setting):
         holds = {"a bound is below": False, "sums are 1": True, "it is finite": False}
