@@ -41,6 +41,18 @@ def frozen(module: nn.Module) -> Iterator[None]:
             parameter.requires_grad_()
 
 
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Within, the module works as in evaluation: a batch norm uses its running statistics, and they
+    stay as they are."""
+    training = module.training
+    module.eval()
+    try:
+        yield
+    finally:
+        module.train(training)
+
+
 class Average:
     """An exponential moving average of a module's weights and buffers, as `module`.
 

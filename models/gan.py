@@ -16,7 +16,7 @@ from itertools import pairwise
 import minigrad as mg
 from minigrad import Tensor, nn, optim
 
-from .adversarial import Average, frozen, untouched_buffers
+from .adversarial import Average, evaluating, frozen, untouched_buffers
 from .model import Losses, Model, descend
 from .objectives import OBJECTIVES, Objective
 
@@ -64,8 +64,7 @@ class GAN(Model):
     def discriminator_step(self, x: Tensor, *labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Moves the discriminator only; returns its loss, and its mean scores of data and of
         samples."""
-        with mg.no_grad(), untouched_buffers(self.generator):
-            samples = self.generator(self.draw_noise(len(x)), *labels)
+        samples = self.samples_off_tape(len(x), *labels)
         loss, real, fake = self.objective.discriminator_loss(
             self.discriminator, x, samples, *labels
         )
@@ -78,6 +77,16 @@ class GAN(Model):
         with frozen(self.discriminator):
             samples = self.generator(self.draw_noise(n), *labels)
             loss = self.objective.generator_loss(self.discriminator, samples, *labels)
+        return self.move_generator(loss)
+
+    def samples_off_tape(self, n: int, *labels: Tensor) -> Tensor:
+        """n samples as they are in training, which leave no trace in the generator."""
+        with mg.no_grad(), untouched_buffers(self.generator):
+            samples: Tensor = self.generator(self.draw_noise(n), *labels)
+        return samples
+
+    def move_generator(self, loss: Tensor) -> Tensor:
+        """Moves the generator down a loss, which it returns, and its average after it."""
         descend(self.g_optimizer, loss)
         if self.average is not None:
             self.average.update(self.generator)
@@ -98,12 +107,8 @@ class GAN(Model):
         """The samples of noise z (N, noise), each on its own: a batch norm uses its running
         statistics, and they stay as they are. With `ema`, by the averaged weights."""
         generator = self.sampler
-        training = generator.training
-        try:
-            with mg.no_grad():
-                samples: Tensor = generator.eval()(z, *labels)
-        finally:
-            generator.train(training)
+        with mg.no_grad(), evaluating(generator):
+            samples: Tensor = generator(z, *labels)
         return samples
 
     @property
@@ -131,11 +136,17 @@ class MLP(nn.Module):
         self.layers = nn.Sequential(*layers[1:])
 
     def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+        out: Tensor = self.layers[-1](self.features(x, labels))
+        return out
+
+    def features(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+        """What the last layer gets: (N, sizes[-2])."""
         h = x.flatten(1)
         if self.embedding is not None:
             # Without labels it is the embedding that complains.
             h = mg.concat([h, self.embedding(labels)], 1)  # type: ignore[arg-type]
-        return self.layers(h)
+        features: Tensor = self.layers[:-1](h)
+        return features
 
 
 class MLPGenerator(MLP):
@@ -158,6 +169,12 @@ class MLPDiscriminator(MLP):
 
     def __init__(self, shape: Shape, hidden: Sequence[int], classes: int = 0) -> None:
         super().__init__([math.prod(shape), *hidden, 1], lambda: nn.LeakyReLU(0.2), classes)
+
+    @property
+    def score(self) -> nn.Module:
+        """The last layer: features to scores (N, 1)."""
+        last: nn.Module = self.layers[-1]
+        return last
 
     def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
         return super().forward(x, labels).squeeze(1)

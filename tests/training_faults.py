@@ -98,11 +98,30 @@ FAULTS = [
     Fault(
         "a discriminator's step that reaches the generator",
         "models/gan.py",
-        "with mg.no_grad(), untouched_buffers(self.generator):\n"
-        "            samples = self.generator(self.draw_noise(len(x)), *labels)",
-        "with untouched_buffers(self.generator):\n"
-        "            samples = self.generator(self.draw_noise(len(x)), *labels)",
+        "with mg.no_grad(), untouched_buffers(self.generator):\n            samples",
+        "with untouched_buffers(self.generator):\n            samples",
         ("models/gan::a_discriminator_step_leaves_no_trace_in_the_generator",),
+    ),
+    Fault(
+        "a balance that may leave its bounds",
+        "models/began.py",
+        "(self.balance + self.rate * excess).clip(0, 1)",
+        "self.balance + self.rate * excess",
+        ("models/began::k_stays_between_0_and_1",),
+    ),
+    Fault(
+        "features of images that learn to be like those of their reconstructions",
+        "models/vaegan.py",
+        "real.detach() - fake",
+        "real - fake",
+        ("models/vaegan::features_are_summed_and_those_of_images_are_a_target", "parity/zoo::*"),
+    ),
+    Fault(
+        "a generator that does not see how the discriminator will answer",
+        "models/zoo/unrolled.py",
+        "weight - self.eta * slope for",
+        "weight - self.eta * slope.detach() for",
+        ("models/zoo::the_generators_gradient_goes_through_the_discriminators_steps",),
     ),
     Fault(
         "codes for the data of an adversarial autoencoder's discriminator",

@@ -38,6 +38,7 @@ EXPERIMENTS = {
     "gan": "optimal-discriminator flat-gradient k-steps modes critic-distance",
     "dcgan": "dcgan interpolation arithmetic conditional guidelines",
     "translation": "cyclegan pix2pix captions",
+    "zoo": "began f-gan",
 }
 PLACES = {"factors-faces": "factors run_on_faces", "dcgan": "dcgan_samples run"}
 # Less than a minute each on the drawn data sets, on one core.

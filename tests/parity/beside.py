@@ -1,6 +1,6 @@
 """What the comparisons share: tensors and networks in either library."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -82,3 +82,22 @@ def assert_same_parameters(mine: nn.Module, theirs: Any, *, gradients: bool) -> 
         # Where a gradient is 0 but for rounding, Adam's step is its sign: hence atol.
         got, expected = parameter.numpy(force=True), named[name].detach().numpy()
         assert np.allclose(got, expected, rtol=1e-7, atol=1e-8), name
+
+
+def twins(ours: Sequence[nn.Module], theirs: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+    """Gives PyTorch's modules the weights of ours, all in float64; Adam for each, in either library
+    and at another rate for each."""
+    import torch
+
+    for mine, other in zip(ours, theirs, strict=True):
+        mine.double()
+        weights = {name: torch.tensor(t.numpy()) for name, t in mine.state_dict().items()}
+        other.double().load_state_dict(weights)  # strict: the same names
+    adams, torch_adams = (
+        [
+            Adam(part.parameters(), 1e-3 * (i + 1), betas=(0.5, 0.999))
+            for i, part in enumerate(parts)
+        ]
+        for Adam, parts in ((optim.Adam, ours), (torch.optim.Adam, theirs))
+    )
+    return adams, torch_adams
