@@ -13,14 +13,13 @@ GAN-INT, section 4.3: what is between two captions, the mean of their codes, no 
 that G is to please D there too fills the gaps between the captions that there are.
 """
 
-from itertools import pairwise
 from typing import Any
 
 import minigrad as mg
 from minigrad import Tensor, nn, optim
 
 from .adversarial import frozen, untouched_buffers
-from .dcgan import DCGANGenerator, initialize, norm, strided_down, way
+from .dcgan import DCGANDiscriminator, DCGANGenerator
 from .gan import GAN, Shape
 from .model import descend
 
@@ -85,10 +84,12 @@ class TextEncoder(nn.Module):
     def __init__(self, vocabulary: int, code: int = 32) -> None:
         super().__init__()
         self.embedding = nn.Embedding(vocabulary, code, padding_idx=0)
+        with mg.no_grad():
+            self.embedding.weight.mul_(0.3)  # a caption has some twelve words: a sum of about 1
         self.layer = nn.Linear(code, code)
 
     def forward(self, *captions: Tensor) -> Tensor:
-        codes = [self.layer(self.embedding(words).sum(1)).tanh() for words in captions]
+        codes = [self.layer(self.embedding(words).sum(1)) for words in captions]
         mean: Tensor = sum(codes[1:], codes[0]) / len(codes)
         return mean
 
@@ -110,30 +111,34 @@ class TextGenerator(nn.Module):
 
 
 class TextDiscriminator(nn.Module):
-    """Images (N, *shape) and captions (N, L) to scores (N,): a DCGAN's discriminator, which gets
-    the code at each of the places of its last features, 4x4."""
+    """Images (N, *shape) and captions (N, L) to scores (N,), w . h + b + (V code) . h of features h
+    (N, hidden): a projection (Miyato and Koyama 2018).
 
-    def __init__(self, shape: Shape, vocabulary: int, width: int = 24, code: int = 32) -> None:
+    The paper has the code beside features of 4x4 places, and a convolution. Scored on faces alone,
+    right captions against wrong ones, that learns more slowly: after 480 steps it knows men from
+    women in 80 %, this one in 96 %.
+
+    NOTE: nothing that has seen a caption is normalized over the batch. All captions of a batch are
+    right or all are wrong, which its statistics show: such a discriminator tells them apart nearly
+    always in training (loss 0.02 instead of 0.5), without knowing what any of them says.
+    """
+
+    def __init__(
+        self, shape: Shape, vocabulary: int, width: int = 24, code: int = 32, hidden: int = 128
+    ) -> None:
         super().__init__()
-        sizes = way("TextDiscriminator", shape, 4)[::-1]
-        channels = [width * 2**i for i in range(len(sizes) - 1)]
-        layers = [*strided_down(shape[0], width, sizes[:2]), nn.LeakyReLU(0.2)]
-        for (a, b), size in zip(pairwise(channels), pairwise(sizes[1:]), strict=True):
-            layers += [*strided_down(a, b, size, bias=False), *norm(b, True), nn.LeakyReLU(0.2)]
-        self.features = nn.Sequential(*layers)
-        last = channels[-1]
-        self.join = nn.Sequential(
-            nn.Conv2d(last + code, last, 1, bias=False), nn.BatchNorm2d(last), nn.LeakyReLU(0.2),
-            nn.Conv2d(last, 1, 4), nn.Flatten(0),
-        )  # fmt: skip
-        initialize(self)
+        body = DCGANDiscriminator(shape, width)
+        self.features = nn.Sequential(
+            *body.features, nn.Linear(body.score.in_features, hidden), nn.LeakyReLU(0.2)
+        )
+        self.alone = nn.Linear(hidden, 1)
+        self.projection = nn.Linear(code, hidden, bias=False)
         self.encoder = TextEncoder(vocabulary, code)
 
     def score(self, h: Tensor, *captions: Tensor) -> Tensor:
         """The scores (N,) of images whose features h are known."""
-        code = self.encoder(*captions)
-        there = code.reshape(*code.shape, 1, 1).expand(*code.shape, *h.shape[2:])
-        scores: Tensor = self.join(mg.concat([h, there], 1))
+        said = self.projection(self.encoder(*captions))
+        scores: Tensor = self.alone(h).squeeze(1) + (said * h).sum(1)
         return scores
 
     def forward(self, x: Tensor, *captions: Tensor) -> Tensor:
@@ -142,12 +147,16 @@ class TextDiscriminator(nn.Module):
 
 def text_gan(
     shape: Shape, vocabulary: int, *, noise: int = 32, width: int = 24, code: int = 32,
-    lr: float = 4e-4, ema: float = 0.999, **how: Any,
+    lr: float = 5e-4, d_lr: float = 1e-3, ema: float = 0.999, **how: Any,
 ) -> TextGAN:  # fmt: skip
-    """Both networks for images of a shape and captions of so many words, with Adam for each."""
+    """Both networks for images of a shape and captions of so many words, with Adam for each: at the
+    rate `lr` for the generator, at `d_lr` for the discriminator."""
     networks = (
         TextGenerator(noise, shape, vocabulary, width, code),
         TextDiscriminator(shape, vocabulary, width, code),
     )
-    adams = (optim.Adam(network.parameters(), lr, (0.5, 0.999)) for network in networks)
+    adams = (
+        optim.Adam(network.parameters(), rate, (0.5, 0.999))
+        for network, rate in zip(networks, (lr, d_lr), strict=True)
+    )
     return TextGAN(*networks, *adams, noise=noise, ema=ema, **how)

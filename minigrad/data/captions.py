@@ -15,12 +15,13 @@ that slot, and a network may take the word from the rest of the sentence.)
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from minigrad.data.dataset import ImageDataset, TensorDataset
+from minigrad.data.dataset import Dataset, ImageDataset, Index
 from minigrad.data.faces import draw_factors
 
 Slots = NDArray[np.int64]  # (N, len(SLOTS)): the value in each, -1 where nothing is said
@@ -161,33 +162,54 @@ CHUNK: Final = 128  # faces whose captions are drawn together
 WRONG: Final = ("changed", "another's")
 
 
-def captioned(
-    faces: ImageDataset, *, seed: int = 0, share: float = 0.8, wrong: str = "changed"
-) -> TensorDataset:
-    """Faces as bytes (N, 3, 32, 32), each with a caption and a wrong one, (N, LENGTH) both; those
-    that are `held_out` are left out.
+class Captioned(Dataset):
+    """Faces with captions: sample i is face i % N, as bytes (3, 32, 32), with caption i, which is
+    true of it, and another one, which is not; (LENGTH,) both."""
 
-    The wrong one is "changed" in one slot, so that D learns each of them; or, as in the paper, it
-    is "another's", of a face of which something else is true. Chunk i is drawn from (seed, i): a
-    limit leaves the captions before it as they are. ValueError for data without a face's factors.
+    def __init__(self, images: NDArray[np.uint8], right: Words, wrong: Words) -> None:
+        self.images, self.right, self.wrong = images, right, wrong
+
+    def __len__(self) -> int:
+        return len(self.right)
+
+    def __getitem__(self, index: Index) -> tuple[NDArray[np.uint8], Words, Words]:
+        face = np.arange(len(self))[index] % max(1, len(self.images))
+        return self.images[face], self.right[index], self.wrong[index]
+
+    def __getbatch__(self, indices: NDArray[np.int64]) -> list[Any]:
+        return list(self[indices])
+
+
+def captioned(
+    faces: ImageDataset, *, seed: int = 0, times: int = 4, share: float = 0.8,
+    wrong: str = "changed",
+) -> Captioned:  # fmt: skip
+    """Faces with `times` captions each, and as many wrong ones; those that are `held_out` are left
+    out.
+
+    A wrong one is "changed" in one slot, so that each of them has to be learned; or, as in Reed et
+    al. 2016, it is "another's", of a face of which something else is true. With one caption each, a
+    network learns them by heart. Chunk i is drawn from (seed, time, i): a limit leaves the captions
+    before it as they are. ValueError for data without a face's factors.
     """
     if wrong not in WRONG:
         raise ValueError(f"captioned: wrong must be one of {', '.join(WRONG)}, got {wrong!r}")
     if missing := {*NAMES} - {*faces.factors}:
         raise ValueError(f"captioned: {faces.name} has no factor {', '.join(sorted(missing))}")
     true = slots_of(faces.factors)
-    right = np.empty((2, len(true), LENGTH), np.int64)
-    for i, start in enumerate(range(0, len(true), CHUNK)):
-        rng = np.random.default_rng([seed, i])
+    words = np.empty((2, times, len(true), LENGTH), np.int64)
+    for time, (i, start) in product(range(times), enumerate(range(0, len(true), CHUNK))):
+        rng = np.random.default_rng([seed, time, i])
         rows = slice(start, start + CHUNK)
         # As many as a whole chunk has, so that the last one's are those of a longer data set.
         own = np.resize(true[rows], (CHUNK, len(NAMES)))
         said = some_of(rng, own, share)
         other = changed(rng, said) if wrong == "changed" else anothers(rng, said, own)
-        for captions, slots in zip(right, (said, other)):
-            captions[rows] = encode(sentences(rng, slots))[: len(true[rows])]
+        for part, slots in zip(words, (said, other)):
+            part[time, rows] = encode(sentences(rng, slots))[: len(true[rows])]
     shown = ~held_out(true)
-    return TensorDataset(faces.images[shown], *right[:, shown])
+    right, refused = words[:, :, shown].reshape(2, -1, LENGTH)
+    return Captioned(faces.images[shown], right, refused)
 
 
 def anothers(rng: np.random.Generator, said: Slots, true: Slots) -> Slots:

@@ -121,12 +121,16 @@ def test_all_slots_are_changed_equally_often():
 @pytest.mark.parametrize("wrong", captions.WRONG)
 def test_captions_are_true_of_their_faces_and_wrong_ones_are_not(wrong):
     data = load("faces", limit=300)
-    shown = captions.captioned(data, wrong=wrong)
+    shown = captions.captioned(data, wrong=wrong, times=2)
     true = slots_of(data.factors)
-    true = true[~held_out(true)]
+    kept = ~held_out(true)
+    true = np.tile(true[kept], (2, 1))
     images, right, others = shown[:]
-    assert len(shown) == len(true) < 300
-    np.testing.assert_array_equal(images, data.images[~held_out(slots_of(data.factors))])
+    assert len(shown) == len(true) == 2 * kept.sum() < 600
+    np.testing.assert_array_equal(images, np.tile(data.images[kept], (2, 1, 1, 1)))
+    one = shown[int(kept.sum())]  # the first face again, with another caption
+    np.testing.assert_array_equal(one[0], images[0])
+    assert (one[1] != right[0]).any()
     said, refused = (
         np.array([understood(caption) for caption in captions.decode(words)])
         for words in (right, others)
@@ -135,11 +139,11 @@ def test_captions_are_true_of_their_faces_and_wrong_ones_are_not(wrong):
     assert contradicts(refused, true).all()
     named = (refused >= 0).all(1)
     assert not held_out(refused[named]).any()
-    fewer = captions.captioned(load("faces", limit=200), wrong=wrong)
+    fewer = captions.captioned(load("faces", limit=200), wrong=wrong, times=1)
     for a, b in zip(fewer[:], shown[:]):
         np.testing.assert_array_equal(a, b[: len(fewer)])
-    other = captions.captioned(data, wrong=wrong, seed=1)
-    assert (other.tensors[1] != shown.tensors[1]).any()
+    other = captions.captioned(data, wrong=wrong, times=2, seed=1)
+    assert (other.right != shown.right).any()
 
 
 def test_what_has_no_captions():

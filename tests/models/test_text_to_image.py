@@ -139,3 +139,13 @@ def test_no_step_waits_for_the_device(monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(CPU, "to_numpy", fetch)
         gan.train_step(*some)
+
+
+def test_a_score_does_not_hang_on_the_captions_of_others():
+    """All are right or all are wrong: what normalizes over a batch of captions would see which."""
+    gan, (x, right, wrong) = small(), batch()
+    h = gan.discriminator.features(x)
+    some = mg.concat([right[:1], wrong[1:]])
+    scores = [gan.discriminator.score(h, words).numpy(force=True) for words in (right, some)]
+    assert scores[0][0] == pytest.approx(scores[1][0], rel=1e-5)
+    assert np.abs(scores[0][1:] - scores[1][1:]).min() > 0
