@@ -30,7 +30,7 @@ LEAST_SQUARES = replace(OBJECTIVES["lsgan"], generator=lambda a: (a - 1).square(
 
 
 class Pool:
-    """The last `size` images that a generator made, or fewer: D sees some of them again.
+    """Up to `size` images that a generator made: D sees some of them again.
 
     So D does not learn to tell only what the generator makes at present (Shrivastava et al. 2017).
     """
@@ -39,31 +39,34 @@ class Pool:
         if size < 0:
             raise ValueError(f"Pool: size must not be negative, got {size}")
         self.size = size
+        # Memory for all of them, made with the first; and which of them there are.
         self.images: Tensor | None = None
+        self.there: Tensor | None = None
 
     def exchange(self, new: Tensor) -> Tensor:
         """As many images as the new ones (N, C, H, W), which are off the tape: each is new, or with
-        probability 1/2 an older one, whose place the new one takes. While the pool is not full, new
-        ones are stored and returned. (With more than `size` of them, the others are returned.)"""
-        kept = 0 if self.images is None else len(self.images)
-        if kept < self.size:
-            stored = new[: self.size - kept].clone()
-            self.images = stored if self.images is None else mg.concat([self.images, stored])
+        probability 1/2 an older one, whose place the new one takes. While there is room, new ones
+        are stored and shown; more than `size` at a time are shown only."""
+        if not self.size:
             return new
-        if self.images is None:  # of size 0
-            return new
+        if self.images is None or self.there is None:
+            self.images = mg.zeros(self.size, *new.shape[1:], dtype=new.dtype, device=new.device)
+            self.there = mg.zeros(self.size, 1, 1, 1, dtype=mg.bool, device=new.device)
         n = min(len(new), self.size)
-        places = mg.rand(self.size, device=new.device).argsort()[:n]  # no place twice
-        stays = mg.rand(n, 1, 1, 1, device=new.device) < 0.5
-        old, young = self.images[places], new[:n]
-        self.images[places] = mg.where(stays, old, young)
-        return mg.concat([mg.where(stays, young, old), new[n:]])
+        # All on the device, which is not asked: empty places first, no place twice.
+        order = mg.rand(self.size, device=new.device) + self.there.flatten()
+        places = order.argsort()[:n]
+        old, young, there = self.images[places], new[:n], self.there[places]
+        again = there & (mg.rand(n, 1, 1, 1, device=new.device) < 0.5)
+        self.images[places] = mg.where(again | ~there, young, old)
+        self.there[places] = True
+        return mg.concat([mg.where(again, old, young), new[n:]])
 
     def state_dict(self) -> dict[str, Any]:
-        return {} if self.images is None else {"images": self.images}
+        return {} if self.images is None else {"images": self.images, "there": self.there}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self.images = state.get("images")
+        self.images, self.there = state.get("images"), state.get("there")
 
 
 class CycleGAN(Model):

@@ -40,7 +40,7 @@ class Fading(Model):
         losses = self.game.train_step(*batch, **options)
         for schedule in self.parts().values():
             if isinstance(schedule, LambdaLR):
-                schedule.step()
+                mg.each_step(schedule.step)
         return losses
 
 
