@@ -128,7 +128,7 @@ def _copy(response: Any, file: IO[bytes], name: str, sha256: str) -> None:
             if seconds > PATIENCE + size / SLOWEST:
                 raise ValueError(f"too slow: {size:,} bytes in {seconds:.0f} seconds")
     if digest.hexdigest() != sha256:
-        length = f"{size:,} bytes" + (f" of {total:,}" if size != total else "")
+        length = f"{size:,} bytes" + (f" of {total:,}" if total not in (0, size) else "")
         raise ValueError(f"wrong SHA-256: got {digest.hexdigest()} ({length}), expected {sha256}")
 
 

@@ -8,10 +8,11 @@ import sys
 import tarfile
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -336,3 +337,20 @@ def test_downloading_can_be_turned_off(server, cache, monkeypatch):
         load("binarized-mnist", "valid", download=False)
     assert server.asked == []
     assert not cache.exists()
+
+
+def test_a_file_of_a_length_that_is_not_told(monkeypatch):
+    class Response(io.BytesIO):
+        headers: ClassVar = {}
+
+    told = []
+
+    @contextmanager
+    def progress(name, total):
+        told.append(total)
+        yield lambda _: None
+
+    monkeypatch.setattr(download, "_progress", progress)
+    with pytest.raises(ValueError, match=r"wrong SHA-256: got .* \(3 bytes\), expected other"):
+        download._copy(Response(b"abc"), io.BytesIO(), "a", "other")
+    assert told == [0]
