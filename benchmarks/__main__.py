@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from . import scaling
-from .cases import CASES, CONTESTANTS, Case, quick
-from .report import heading, table, write
+from .cases import CASES, CONTESTANTS, ON_A_GPU, Case, on_a_gpu, quick
+from .report import gpu_table, heading, table, write
 from .runner import Result, run_case
 
+EVERYONE = tuple(dict.fromkeys((*CONTESTANTS, *ON_A_GPU)))
 SECONDS = 0.5  # of a block
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -39,9 +40,9 @@ def case_numbers(text: str) -> set[int]:
 def names(text: str) -> list[str]:
     """Parse `minigrad,numpy` into a list of contestants."""
     chosen = text.split(",")
-    if unknown := [name for name in chosen if name not in CONTESTANTS]:
+    if unknown := [name for name in chosen if name not in EVERYONE]:
         raise argparse.ArgumentTypeError(
-            f"no such contestant: {unknown[0]}; choose from {CONTESTANTS}"
+            f"no such contestant: {unknown[0]}; choose from {EVERYONE}"
         )
     return chosen
 
@@ -55,9 +56,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--cases", type=case_numbers, help="numbers from 1 to 10, as in 1,3 (all)")
-    parser.add_argument(
-        "--contestants", type=names, default=CONTESTANTS, help="as in minigrad,numpy"
-    )
+    parser.add_argument("--contestants", type=names, default=EVERYONE, help="as in minigrad,numpy")
     parser.add_argument("--blocks", type=int, default=9, help="of each contestant (%(default)s)")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument(
@@ -85,7 +84,8 @@ def main() -> None:
     facts["command"] = shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]])
     facts["device"], facts["quick"] = args.device, args.quick
 
-    cases = [case for case in CASES if not args.cases or case.number in args.cases]
+    there = on_a_gpu() if args.device == "cuda" else CASES
+    cases = [case for case in there if not args.cases or case.number in args.cases]
     if args.scaling:
         facts["settings"]["OMP_NUM_THREADS"] = "1 and 2"
         grown = scaling.grow(
@@ -95,7 +95,7 @@ def main() -> None:
         write(args.out, facts, results)
     else:
         results = compare(cases, args, env, facts)
-        shown = table(results)
+        shown = gpu_table(results) if args.device == "cuda" else table(results)
     progress("")
     print(heading(facts), shown, f"Written to {args.out}", sep="\n\n")
     if args.quick:

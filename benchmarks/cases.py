@@ -8,7 +8,10 @@ from typing import Any
 
 MINIGRAD, PYTORCH, CHANNELS_LAST = "minigrad", "pytorch", "pytorch channels_last"
 NUMPY, FLOOR = "numpy", "floor"
+# On a GPU also the same steps as CUDA graphs: captured once, then replayed.
+GRAPH, PYTORCH_GRAPH = "minigrad graph", "pytorch channels_last graph"
 CONTESTANTS = (MINIGRAD, PYTORCH, CHANNELS_LAST, NUMPY, FLOOR)
+ON_A_GPU = (MINIGRAD, GRAPH, PYTORCH, CHANNELS_LAST, PYTORCH_GRAPH)
 IMAGES = (MINIGRAD, PYTORCH, CHANNELS_LAST, FLOOR)  # those who meet where there are images
 
 
@@ -112,6 +115,13 @@ CASES = [
         (MINIGRAD, PYTORCH, FLOOR), {"batch": 256},
     ),
 ]  # fmt: skip
+
+
+def on_a_gpu() -> list[Case]:
+    """Return the cases whose steps a GPU runs."""
+    steps = [case for case in CASES if case.number in (1, 2, 3, 4, 10)]
+    target = {1: "≤ 0.67", 2: "≤ 0.67", 3: "≤ 1.00", 4: "≤ 1.00", 10: ""}
+    return [replace(c, contestants=ON_A_GPU, target=target[c.number]) for c in steps]
 
 
 def quick(case: Case) -> Case:

@@ -8,7 +8,7 @@ from typing import Any
 
 from minigrad.files import write_json
 
-from .cases import CHANNELS_LAST, FLOOR, MINIGRAD, NUMPY
+from .cases import CHANNELS_LAST, FLOOR, GRAPH, MINIGRAD, NUMPY, PYTORCH_GRAPH
 from .runner import Result
 
 HEADER = ("case", "unit", "minigrad", "PyTorch", "NumPy", "floor", "÷ PyTorch", "÷ NumPy", "target")
@@ -45,6 +45,33 @@ def table(results: list[Result]) -> str:
     reasons = {reason for result in results for reason in result.absent.values()}
     notes += [f"absent: {reason}" for reason in sorted(reasons)]
     return "\n".join([markdown([HEADER, *map(row, results)]), *notes])
+
+
+def gpu_table(results: list[Result]) -> str:
+    """Return the table of steps on a GPU in Markdown, each op by op and as a CUDA graph."""
+    rows = [
+        ("step", "minigrad", "PyTorch", "÷", "as a graph", "PyTorch as a graph", "÷", "÷ PyTorch",
+         "target"),
+    ]  # fmt: skip
+    for result in results:
+        eager = result.pytorch()
+        numbers = {name: result.median(name) for name in (MINIGRAD, eager, GRAPH, PYTORCH_GRAPH)}
+        ours, theirs, graph, their_graph = (number(x) for x in numbers.values())
+        ratios = [
+            number(result.ratio(them, us))
+            for us, them in ((MINIGRAD, eager), (GRAPH, PYTORCH_GRAPH), (GRAPH, eager))
+        ]
+        title = f"{result.case.number}. {result.case.title}"
+        rows.append(
+            (title, ours, theirs, ratios[0], graph, their_graph, ratios[1], ratios[2],
+             result.case.target)
+        )  # fmt: skip
+    notes = [
+        "",
+        "Milliseconds, medians over blocks; TF32 for all products. ÷: minigrad's over PyTorch's,",
+        "op by op, as graphs, and minigrad's graph over PyTorch op by op.",
+    ]
+    return "\n".join([markdown(rows), *notes])
 
 
 def markdown(rows: list[tuple[str, ...]]) -> str:

@@ -71,11 +71,11 @@ class Result:
         better = max if self.case.rate else min
         return better((PYTORCH, CHANNELS_LAST), key=lambda name: self.median(name) or 0)
 
-    def ratio(self, contestant: str) -> float | None:
+    def ratio(self, contestant: str, ours: str = MINIGRAD) -> float | None:
         """Return minigrad ÷ contestant: the median ratio of blocks that are neighbours in time."""
-        if not (self.blocks.get(MINIGRAD) and self.blocks.get(contestant)):
+        if not (self.blocks.get(ours) and self.blocks.get(contestant)):
             return None
-        pairs = zip(self.blocks[MINIGRAD], self.blocks[contestant])
+        pairs = zip(self.blocks[ours], self.blocks[contestant])
         return statistics.median(ours / theirs for ours, theirs in pairs)
 
 

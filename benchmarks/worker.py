@@ -20,7 +20,7 @@ from functools import partial
 from typing import Any
 
 from . import memory
-from .cases import FLOOR, MINIGRAD, NUMPY, Case
+from .cases import FLOOR, GRAPH, MINIGRAD, NUMPY, Case
 
 Step = Callable[[], Any]
 Answer = tuple[float, int]  # what was measured, over how many steps
@@ -32,7 +32,9 @@ STEPS_QUEUED = 20  # on a GPU, between two waits
 
 def package(contestant: str) -> str:
     """Return the package that `contestant` is."""
-    return {MINIGRAD: "minigrad", NUMPY: "numpy", FLOOR: "numpy"}.get(contestant, "torch")
+    return {MINIGRAD: "minigrad", GRAPH: "minigrad", NUMPY: "numpy", FLOOR: "numpy"}.get(
+        contestant, "torch"
+    )
 
 
 def build(case: Case, contestant: str, framework: Any) -> Any:

@@ -102,8 +102,7 @@ def vae_step(fw: Framework, model: Any, *shape: int) -> Step:
     optimizer = fw.adam(model.parameters(), lr=1e-3)
     data = batches(fw, *shape)
 
-    def step() -> Any:
-        x = next(data)
+    def step(x: Any) -> Any:
         optimizer.zero_grad()
         mu, logvar = model(x)
         z = mu + (0.5 * logvar).exp() * fw.randn(*mu.shape)
@@ -113,9 +112,9 @@ def vae_step(fw: Framework, model: Any, *shape: int) -> Step:
         loss = (rec + kl) / len(x)
         loss.backward()
         optimizer.step()
-        return loss
+        return loss.detach()
 
-    return step
+    return fw.training(step, data)
 
 
 def mlp_vae_step(fw: Framework, batch: int) -> Step:
@@ -142,10 +141,10 @@ def gan_step(fw: Framework, networks: tuple[Any, Any], data: Iterator[Any], *noi
         for parameter in discriminator.parameters():
             parameter.requires_grad = yes
 
-    def step() -> None:
+    def step(x: Any) -> None:
         fake = generator(fw.randn(*noise))
         optimizer_d.zero_grad()
-        bce(discriminator(next(data)), ones).backward()
+        bce(discriminator(x), ones).backward()
         bce(discriminator(fake.detach()), zeros).backward()
         optimizer_d.step()
 
@@ -155,7 +154,7 @@ def gan_step(fw: Framework, networks: tuple[Any, Any], data: Iterator[Any], *noi
         optimizer_g.step()
         train_discriminator(True)
 
-    return step
+    return fw.training(step, data)
 
 
 def dcgan_step(fw: Framework, batch: int, channels: int, width: int = 64) -> Step:
