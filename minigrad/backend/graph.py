@@ -75,14 +75,14 @@ class Graph:
 
         def fill() -> int:
             values = np.asarray(numbers(), dtype)
-            end = begin + -(-values.nbytes // 8)
-            if end > ROOM:
+            self._used = max(self._used, begin + -(-values.nbytes // 8))
+            if self._used > ROOM:
                 raise RuntimeError(f"it has more than {ROOM} numbers that change")
-            self._words[begin:end].view(dtype)[: values.size] = values
-            return end
+            self._words[begin:].view(dtype)[: values.size] = values
+            return values.size
 
-        self._used = self.each(fill)
-        return self._room[begin : self._used].view(dtype)
+        size = self.each(fill)
+        return self._room[begin : self._used].view(dtype)[:size]
 
     def replay(self) -> None:
         """Do it once more; its result is in the same place."""
