@@ -47,7 +47,7 @@ def fake(soname: str, files: Sequence[str], asked: Iterable[str]) -> Path:
     text = "\n".join([f'#include "{DRIVER}/{name}"' for name in ("fake.h", *files)] + stubs)
     headers = [DRIVER / "fake.h", DRIVER / "kernel.h"]
     included = [*headers, *[DRIVER / name for name in files]]
-    return library(soname, text, included, "-O2", "-Wall", f"-Wl,-soname,{soname}")
+    return library(soname, text, included, "-O3", "-Wall", f"-Wl,-soname,{soname}")
 
 
 def undefined(path: Path) -> list[str]:

@@ -5,11 +5,13 @@
 // what is not there yet, and does so every time. Threads run in ascending or descending order; the
 // result must not depend on it.
 
+#include <setjmp.h>
 #include <ucontext.h>
 
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <memory>
 #include <vector>
 
 #define __global__
@@ -27,7 +29,7 @@ using std::sqrt;
 struct Index {
     unsigned x, y, z;
 };
-static Index threadIdx, blockIdx, blockDim, gridDim;
+inline Index threadIdx, blockIdx, blockDim, gridDim;
 
 template <typename T>
 static void sincospi(T x, T* sine, T* cosine) {
@@ -39,16 +41,20 @@ namespace emulator {
 
 enum State { READY, AT_WARP, AT_BLOCK, DONE };  // AT_...: waits at a barrier of that kind
 
+// A fiber is begun once, by a context of its own, and then left and entered by jumps, which unlike
+// contexts cost no call of the system. It runs one thread after another, of this kernel and the next;
+// all libraries of kernels share them, as they do all variables that are inline.
 struct Fiber {
-    ucontext_t context;
-    std::vector<char> stack;
-    State state;
+    std::unique_ptr<char[]> stack;
+    ucontext_t start;
+    jmp_buf place;
+    State state = DONE;
 };
 
-static std::vector<Fiber> fibers;
-static std::function<void()> body;
-static ucontext_t scheduler;
-static int current;
+inline std::vector<std::unique_ptr<Fiber>> fibers;
+inline std::function<void()> body;
+inline jmp_buf scheduler;
+inline int current;
 
 static void set_thread(int i) {
     current = i;
@@ -56,45 +62,60 @@ static void set_thread(int i) {
 }
 
 static void wait_as(State state) {
-    fibers[current].state = state;
-    swapcontext(&fibers[current].context, &scheduler);
+    Fiber& f = *fibers[current];
+    f.state = state;
+    if (!_setjmp(f.place)) _longjmp(scheduler, 1);
 }
 
-static void enter() {
-    body();
-    wait_as(DONE);
+static void run_threads() {
+    for (;;) {
+        body();
+        wait_as(DONE);
+    }
+}
+
+static void add_fiber() {
+    constexpr size_t SIZE = 64 * 1024;
+    auto f = std::make_unique<Fiber>();
+    f->stack.reset(new char[SIZE]);
+    getcontext(&f->start);
+    f->start.uc_stack.ss_sp = f->stack.get();
+    f->start.uc_stack.ss_size = SIZE;
+    makecontext(&f->start, run_threads, 0);
+    fibers.push_back(std::move(f));
+}
+
+static void enter(Fiber& f) {
+    if (_setjmp(scheduler)) return;
+    if (f.start.uc_stack.ss_sp == nullptr) _longjmp(f.place, 1);
+    f.start.uc_stack.ss_sp = nullptr;  // begun
+    setcontext(&f.start);
 }
 
 // Lets some threads go on if all of them wait at a barrier of that kind.
 static bool release(State barrier, int from, int to) {
     for (int i = from; i < to; i++)
-        if (fibers[i].state != barrier) return false;
-    for (int i = from; i < to; i++) fibers[i].state = READY;
+        if (fibers[i]->state != barrier) return false;
+    for (int i = from; i < to; i++) fibers[i]->state = READY;
     return true;
 }
 
 // False if some threads wait for others that never come.
 static bool run_fibers(int threads, bool backwards) {
-    fibers.resize(threads);
-    for (Fiber& f : fibers) {
-        f.stack.resize(64 * 1024);
-        f.state = READY;
-        getcontext(&f.context);
-        f.context.uc_stack.ss_sp = f.stack.data();
-        f.context.uc_stack.ss_size = f.stack.size();
-        makecontext(&f.context, enter, 0);
-    }
+    while ((int)fibers.size() < threads) add_fiber();
+    for (int i = 0; i < threads; i++) fibers[i]->state = READY;
     for (;;) {
         for (int k = 0; k < threads; k++) {
             set_thread(backwards ? threads - 1 - k : k);
-            int i = current;
-            if (fibers[i].state == READY) swapcontext(&scheduler, &fibers[i].context);
+            if (fibers[current]->state == READY) enter(*fibers[current]);
         }
         bool some = false, all = true;
         for (int w = 0; w < threads; w += 32) some |= release(AT_WARP, w, min(w + 32, threads));
-        for (const Fiber& f : fibers) all &= f.state == DONE;
+        for (int i = 0; i < threads; i++) all &= fibers[i]->state == DONE;
         if (all) return true;
-        if (!some && !release(AT_BLOCK, 0, threads)) return false;
+        if (some || release(AT_BLOCK, 0, threads)) continue;
+        fibers.clear();
+        return false;
     }
 }
 

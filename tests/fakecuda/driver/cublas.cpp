@@ -1,8 +1,9 @@
 // cuBLAS: products by three loops, with sums in double, and its rules for leading dimensions.
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <utility>
+#include <vector>
 
 #include "fake.h"
 
@@ -42,25 +43,38 @@ float rounded(float x) {
     return std::isfinite(x) ? x : INFINITY;
 }
 
+// The matrix in rows of doubles.
 template <class T>
-T value(const Product& p, const Matrix& x, const T* from, int row, int column) {
-    T found = x.transposed ? from[column + (size_t)row * x.step] : from[row + (size_t)column * x.step];
-    return p.tf32 ? (T)rounded(found) : found;
+std::vector<double> rows_of(const Matrix& x, const T* from, int rows, int columns, bool tf32) {
+    std::vector<double> all((size_t)rows * columns);
+    size_t down = x.transposed ? x.step : 1, across = x.transposed ? 1 : x.step;
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < columns; j++) {
+            T found = from[i * down + j * across];
+            all[(size_t)i * columns + j] = tf32 ? (T)rounded(found) : found;
+        }
+    return all;
 }
 
+// A row of c at a time, so that the innermost loop runs along the rows of b.
 template <class T>
 void multiply(const Product& p) {
     for (int q = 0; q < p.batch; q++) {
-        auto a = (const T*)p.a.data + q * p.a.stride, b = (const T*)p.b.data + q * p.b.stride;
+        auto a = rows_of(p.a, (const T*)p.a.data + q * p.a.stride, p.m, p.k, p.tf32);
+        auto b = rows_of(p.b, (const T*)p.b.data + q * p.b.stride, p.k, p.n, p.tf32);
         auto c = (T*)p.c.data + q * p.c.stride;
-        for (int j = 0; j < p.n; j++)
-            for (int i = 0; i < p.m; i++) {
-                double sum = 0;
-                for (int l = 0; l < p.k; l++)
-                    sum += (double)value(p, p.a, a, i, l) * value(p, p.b, b, l, j);
-                T& to = c[i + (size_t)j * p.c.step];
-                to = p.alpha * sum + (p.beta == 0 ? 0 : p.beta * to);
+        std::vector<double> sums(p.n);
+        for (int i = 0; i < p.m; i++) {
+            std::fill(sums.begin(), sums.end(), 0.0);
+            for (int l = 0; l < p.k; l++) {
+                double left = a[(size_t)i * p.k + l], *right = &b[(size_t)l * p.n];
+                for (int j = 0; j < p.n; j++) sums[j] += left * right[j];
             }
+            for (int j = 0; j < p.n; j++) {
+                T& to = c[i + (size_t)j * p.c.step];
+                to = p.alpha * sums[j] + (p.beta == 0 ? 0 : p.beta * to);
+            }
+        }
     }
 }
 
@@ -75,7 +89,7 @@ void run(int stream, const std::string& name, int type, const Product& p) {
     bool good = touch(stream, p.a.data, extent(p.a, p.m, p.k, p.batch, size), false, name) &
                 touch(stream, p.b.data, extent(p.b, p.k, p.n, p.batch, size), false, name) &
                 touch(stream, p.c.data, extent(p.c, p.m, p.n, p.batch, size), true, name);
-    if (good) type == FLOAT ? multiply<float>(p) : multiply<double>(p);
+    if (good && running()) type == FLOAT ? multiply<float>(p) : multiply<double>(p);
 }
 
 // The matrices of a batch lie one behind the other, or where arrays of pointers say.

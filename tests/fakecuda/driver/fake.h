@@ -47,6 +47,9 @@ bool is_pinned(const void* p);
 // to it; and where it is no device memory, or no longer: false then.
 bool touch(int stream, const void* p, size_t bytes, bool writes, const std::string& who);
 
+// Whether what is launched is run, too.
+bool running();
+
 // ---- streams ------------------------------------------------------------------------------------
 
 // For each stream the number of its last piece of work that has surely been done.
