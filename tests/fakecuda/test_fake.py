@@ -1,31 +1,14 @@
 """The fake CUDA tells right from wrong: it finds planted faults, and refuses what CUDA refuses."""
 
 import ctypes
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
-from minigrad.backend import Device, device
 from tests import fakecuda
 
-pytestmark = [pytest.mark.cuda, pytest.mark.slow]
-
-
-@pytest.fixture
-def gpu() -> Iterator[Device]:
-    found = device("cuda")
-    if not fakecuda.started():
-        pytest.skip("for the fake CUDA: make test-cupy")
-    found.xp.cuda.Device().synchronize()
-    yield found
-    fakecuda.reset()
-
-
-@pytest.fixture
-def xp(gpu: Device) -> Any:
-    return gpu.xp
+pytestmark = [pytest.mark.cuda, pytest.mark.slow, pytest.mark.usefixtures("planted")]
 
 
 # ---- what CUDA refuses ---------------------------------------------------------------------------
