@@ -75,6 +75,24 @@ def test_parts_cover_everything_once():
             assert (seen == 1).all()
 
 
+def test_parts_fit_into_a_cores_cache(monkeypatch):
+    monkeypatch.setattr(threads, "_CACHED", 100)
+
+    def sizes(n, each, least=1):
+        found = []
+        threads.for_parts(n, each, lambda part: found.append(len(range(n)[part])), least)
+        return found
+
+    mg.set_num_threads(1)  # one after the other
+    assert sizes(10, 10) == [10]
+    assert sizes(10, 11) == [5, 5]
+    assert sizes(48, 10) == [6] * 8  # 5 would be enough, which 4 does not divide
+    assert sizes(50, 10) == [7] * 7 + [1]
+    assert sizes(50, 10, 30) == [50]
+    assert sizes(50, 10, 20) == [25, 25]
+    assert sizes(3, 1000) == [1, 1, 1]
+
+
 def test_the_blas_has_one_thread_within_and_its_own_again_after():
     blas = threads._BLAS()
     if blas._set is None:
