@@ -194,12 +194,16 @@ def in_binary(left: ast.expr, op: ast.operator, right: ast.expr) -> Iterator[ast
 def in_call(
     function: ast.expr, args: list[ast.expr], keywords: list[ast.keyword]
 ) -> Iterator[ast.expr]:
-    """A keyword or the call left out, two arguments exchanged, another function of the kind."""
-    for i in range(len(keywords)):
-        yield ast.Call(function, args, keywords[:i] + keywords[i + 1 :])
+    """A keyword or the call left out, two arguments exchanged, another function of the kind.
+
+    Not zip's strict: it is for lengths that never differ, and so changes nothing.
+    """
+    for i, keyword in enumerate(keywords):
+        if keyword.arg != "strict":
+            yield ast.Call(function, args, keywords[:i] + keywords[i + 1 :])
     name = getattr(function, "attr", getattr(function, "id", ""))
     two = len(args) == 2 and not any(isinstance(a, ast.Starred) or is_text(a) for a in args)
-    if two and name not in SYMMETRIC:
+    if two and name not in SYMMETRIC and ast.unparse(args[0]) != ast.unparse(args[1]):
         yield ast.Call(function, args[::-1], keywords)
     if isinstance(function, ast.Name) and name in NAMES:
         yield ast.Call(ast.Name(NAMES[name]), args, keywords)

@@ -25,6 +25,9 @@ def changed(source: str) -> set[str]:
         ("y = min(x, key=k)", {"y = (max(x, key=k))", "y = (min(x))"}),
         ("y = max(a, b)", {"y = (min(a, b))"}),
         ("y = x.copy()", {"y = x"}),
+        ("y = f(a, b)", {"y = (f(b, a))"}),
+        ("y = f(a, a)", set()),
+        ("y = zip(a, b, strict=c)", {"y = (zip(b, a, strict=c))"}),
         ("y = 2 if c else 1.5", {
             "y = 3 if c else 1.5", "y = 1 if c else 1.5", "y = 2 if c else 3.0",
             "y = 2 if c else -0.5", "y = (2 if not c else 1.5)",
