@@ -14,14 +14,14 @@ FAULTS = [
         "minigrad/backend/memory_layout.py",
         "    order = _order(operands)\n",
         "    order = None\n",
-        ("backend/cuda_steps::images_stay_channels_last_forward_and_back",),
+        ("backend/cuda_layout::images_stay_channels_last_forward_and_back",),
     ),
     Fault(
         "gradients lose their layout",
         "minigrad/plan.py",
         "            if not here:",
         "            if False:",
-        ("backend/cuda_steps::images_stay_channels_last_forward_and_back",),
+        ("backend/cuda_layout::images_stay_channels_last_forward_and_back",),
     ),
     Fault(
         "a step that waits for its loss",
