@@ -65,7 +65,7 @@ def test_each_step_moves_its_side_and_leaves_no_trace_in_the_other():
 
 def test_the_losses_are_those_of_the_paper():
     """G(x) = 2x, F(y) = 3y, D = 1: |F(G(x)) - x| = 5 |x|; |G(y) - y| = |y|, |F(x) - x| = 2 |x|."""
-    x, y = mg.tensor([[[[0.1, -0.2]]]]), mg.tensor([[[[0.3, 0.4]]]])
+    x, y = (mg.tensor(two).reshape(2, 1, 1, 1) for two in ([0.1, -0.2], [0.3, 0.4]))
     gan = by_hand(Linear(2.0), Linear(3.0), identity=5.0)
     losses = {name: value.item() for name, value in gan.train_step(x, y).items()}
     made_y, made_x = 2 * x.numpy(), 3 * y.numpy()
