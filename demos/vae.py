@@ -9,10 +9,11 @@
     python -m demos.vae --dataset mnist --binarize --model pixel --free 0.5
 
 The folder then has summary.json, metrics.csv (a row for each epoch), checkpoint.safetensors,
-samples/ (after each epoch, from the same noise) and the pictures. Numbers are nats per image, and
-less is better: nelbo is the negative ELBO, rec + kl; test_iwae is minus the IWAE bound with k
-samples, which is closer to -log p(x). With --likelihood gaussian they are of densities, and may be
-negative; with logistic they are of bytes, and test_bpd is test_nelbo in bits per dimension.
+samples/ (after each epoch, from the same noise), film.gif of these, and the pictures. Numbers are
+nats per image, and less is better: nelbo is the negative ELBO, rec + kl; test_iwae is minus the
+IWAE bound with k samples, which is closer to -log p(x). With --likelihood gaussian they are of
+densities, and may be negative; with logistic they are of bytes, and test_bpd is test_nelbo in bits
+per dimension.
 
 With --model pixel the decoder draws pixel by pixel, and its bound says nothing of z: test_active is
 how many latents vary, and test_lost what the decoder loses in nats when z is another image's.
@@ -25,7 +26,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import minigrad as mg
-from demos.common import cli, datasets, latents, pictures
+from demos.common import cli, datasets, gan_pictures, latents, pictures
 from demos.common.evaluation import mean_iwae, mean_terms
 from demos.common.run import CommandError, Run
 from demos.common.training import Trainer, random_numbers
@@ -178,6 +179,8 @@ def train(args: Namespace, run: Run) -> None:
         return evaluate(model, test_loader)
 
     trainer.fit(step, end_of_epoch)
+    frames = [run.file(f"samples/epoch-{row['epoch']:03d}.png") for row in trainer.rows]
+    gan_pictures.save_animation(run.file("film.gif"), frames)
     print(f"evaluating {args.iwae_k} samples per image, and drawing ...", flush=True)
     with random_numbers(args.seed, args.device):
         draw(model, test_set, trainer, args)

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -28,6 +27,8 @@ def save_points(path: Path, points: NDArray[Any], mixture: Mixture, title: str) 
     axes.set_xlim(-reach, reach)
     axes.set_ylim(-reach, reach)
     axes.set_title(title, fontsize=11)
+    says = f"circles: the modes; within {3 * mixture.std:g} of one a sample is of high quality"
+    axes.set_xlabel(says, fontsize=9)
     axes.tick_params(labelsize=8, colors="0.35")
     axes.spines[:].set_color("0.85")
     pictures.save(path, figure)
@@ -48,8 +49,7 @@ def save_curves(
         if axes.get_ylim()[0] > 0:
             axes.set_ylim(bottom=0)
         axes.set_title(heading, fontsize=10)
-        axes.set_xlabel("epoch", fontsize=9)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        pictures.in_epochs(axes, epochs)
         pictures.plain(axes)
         axes.legend(frameon=False, fontsize=9)
     figure.suptitle(title, fontsize=11)

@@ -67,7 +67,8 @@ def save_traversal(
     3."""
     mu, kl = encode(model, images)
     flows = isinstance(model.encoder, FlowEncoder)
-    used, unit = (mu.var(0), "variance") if flows else (kl.mean(0), "nats")
+    used, unit = (mu.var(0), "") if flows else (kl.mean(0), " nats")
+    meaning = "variance of its codes" if flows else "mean KL of q to p"
     order = np.argsort(-used, kind="stable")[:dims]
     values = np.linspace(-REACH, REACH, steps, dtype=np.float32)
     pictures.save_grid(
@@ -75,9 +76,10 @@ def save_traversal(
         traverse(model, mu[0], order, values),
         steps,
         "one latent changed at a time, from a test image's code",
-        row_labels=[f"z{dim + 1}   {used[dim]:.2f} {unit}" for dim in order],
+        row_labels=[f"z{dim + 1}   {used[dim]:.2f}{unit}" for dim in order],
         column_labels=[f"{value:.1f}" for value in values],
         x_label="value of the latent",
+        y_label=f"latent, and the {meaning}",
     )
 
 

@@ -6,8 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
@@ -17,6 +21,10 @@ DPI = 100
 GREY = "0.35"  # of what is not data
 FONT = 9
 Images = NDArray[Any]
+# C0 to C9 in every picture. The first five are told apart by eyes that see no red, green or blue
+# (Okabe and Ito 2008); ten classes never are by colour alone, and have their names beside.
+COLOURS = "#0072b2 #e69f00 #009e73 #d55e00 #cc79a7 #8c6d31 #56b4e9 #7f7f7f #a8a100 #4b2e83".split()
+matplotlib.rcParams["axes.prop_cycle"] = matplotlib.cycler(color=COLOURS)
 
 
 def save(path: File, figure: Figure) -> None:
@@ -62,11 +70,12 @@ def save_grid(
     """
     picture = tiles(images, columns, scale, gap)
     height, width = picture.shape[:2]
-    left = 12 + (7 * max(map(len, row_labels)) if row_labels else 0) + (18 if y_label else 0)
+    left = 12 + max((width_of(text, FONT) for text in row_labels), default=0)
+    left += (6 if row_labels else 0) + (18 if y_label else 0)
     bottom = 12 + (16 if column_labels else 0) + (18 if x_label else 0)
     right, top = 12, 34
     # Narrow grids still have room for their title.
-    full_width = max(left + width + right, 7 * len(title) + 2 * left)
+    full_width = max(left + width + right, left + width_of(title, FONT + 2) + right)
     full_height = top + height + bottom
     figure = Figure((full_width / DPI, full_height / DPI), dpi=DPI)
     axes = figure.add_axes(
@@ -81,6 +90,13 @@ def save_grid(
     axes.set_xlabel(x_label, fontsize=FONT + 1, color=GREY)
     axes.set_ylabel(y_label, fontsize=FONT + 1, color=GREY)
     save(path, figure)
+
+
+def width_of(text: str, size: float) -> int:
+    """How many pixels wide a text in letters of that size is."""
+    renderer = FigureCanvasAgg(Figure(dpi=DPI)).get_renderer()
+    font = FontProperties(size=size)
+    return int(np.ceil(renderer.get_text_width_height_descent(text, font, ismath=False)[0]))
 
 
 def _centres(labels: Sequence[str], length: int, gap: int) -> NDArray[Any]:
@@ -103,8 +119,7 @@ def save_curves(
             values = [row[f"{split}_{name}"] for row in rows]
             axes.plot(epochs, values, style, markersize=3, linewidth=1.4, label=split)
         axes.set_title(heading, fontsize=FONT + 1)
-        axes.set_xlabel("epoch", fontsize=FONT)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        in_epochs(axes, epochs)
         plain(axes)
     panels[0].set_ylabel(y_label, fontsize=FONT)
     panels[0].legend(frameon=False, fontsize=FONT)
@@ -112,11 +127,18 @@ def save_curves(
     save(path, figure)
 
 
+def in_epochs(axes: Any, epochs: Sequence[int]) -> None:
+    """An axis of whole epochs, also where there is only one."""
+    axes.set_xlabel("epoch", fontsize=FONT)
+    axes.set_xlim(min(epochs) - 0.5, max(epochs) + 0.5)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+
+
 def save_codes(
     path: Path, codes: NDArray[Any], labels: NDArray[Any], classes: Sequence[str], title: str
 ) -> None:
-    """Writes a map of codes (N, 2), coloured by their labels (N,)."""
-    figure = Figure((6.6, 5.6), dpi=DPI, layout="constrained")
+    """Writes a map of codes (N, 2), coloured by their labels (N,), with each class's name."""
+    figure = Figure((6.6, 6), dpi=DPI, layout="constrained")
     axes = figure.add_subplot(aspect="equal")
     for i, name in enumerate(classes):
         mine = codes[labels == i]
@@ -124,11 +146,22 @@ def save_codes(
     axes.set_xlabel("z1", fontsize=FONT)
     axes.set_ylabel("z2", fontsize=FONT)
     axes.set_title(title, fontsize=FONT + 2)
-    axes.legend(
-        frameon=False, fontsize=FONT, markerscale=3, loc="center left", bbox_to_anchor=(1, 0.5)
-    )
+    name_clusters(axes, codes, labels, classes)
     plain(axes)
     save(path, figure)
+
+
+def name_clusters(
+    axes: Any, at: NDArray[Any], labels: NDArray[Any], classes: Sequence[str]
+) -> None:
+    """Writes each class's name at the median of its points (N, 2), in the colour of its place."""
+    halo = [withStroke(linewidth=3, foreground="white")]
+    for i, name in enumerate(classes):
+        if (mine := at[labels == i]).size:
+            axes.text(
+                *np.median(mine, 0), name, color=f"C{i % 10}", fontsize=FONT + 4, weight="bold",
+                ha="center", va="center", path_effects=halo, clip_on=True,
+            )  # fmt: skip
 
 
 def plain(axes: Any) -> None:

@@ -59,7 +59,10 @@ def run(
 def draw(found: Found, iwae: Mapping[int, Array]) -> Figure:
     """For some images the bound and its gap above, the posterior and q below; all, to the right."""
     shown, fine = min(SHOWN, len(found.x)), found.fine
-    title = "log p(x) = E_q[log p(x|z)] - KL(q || p(z)) + KL(q || p(z|x))"
+    title = (
+        "$\\log p(x) = E_q[\\log p(x|z)] - KL(q \\| p(z)) + KL(q \\| p(z|x))$, in nats; "
+        "below: the posterior p(z|x), shaded green, and q(z|x), contours"
+    )
     figure, panels = sheet((2, shown + 1), (2.9 * (shown + 1.2), 6.4), title)
     for i in range(shown):
         waterfall(panels[i], found, iwae, i)
@@ -68,11 +71,11 @@ def draw(found: Found, iwae: Mapping[int, Array]) -> Figure:
     panels[shown + 1].set_ylabel("z2")
     gaps = {"log p - IWAE-k": (list(iwae), [(fine.log_p - b).mean() for b in iwae.values()], "o-")}
     level = {"KL(q || p(z|x))": fine.kl_posterior.mean()}
-    heading = f"below log p, mean of {len(found.x)} images"
-    curves(panels[shown], gaps, heading, "k", log="x", levels=level)
+    heading, label = f"mean of {len(found.x)} images", "k, samples of IWAE"
+    curves(panels[shown], gaps, heading, label, "nats below log p(x)", log="x", levels=level)
     panels[shown].set_ylim(0)
     panels[-1].axline((0, 0), slope=1, color="0.5", linewidth=0.8)
     both = (fine.kl_posterior, fine.log_p - found.rec + found.kl, "C0.")
-    heading, label = "log p - ELBO, without the grid", "KL(q || p(z|x)), by the grid"
-    curves(panels[-1], {"_images": both}, heading, label)
+    heading, label = "each image: the identity", "KL(q || p(z|x)) by the grid, nats"
+    curves(panels[-1], {"_images": both}, heading, label, "log p by the grid - ELBO without it")
     return figure

@@ -14,23 +14,28 @@ def waterfall(axes: Axes, found: Found, iwae: Mapping[int, Array], i: int) -> No
     rec, elbo, log_p = found.fine.rec[i], found.fine.elbo[i], found.fine.log_p[i]
     axes.bar([1, 2], [elbo - rec, log_p - elbo], 0.7, [rec, elbo], color=["C1", "C2"])
     dress(axes, grid="")
-    for name, at, level, side in (
-        ("E_q[log p(x|z)]", 0.65, rec, "bottom"),
-        ("ELBO", 0.65, elbo, "top"),
-        ("log p(x)", 1.65, log_p, "bottom"),
+    margin = 0.14 * (rec - elbo)
+    for name, at, level, height in (
+        ("$E_q[\\log p(x|z)]$", 0.65, rec, 0.25),
+        ("ELBO", 0.65, elbo, -0.75),
+        ("$\\log p(x)$", 1.65, log_p, 0.25),
     ):
         axes.axhline(level, color="0.6", linewidth=0.8, linestyle=":")
-        axes.text(at, level, f"{name} = {level:.2f}", va=side, fontsize=8)
-    for bound in iwae.values():
-        axes.plot(3, bound[:, i].mean(), "C0_", markersize=14, markeredgewidth=1.5)
-    margin = 0.12 * (rec - elbo)
-    axes.set(xlim=(0.3, 3.5), ylim=(elbo - margin, rec + margin))
-    ticks = [f"-KL to p(z)\n{rec - elbo:.2f}", f"+KL to p(z|x)\n{log_p - elbo:.2f}", "IWAE-k"]
+        axes.text(at, level + height * margin, f"{name} = {level:.2f}", fontsize=8)
+    ends = (min(iwae), max(iwae))
+    for k, bound in iwae.items():
+        level = bound[:, i].mean()
+        axes.plot(3, level, "C0_", markersize=14, markeredgewidth=1.5)
+        if k in ends:  # those between are close
+            side = "top" if k == ends[0] else "bottom"
+            axes.text(3.3, level, f"k = {k}", fontsize=7, color="C0", va=side)
+    axes.set(xlim=(0.4, 4), ylim=(elbo - margin, rec + margin))
+    ticks = [f"− KL\nto p(z)\n{rec - elbo:.2f}", f"+ KL\nto p(z|x)\n{log_p - elbo:.2f}", "IWAE-k"]
     axes.set_xticks([1, 2, 3], ticks)
 
 
 def posterior(axes: Axes, found: Found, i: int) -> None:
-    """Contours of q over the posterior, which is shaded, where they are."""
+    """Contours of q over the posterior, which is shaded, where they are: half a deviation apart."""
     side = round(math.sqrt(len(found.places.z)))
     z1, z2 = (found.places.z[:, axis].reshape(side, side) for axis in (0, 1))
     log_joint = found.log_likelihood[i] + found.places.log_prior

@@ -6,6 +6,7 @@ from statistics import NormalDist
 import numpy as np
 from matplotlib.colors import to_rgb
 
+from demos.common import pictures
 from demos.common.evaluation import flat
 from demos.common.figures import Array, Axes, Figure, points, sheet, strips
 from demos.common.latents import decode, encode, quantile_grid
@@ -59,9 +60,11 @@ def draw(found: Plane, test: ImageDataset, title: str) -> Figure:
     draw_readings(read, found.readings, n, test.classes)
     at = np.vectorize(NormalDist().cdf)(found.codes)
     sets = {name: at[test.labels == i] for i, name in enumerate(test.classes)}
-    points(mapped, sets, f"means of q(z|x) of {len(at):,} test images", legend="beside")
+    points(mapped, sets, f"means of q(z|x) of {len(at):,} test images", size=2)
+    pictures.name_clusters(mapped, at, test.labels, test.classes)
     for axes in (read, mapped):
         axes.set(xlim=(0, 1), ylim=(0, 1), xticks=(0, 1), yticks=(0, 1))
+        axes.set(xlabel="share of the prior below z1", ylabel="below z2")
     return figure
 
 

@@ -89,7 +89,7 @@ def draw(rows: Mapping[str, Runs], seeds: int) -> Figure:
     """For each mixture and objective the run with the fewest samples of high quality."""
     title = (
         f"the worst of {seeds} seeds; modes with at least 20 of {SAMPLES:,} samples, mean share of "
-        "high quality; green: meets the target with every seed"
+        "high quality; ✓: meets the target with every seed"
     )
     columns = len(rows) // len(MIXTURES)
     figure, panels = sheet((len(MIXTURES), columns), (2.05 * columns, 5.3), title)
@@ -103,6 +103,6 @@ def draw(rows: Mapping[str, Runs], seeds: int) -> Figure:
         axes.scatter(*centres.T, s=90, facecolors="none", edgecolors="0.75", linewidths=1)
         points(axes, {name: np.array(worst["points"])}, reach=1.25 * np.abs(centres).max())
         heading = name.replace(", ", ",\n", 1)
-        title = f"{heading}\n{span} of {len(centres)} modes, {share:.0%}"
-        axes.set_title(title, fontsize=9, color="C2" if meets(data, runs) else "k")
+        mark = "✓" if meets(data, runs) else "✗"
+        axes.set_title(f"{heading}\n{mark} {span} of {len(centres)} modes, {share:.0%}", fontsize=9)
     return figure

@@ -63,16 +63,17 @@ def draw(kls: Any, by_dimension: list[Any], by_sigma: list[Any]) -> Figure:
     figure, (closed, dimensions, sigmas) = sheet("abc", (12, 3.8))
     exact, sampled = ([row[of] for row in kls.values()] for of in ("closed form", "samples"))
     title = "KL(q || p(z)) as the mean of log q - log p"
-    curves(closed, {"_kl": (exact, sampled, "C0o")}, title, "closed form (nats)", log="xy")
+    label = "mean over samples, nats"
+    curves(closed, {"_kl": (exact, sampled, "C0o")}, title, "closed form, nats", label, log="xy")
     closed.axline((1, 1), (2, 2), color="0.6", linewidth=0.8)
     for axes, rows, x, label in (
-        (dimensions, by_dimension, "d", "dimensions, sigma = 0.5"),
-        (sigmas, by_sigma, "sigma", "sigma, 8 dimensions"),
+        (dimensions, by_dimension, "d", "dimensions of z, with sigma = 0.5"),
+        (sigmas, by_sigma, "sigma", "sigma, with 8 dimensions"),
     ):
         at = [row[x] for row in rows]
         lines = {
             name: (at, [row[name] for row in rows], f"{colour}o-")
             for name, colour in zip(ESTIMATORS, ("C0", "C3", "C1"), strict=True)
         }
-        curves(axes, lines, "variance of the gradient in mu, one sample", label, log="xy")
+        curves(axes, lines, "the gradient in mu from one sample", label, "variance", log="xy")
     return figure

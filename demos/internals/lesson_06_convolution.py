@@ -71,16 +71,19 @@ def main(out: Path) -> None:
 
 
 def draw(out: Path, forward: np.ndarray, transposed: np.ndarray) -> None:
-    figure = Figure(figsize=(8, 4.2), dpi=100, layout="constrained")
+    figure = Figure(figsize=(9.6, 6.4), dpi=100, layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=[25, 9])
     for axes, matrix, title in (
-        (left, forward, "conv2d, 3x3 on 5x5: 25 pixels to 9"),
-        (right, transposed, "conv_transpose2d:\n9 to 25"),
+        (left, forward, "conv2d, a kernel of 3x3 on 5x5, as a matrix"),
+        (right, transposed, "conv_transpose2d:\nthe same, transposed"),
     ):
-        axes.imshow(matrix, cmap="Blues", vmin=0, vmax=9)
+        axes.imshow(matrix, cmap="Blues", vmin=0, vmax=20)  # pale, for the numbers of the kernel
         for i, j in np.argwhere(matrix):
-            axes.text(j, i, f"{matrix[i, j]:g}", ha="center", va="center", fontsize=6)
-        axes.set_title(title, fontsize=10)
+            axes.text(j, i, f"{matrix[i, j]:g}", ha="center", va="center", fontsize=8)
+        rows, columns = matrix.shape
+        axes.set_xlabel(f"{columns} pixels in", fontsize=10)
+        axes.set_ylabel(f"{rows} pixels out", fontsize=10)
+        axes.set_title(title, fontsize=11)
         axes.set_xticks([])
         axes.set_yticks([])
     figure.savefig(out / "06_convolution.png")

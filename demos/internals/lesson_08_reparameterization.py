@@ -75,15 +75,15 @@ def main(out: Path) -> None:
 
 
 def draw(out: Path, ways: dict[str, mg.Tensor]) -> None:
-    figure = Figure(figsize=(6.5, 4), dpi=100, layout="constrained")
-    axes = figure.add_subplot()
-    for name, samples in ways.items():
-        label = f"{name}: variance {samples.var().item():.1f}"
-        bins = np.linspace(-20, 40, 81)
-        axes.hist(samples.numpy(), bins, density=True, histtype="step", linewidth=1.5, label=label)
-    axes.set_yscale("log")
-    axes.axvline(3.0, color="k", linestyle="--", label="the gradient, 3")
-    axes.set_xlabel("one sample's gradient")
-    axes.set_ylabel("density")
-    axes.legend()
+    figure = Figure(figsize=(6.5, 5.2), dpi=100, layout="constrained")
+    bins = np.linspace(-20, 60, 161)
+    panels = figure.subplots(3, 1, sharex=True, sharey=True)
+    for axes, (name, samples) in zip(panels, ways.items(), strict=True):
+        axes.hist(samples.numpy(), bins, density=True, color="#0072b2", alpha=0.6)
+        axes.axvline(3.0, color="k", linestyle="--", linewidth=1)
+        axes.set_title(f"{name}: variance {samples.var().item():.1f}", fontsize=10)
+        axes.set_yscale("log")
+        axes.set_ylim(1e-4, 2)
+        axes.set_ylabel("density")
+    axes.set_xlabel("the gradient that one sample gives; dashed: the true one, 3")
     figure.savefig(out / "08_reparameterization.png")

@@ -53,6 +53,7 @@ def test_the_files_of_a_run(straight):
     assert sorted(contents(straight)) == [
         "checkpoint.safetensors",
         "curves.png",
+        "film.gif",
         "metrics.csv",
         "reconstructions.png",
         "samples.png",
