@@ -314,7 +314,7 @@ def test_missing_data_are_an_error_that_says_what_is_wanted(tmp_path, capsys, mo
 
 def test_a_device_that_is_not_there_is_an_error(tmp_path, capsys, monkeypatch):
     def unavailable(name):
-        raise RuntimeError("no CUDA device was found")
+        raise RuntimeError("cuda: no CUDA device was found")
 
     monkeypatch.setattr(mg, "device", unavailable)
     said = error_of(capsys, "--device", "cuda", "--out", str(tmp_path))
