@@ -73,6 +73,25 @@ def test_batches_of_other_shapes_and_a_schedule(chip: Device) -> None:
 
 
 @pytest.mark.cuda
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_numbers_of_each_step(dtype: Any, chip: Device) -> None:
+    """In the order in which they are asked for, and each where it is used."""
+    counts = [0, 0]
+
+    def count(i: int) -> float:
+        counts[i] += 1
+        return counts[0] + 10 * counts[1]
+
+    def run(x: Any) -> Any:
+        return mg.each_step(lambda: count(0), x) * x, mg.each_step(lambda: count(1), like=x) + x
+
+    step = mg.graphed(run)
+    x = mg.ones(1, dtype=dtype, device=chip)
+    found = [[y.item() for y in step(x)] for _ in range(5)]
+    assert found == [[i + 10 * i - 10, i + 10 * i + 1] for i in range(1, 6)]
+
+
+@pytest.mark.cuda
 def test_what_a_step_gives_back_is_its_own(chip: Device) -> None:
     step = mg.graphed(lambda x: {"both": (x * 2, [x + 1])})
     found = [step(mg.full((2,), float(i), device=chip)) for i in range(5)]
