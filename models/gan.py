@@ -145,8 +145,10 @@ class MLP(nn.Module):
         if self.embedding is not None:
             # Without labels it is the embedding that complains.
             h = mg.concat([h, self.embedding(labels)], 1)  # type: ignore[arg-type]
-        features: Tensor = self.layers[:-1](h)
-        return features
+        *before, _ = self.layers
+        for layer in before:
+            h = layer(h)
+        return h
 
 
 class MLPGenerator(MLP):

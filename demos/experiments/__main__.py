@@ -38,7 +38,7 @@ EXPERIMENTS = {
     "gan": "optimal-discriminator flat-gradient k-steps modes critic-distance",
     "dcgan": "dcgan interpolation arithmetic conditional guidelines",
     "translation": "cyclegan pix2pix captions",
-    "zoo": "began f-gan",
+    "zoo": "began vaegan f-gan mode-collapse bigan infogan acgan cogan lapgan",
 }
 PLACES = {"factors-faces": "factors run_on_faces", "dcgan": "dcgan_samples run"}
 # Less than a minute each on the drawn data sets, on one core.

@@ -1,5 +1,8 @@
-"""How far drawn faces are from those of the data set, as the reader of faces sees them."""
+"""How far drawn faces are from those of the data set, as the reader of faces sees them; and
+trainings that have equal time."""
 
+import time
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -55,3 +58,10 @@ def eye(setting: Setting, experiment: str, recipe: ReaderRecipe = READER) -> Eye
 def spread(images: Array) -> float:
     """The standard deviation of a pixel over images (N, C, H, W), averaged over pixels."""
     return float(images.std(0).mean())
+
+
+def until(seconds: float) -> Iterator[float]:
+    """The share of so many seconds of one core that is used up, until all are."""
+    start = time.process_time()
+    while (used := time.process_time() - start) < seconds:
+        yield used / seconds

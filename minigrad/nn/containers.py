@@ -92,8 +92,10 @@ class Sequential(_Listed[Any]):
     def __init__(self, named: Mapping[str, Module], /) -> None: ...
 
     def __init__(self, *modules: Any) -> None:
-        named = modules[0] if len(modules) == 1 and isinstance(modules[0], dict) else None
-        for name, module in (named or {str(i): m for i, m in enumerate(modules)}).items():
+        named = {str(i): module for i, module in enumerate(modules)}
+        if len(modules) == 1 and isinstance(modules[0], dict):
+            (named,) = modules
+        for name, module in named.items():
             self.add_module(name, module)
 
     def forward(self, input: Tensor) -> Tensor:

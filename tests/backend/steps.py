@@ -26,8 +26,12 @@ from models.pixelvae import pixel_vae
 from models.text_to_image import text_gan
 from models.total_correlation import BetaTCVAE
 from models.vaegan import vae_gan
+from models.zoo.bigan import mlp_bigan
+from models.zoo.cogan import PairDiscriminator, PairGenerator
 from models.zoo.fgan import f_gan
+from models.zoo.heads import ACGAN, InfoGAN
 from models.zoo.improved import FeatureMatching, MinibatchDiscrimination, Packed
+from models.zoo.lapgan import LAPGAN
 from models.zoo.spectral import spectrally_normalized
 from models.zoo.unrolled import UnrolledGAN
 
@@ -129,6 +133,31 @@ def near() -> nn.Module:
     return nn.Sequential(*layers, nn.Linear(9, 1), nn.Flatten(0))
 
 
+def headed(kind: Any, outputs: int, labels: int = 0, **how: Any) -> Any:
+    """A small AC-GAN or InfoGAN; its head is in `head` or `q`."""
+    g, d = MLPGenerator(4, [8], (1, 4, 4), labels), MLPDiscriminator((1, 4, 4), [8])
+    head = nn.Linear(8, outputs)
+    parts = ([g], [d, head]) if labels else ([g, head], [d])
+    adams = (optim.Adam([p for m in part for p in m.parameters()]) for part in parts)
+    return kind(g, d, *adams, noise=4, **{"head" if labels else "q": head}, **how)
+
+
+def acgan_step(place: Device) -> tuple[Step, list[nn.Module]]:
+    gan = headed(ACGAN, 3, labels=3)
+    networks = [part.to(place, np.float64) for part in (gan.generator, gan.discriminator, gan.head)]
+    batch = mg.tensor(numbers(6, 1, 4, 4), device=place), mg.tensor(np.arange(6) % 3, device=place)
+    return lambda: gan.train_step(*batch)["g"], networks
+
+
+def lapgan_step(place: Device) -> tuple[Step, list[nn.Module]]:
+    model = LAPGAN((1, 8, 8), smallest=4, width=2, noise=3)
+    games = *model.details, model.top
+    networks = [n.to(place, np.float64) for gan in games for n in (gan.generator, gan.sampler)]
+    networks += [gan.discriminator.to(place, np.float64) for gan in games]
+    x = mg.tensor(numbers(4, 1, 8, 8), device=place)
+    return lambda: sum(model.train_step(x).values()), networks
+
+
 STEPS: dict[str, Callable[[Device], tuple[Step, list[nn.Module]]]] = {
     "MLP VAE": lambda place: vae_step(
         vae.mlp_vae((1, 4, 4), latent=3, hidden=(16,)), place, (5, 1, 4, 4)
@@ -200,4 +229,22 @@ STEPS: dict[str, Callable[[Device], tuple[Step, list[nn.Module]]]] = {
         noise=3,
         rate=0.5,
     ),
+    "AC-GAN": acgan_step,
+    "InfoGAN": lambda place: model_step(
+        headed(InfoGAN, 3, categories=2, continuous=1),
+        "generator discriminator q",
+        place,
+        (6, 1, 4, 4),
+    ),
+    "BiGAN": lambda place: model_step(
+        mlp_bigan((1, 4, 4), 3, 8), "generator discriminator encoder", place, (6, 1, 4, 4)
+    ),
+    "CoGAN": lambda place: played(
+        GAN,
+        (PairGenerator(4, (8,), (1, 4, 4)), PairDiscriminator((1, 4, 4), (8, 8))),
+        place,
+        (6, 2, 4, 4),
+        noise=4,
+    ),
+    "LAPGAN": lambda place: lapgan_step(place),
 }

@@ -23,6 +23,7 @@ def test_sequential_runs_indexes_slices_and_grows():
     assert names(net[1:].named_children()) == ["1", "2"]
     assert list(net[1:].append(nn.Tanh()))[:2] == [b, c]  # and takes the place of neither
     x = mg.randn(4, 2)
+    assert list(net[3:]) == [] and net[:0](x) is x  # what is left of one layer without it
     np.testing.assert_array_equal(net(x).array, c(b(a(x))).array)
     net[1] = nn.Tanh()
     assert list(net.state_dict()) == ["0.weight", "0.bias", "2.weight", "2.bias"]

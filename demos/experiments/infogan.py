@@ -1,0 +1,99 @@
+"""InfoGAN: a code of ten categories comes to mean digits, though no label is ever shown.
+
+Purity is the share of samples that the judge reads as the most frequent digit of their category;
+without the information's term the generator ignores the code.
+"""
+
+from typing import Any
+
+import numpy as np
+
+import minigrad as mg
+from demos.common.figures import Array, Figure, sheet, strips
+from demos.common.seeds import over_seeds, table_row
+from demos.experiments.finding import Finding, Setting
+from demos.experiments.judge import judge_of
+from demos.experiments.zoo_games import HIDDEN, NOISE, adam, made, played
+from minigrad import nn
+from models.gan import MLPDiscriminator, MLPGenerator
+from models.zoo.heads import InfoGAN
+
+CLAIM = "InfoGAN: a code of ten categories, part of the noise, comes to mean digits without labels"
+STEPS, SEEDS, SAMPLES, SHOWN = 1_500, 1, 5_000, 12
+CATEGORIES, CONTINUOUS = 10, 2
+ROWS = {"InfoGAN": 1.0, "without information": 0.0}
+MEASURES = ("purity", "code read", "core seconds")
+
+
+def run(
+    setting: Setting, *, steps: int = STEPS, seeds: int = SEEDS, limit: int | None = None
+) -> Finding:
+    """With the information in the game and without; and, as a floor, shuffled codes."""
+    setting.grey_test("infogan", "glyphs", limit)
+    name = setting.dataset or "glyphs"
+    judge = judge_of(setting, limit=limit)
+
+    def play(info: float, dataset: str, steps: int, seed: int, limit: int | None) -> dict[str, Any]:
+        return game(judge.train, info, steps, seed)
+
+    how = {"dataset": name, "steps": steps, "limit": limit}
+    rows = {row: {"info": info, **how} for row, info in ROWS.items()}
+    runs = over_seeds(setting, f"infogan-{name}", play, rows, seeds, jobs=1)
+    rng = np.random.default_rng(setting.seed)
+    floor = []
+    for some in runs.values():
+        for found in some:
+            digits = judge.predictions(found["images"])
+            found["purity"] = purity(found["category"], digits)
+            floor.append(purity(rng.permutation(found["category"]), digits))
+    table = {row: table_row(some, MEASURES) for row, some in runs.items()}
+    mean = {k: {m: row[m]["mean"] for m in MEASURES} for k, row in table.items()}
+    result = (
+        f"{name}: {mean['InfoGAN']['purity']:.1%} of samples are read as their category's digit, "
+        f"and {mean['InfoGAN']['code read']:.1%} of codes are read off by Q"
+    )
+    beside = (
+        f"without the information {mean['without information']['purity']:.1%}, shuffled codes "
+        f"{np.mean(floor):.1%}; the judge reads {judge.accuracy:.1%} of test images"
+    )
+    numbers = {"tables": {f"{steps} steps": table}}
+    control = {"purity of shuffled codes": floor, "accuracy of the judge": judge.accuracy}
+    return Finding(CLAIM, result, beside, numbers, control, draw(runs))
+
+
+def game(train: Any, info: float, steps: int, seed: int) -> dict[str, Any]:
+    """One game, and samples with their categories, in turn."""
+    mg.manual_seed(seed)
+    shape = train.images.shape[1:]
+    noise = NOISE + CATEGORIES + CONTINUOUS
+    generator, discriminator = MLPGenerator(noise, HIDDEN, shape), MLPDiscriminator(shape, HIDDEN)
+    q = nn.Linear(HIDDEN[-1], CATEGORIES + CONTINUOUS)
+    adams = adam([*generator.parameters(), *q.parameters()]), adam(discriminator.parameters())
+    gan = InfoGAN(
+        generator, discriminator, *adams, q=q, categories=CATEGORIES, continuous=CONTINUOUS,
+        info=info, noise=noise, ema=0.99,
+    )  # fmt: skip
+    played(gan, train, steps, seed, lambda x, labels: (x,))
+    category = np.arange(SAMPLES) % CATEGORIES
+    images = made(gan, gan.draw_noise(SAMPLES, mg.tensor(category)))
+    with mg.no_grad():
+        read = q(discriminator.features(2 * mg.from_numpy(images) - 1)).numpy()
+    right = read[:, :CATEGORIES].argmax(1) == category
+    return {"images": images, "category": category, "code read": float(right.mean())}
+
+
+def purity(category: Array, digits: Array) -> float:
+    """The share of samples whose digit is the most frequent one of their category."""
+    counts = np.zeros((category.max() + 1, digits.max() + 1), int)
+    np.add.at(counts, (category, digits), 1)
+    return float(counts.max(1).sum() / len(digits))
+
+
+def draw(runs: dict[str, list[dict[str, Any]]]) -> Figure:
+    """A row for each category."""
+    figure, panels = sheet((1, len(runs)), (5 * len(runs), 4.6))
+    for axes, (name, (found, *_)) in zip(panels, runs.items(), strict=True):
+        images, category = np.array(found["images"]), np.array(found["category"])
+        rows = {str(c): images[category == c][:SHOWN] for c in range(CATEGORIES)}
+        strips(axes, rows, f"{name}: purity {found['purity']:.1%}", scale=2)
+    return figure
