@@ -35,7 +35,9 @@ def test_each_divergence_comes_to_a_gaussian_of_its_own(tmp_path, monkeypatch):
     assert all(error > 0 for error in found.numbers["largest error of mean and deviation"].values())
 
 
-def test_began_beside_a_fixed_k_and_a_margin(tmp_path):
+def test_began_beside_a_fixed_k_and_a_margin(tmp_path, monkeypatch):
+    for size in ("WIDTH", "BATCH"):
+        monkeypatch.setattr(began, size, 2)
     found = began.run(Setting(0, tmp_path), steps=10, samples=20, reader=READER)
     (table,) = found.numbers["tables"].values()
     assert set(table) == set(began.ROWS)
