@@ -63,6 +63,10 @@ class Device(ABC):
         """Its kind, "cpu" or "cuda"."""
         return self.name.partition(":")[0]
 
+    def room(self) -> int:
+        """How many bytes are free for a copy of what the host has; 0 where that is no gain."""
+        return 0
+
     # ---- the heavy primitives, in NumPy; other devices have kernels of their own for them --------
 
     def matmul(self, x: Array, y: Array) -> Array:

@@ -49,6 +49,9 @@ class CUDA(Device):
         out: np.ndarray[Any, Any] = array.get() if hasattr(array, "get") else np.asarray(array)
         return out
 
+    def room(self) -> int:
+        return int(self.xp.cuda.runtime.memGetInfo()[0])
+
     def generator(self, seed: int) -> Philox:
         return Philox(self, seed)
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from minigrad.backend import Device
 from minigrad.data.collate import default_collate
 from minigrad.tensor import Tensor
 
@@ -104,6 +105,11 @@ class ImageDataset(Dataset):
 
     def __getbatch__(self, indices: NDArray[np.int64]) -> list[Any]:
         return list(self[indices])
+
+    def on(self, place: Device) -> ImageDataset:
+        """The same images and labels in the memory of a device."""
+        images, labels = place.asarray(self.images), place.asarray(self.labels)
+        return ImageDataset(images, labels, self.name, self.classes)
 
     def __repr__(self) -> str:
         shape = "x".join(str(size) for size in self.images.shape[1:])

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 import minigrad as mg
 from minigrad.data.collate import converted, default_collate, default_convert, leaves_of
-from minigrad.data.dataset import IterableDataset, batch_of
+from minigrad.data.dataset import ImageDataset, IterableDataset, batch_of
 from minigrad.data.samplers import BatchSampler, need_iterable
 from minigrad.options import number, whole_number
 from minigrad.random import Generator, initial_seed
@@ -45,8 +45,9 @@ class DataLoader:
     same epoch, and what follows is as if there had been no interruption. If all batches of the
     epoch had been handed out but the loop had not ended, the first loop has no batches.
 
-    With a `device` the batches are there; a GPU gets each while the one before is in use. What
-    PyTorch's has for its processes is accepted: everything is loaded in this one.
+    With a `device` the batches are there; a GPU gets each while the one before is in use, or once
+    the whole of an ImageDataset, where its memory has room for four. What PyTorch's has for its
+    processes is accepted: everything is loaded in this one.
     """
 
     def __init__(
@@ -108,6 +109,7 @@ class DataLoader:
         self.drop_last, self.generator, self.device = drop_last, generator, device
         self.collate_fn = collate_fn
         self.seed = _seed_of(generator) if seed is None else seed
+        self._copy: tuple[Any, Any] = (None, None)  # a data set, and the same on the device
         self._next = (0, 0)  # the epoch and batch at which the next loop begins
         self._position = _Position(0, 0)  # of the newest iterator, which advances it
 
@@ -134,7 +136,12 @@ class DataLoader:
         return self._batches(self._position)
 
     def _batches(self, position: _Position) -> Iterator[Any]:
-        for batch in self._on_device(self._collated(position)):
+        copy = self._on_a_gpu()
+        if copy is None:
+            batches = self._on_device(self._collated(position))
+        else:
+            batches = self._of_copy(copy, position)
+        for batch in batches:
             position.batches += 1
             yield batch
         position.epoch, position.batches = position.epoch + 1, 0
@@ -184,6 +191,26 @@ class DataLoader:
     def _made(self, samples: Any) -> Any:
         default = default_convert if self.batch_size is None else default_collate
         return (self.collate_fn or default)(samples)
+
+    # ---- a data set that is on the device --------------------------------------------------------
+
+    def _on_a_gpu(self) -> ImageDataset | None:
+        """The data set's copy on a GPU, if there are images there, and no order but our own."""
+        plain = self.sampler is None and self.batch_sampler is None and self.collate_fn is None
+        if not (plain and self.device and self.batch_size and type(self.dataset) is ImageDataset):
+            return None
+        if self._copy[0] is not self.dataset:
+            place = mg.device(self.device)
+            fits = 4 * self.dataset.images.nbytes <= place.room()
+            self._copy = self.dataset, self.dataset.on(place) if fits else None
+        return self._copy[1]  # type: ignore[no-any-return]
+
+    def _of_copy(self, copy: ImageDataset, position: _Position) -> Iterator[Any]:
+        """What is left of the epoch, for which only its order is uploaded."""
+        order, size = mg.device(self.device).asarray(self.order(position.epoch)), self.batch_size
+        assert size is not None
+        for i in range(position.batches, len(self)):
+            yield [Tensor(x) for x in copy[order[i * size : (i + 1) * size]]]
 
     # ---- where they go ---------------------------------------------------------------------------
 

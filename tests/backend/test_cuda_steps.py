@@ -13,7 +13,7 @@ import pytest
 import minigrad as mg
 from minigrad import nn, optim, random
 from minigrad.backend import Device, cpu
-from minigrad.data import DataLoader, TensorDataset
+from minigrad.data import DataLoader, ImageDataset, TensorDataset
 from models import vae
 from models.model import Learner
 from tests import standin
@@ -215,3 +215,26 @@ def test_a_checkpoint_of_one_device_loads_on_the_other(
     advance(model, optimizer, there, 2)
     advance(other, its_optimizer, here, 2)
     np.testing.assert_allclose(other.weight.numpy(force=True), model.weight.numpy(force=True), 1e-5)
+
+
+def test_images_are_uploaded_once_and_come_as_on_the_cpu(gpu: Device) -> None:
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (11, 1, 3, 3)).astype(np.uint8)
+    data = ImageDataset(images, np.arange(11) % 3, "noise", ("a", "b", "c"))
+    here, there = (
+        DataLoader(data, 4, shuffle=True, seed=1, device=place) for place in ("cpu", gpu)
+    )
+    for epoch in range(3):
+        standin.counts.reset()
+        for i, (wanted, got) in enumerate(zip(here, there, strict=True)):
+            for a, b in zip(wanted, got, strict=True):
+                assert b.device is gpu
+                assert b.dtype == a.dtype
+                np.testing.assert_array_equal(b.numpy(force=True), a.numpy())
+            if (epoch, i) == (1, 1):
+                break  # and goes on in the middle of an epoch
+        if on_the_stand_in(gpu):
+            assert standin.counts.uploads == (3 if epoch == 0 else 1), "the order of the epoch"
+        if epoch == 1:
+            for loader in (here, there):
+                loader.load_state_dict(loader.state_dict() | {"epoch": 1, "batches": 2})

@@ -130,6 +130,7 @@ cupy = Module(
             getDeviceCount=lambda: 1,
             getDeviceProperties=lambda device: {"name": b"a stand-in"},
             deviceSynchronize=lambda: None,
+            memGetInfo=lambda: (2**30, 2**31),
         ),
     ),
     _core=types.SimpleNamespace(set_compute_type=_compute_type),
