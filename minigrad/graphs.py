@@ -6,6 +6,7 @@ same bits as the step itself, in a tenth of the host's time.
 """
 
 from collections.abc import Callable, Mapping
+from functools import update_wrapper
 from typing import Any, TypeVar, cast
 
 from .backend import Device
@@ -23,11 +24,13 @@ def graphed(step: Step) -> Step:
     """`step`, captured as a CUDA graph when its arguments have had the same shapes for the third
     time, and replayed from then on; on other devices the step itself.
 
-    Its arguments are tensors, or what can be compared; its result is tensors, in tuples, lists or
-    dicts. A replay runs no Python: what the step decides, prints and computes in Python stays as it
-    was when it was captured. Random numbers and the numbers of Adam go on, and so does all that
-    `each_step` is given. RuntimeError for a step that fetches numbers (`item`, `float`), or brings
-    some to the GPU; then it has been half done.
+    Its arguments are tensors, numbers or strings; its result is tensors, in tuples, lists or dicts.
+    A replay runs no Python: what the step decides, prints and computes in Python stays as it was
+    when it was captured. Random numbers and the numbers of Adam go on, and so does all that
+    `each_step` is given. RuntimeError for a step that fetches numbers (`item`, `float`), brings
+    some to the GPU, or moves an optimizer that counts its steps and is not Adam or AdamW; then it
+    has been half done. Later RuntimeError where a replay would do something else than the step:
+    other options of an optimizer, or another state of Adam.
     """
     _check("graphed", step)
     return cast(Step, _Graphed(step))
@@ -35,6 +38,7 @@ def graphed(step: Step) -> Step:
 
 class _Graphed:
     def __init__(self, step: Callable[..., Any]) -> None:
+        update_wrapper(self, step)
         self._step = step
         self._seen: dict[Any, int] = {}
         self._graphs: dict[Any, tuple[Any, list[Tensor]]] = {}

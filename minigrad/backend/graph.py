@@ -50,9 +50,10 @@ class Graph:
                 self.result = record()
             except BaseException as error:
                 self._give_up(stream)
-                raise RuntimeError(
-                    f"a step that cannot be captured: {type(error).__name__}: {error}"
-                ) from error
+                if not isinstance(error, Exception):
+                    raise  # Ctrl-C
+                why = f"{type(error).__name__}: {error}"
+                raise RuntimeError(f"a step that cannot be captured: {why}") from error
             finally:
                 recording.graph = None
             self._graph = stream.end_capture()

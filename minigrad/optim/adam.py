@@ -3,6 +3,7 @@
 from typing import Any
 
 from ..backend import Array, device_of
+from ..backend.graph import recording
 from ..tensor import Tensor
 from .blocks import in_blocks, vectors
 from .optimizer import Group, Optimizer, Params, State, check_ways, gradient, zeros_like
@@ -40,6 +41,9 @@ class Adam(Optimizer):
         }
         super().__init__(params, defaults)
 
+    def _captured(self, graph: Any) -> None:
+        """The kernel's numbers are computed anew for each replay."""
+
     def _update_all(self, params: list[Tensor], states: list[State], group: Group) -> None:
         """In one kernel all that have one, a device, a dtype and a step in common."""
         alike: dict[Any, list[int]] = {}
@@ -49,6 +53,9 @@ class Adam(Optimizer):
         for places in alike.values():
             some, their = [params[i] for i in places], [states[i] for i in places]
             if group["amsgrad"] or not self._in_one_kernel(some, their, group):
+                if recording.graph is not None:
+                    kinds = f"{some[0].dtype}, amsgrad={group['amsgrad']}"
+                    raise RuntimeError(f"{type(self).__name__}: no kernel to capture for {kinds}")
                 super()._update_all(some, their, group)
 
     def _in_one_kernel(self, params: list[Tensor], states: list[State], group: Group) -> bool:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar, overload
 
 from ..autograd import enable_grad
 from ..backend import Array, device_of, quiet
+from ..backend.graph import recording
 from ..creation import as_tensor
 from ..options import number
 from ..tape import mutated
@@ -108,6 +109,8 @@ class Optimizer(ABC):
         if closure is not None:
             with enable_grad():
                 loss = closure()
+        if recording.graph is not None:
+            self._captured(recording.graph)
         for group in self.param_groups:
             chosen = [p for p in group["params"] if p.grad is not None]
             states = [self.state.setdefault(p, {}) for p in chosen]
@@ -123,6 +126,23 @@ class Optimizer(ABC):
                 stacklevel=3,  # the caller of step, which is wrapped by `quiet`
             )
         return loss
+
+    def _captured(self, graph: Any) -> None:
+        """In a step that is being captured: RuntimeError, now or later, where a replay would do
+        something else than a step."""
+        name = type(self).__name__
+        if any("step" in state for state in self.state.values()):
+            raise RuntimeError(f"{name}: it counts its steps; of such, Adam and AdamW are captured")
+        before = self._options()
+
+        def check() -> None:
+            if self._options() != before:
+                raise RuntimeError(f"{name}: an option has changed since the step was captured")
+
+        graph.each(check)
+
+    def _options(self) -> list[dict[str, Any]]:
+        return [{k: v for k, v in g.items() if k != "params"} for g in self.param_groups]
 
     def _update_all(self, params: list[Tensor], states: list[State], group: Group) -> None:
         """Change all parameters of a group that have a gradient."""

@@ -134,6 +134,40 @@ def test_a_replaced_state_is_told(chip: Device) -> None:
         step(x)
 
 
+@pytest.mark.cuda
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        (lambda p: optim.Adam(p, amsgrad=True), "Adam: no kernel to capture for .*amsgrad=True"),
+        (lambda p: optim.Adagrad(p), "Adagrad: it counts its steps"),
+        (lambda p: optim.SGD(p, 0.1, momentum=0.9), "SGD: an option has changed"),
+    ],
+    ids=["amsgrad", "Adagrad", "SGD"],
+)
+def test_an_optimizer_that_would_do_something_else_is_told(
+    kind: Any, message: str, chip: Device
+) -> None:
+    model = nn.Linear(3, 2).to(chip)
+    optimizer = kind(model.parameters())
+
+    @mg.graphed
+    def step(x: Any) -> None:
+        optimizer.zero_grad()
+        model(x).sum().backward()
+        optimizer.step()
+
+    x = mg.ones((2, 3), device=chip)
+
+    def train() -> None:
+        for _ in range(4):
+            step(x)
+        optimizer.param_groups[0]["lr"] = 0.2
+        step(x)
+
+    with pytest.raises(RuntimeError, match=message):
+        train()
+
+
 def test_on_other_devices_a_step_is_itself(device: Device) -> None:
     """On the CPU, and where there is no cuBLAS to capture, as on the stand-in."""
     if device.captured(lambda: None) is not None:
