@@ -19,7 +19,7 @@ from models.gan import MLPDiscriminator, MLPGenerator
 from models.zoo.heads import InfoGAN
 
 CLAIM = "InfoGAN: a code of ten categories, part of the noise, comes to mean digits without labels"
-STEPS, SEEDS, SAMPLES, SHOWN = 1_500, 1, 5_000, 12
+STEPS, SEEDS, SAMPLES, SHOWN = 1_000, 1, 5_000, 12
 CATEGORIES, CONTINUOUS = 10, 2
 ROWS = {"InfoGAN": 1.0, "without information": 0.0}
 MEASURES = ("purity", "code read", "core seconds")

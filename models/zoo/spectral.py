@@ -14,9 +14,12 @@ from minigrad.nn.utils.parametrizations import spectral_norm
 M = TypeVar("M", bound=nn.Module)
 
 
-def spectrally_normalized(network: M) -> M:
-    """The network itself, each linear layer and convolution of which now has such a weight."""
+def spectrally_normalized(network: M, n_power_iterations: int = 1) -> M:
+    """The network itself, each linear layer and convolution of which now has such a weight.
+
+    One iteration is enough where weights move slowly, as the paper has it.
+    """
     for module in list(network.modules()):
         if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
-            spectral_norm(module)
+            spectral_norm(module, n_power_iterations=n_power_iterations)
     return network

@@ -91,7 +91,7 @@ def test_a_command_that_does_not_exist_is_found_out(command: str, fault: str | N
     assert fault is None or fault in found[0]
 
 
-# ---- docs/lecture.md: every name is defined where its link leads, every experiment exists --------
+# ---- docs/lecture.md and zoo.md: names are defined where links lead, experiments exist -----------
 
 
 def lecture_rows() -> list[list[str]]:
@@ -100,13 +100,25 @@ def lecture_rows() -> list[list[str]]:
     return [row for row in cells if "---" not in row[0] and "on the slide" not in row[0]]
 
 
-def test_the_lecture_names_what_is_in_the_source() -> None:
-    for _, source, _ in lecture_rows():
-        for name, link in re.findall(r"\[`([^`]+)`\]\(([^)]+)\)", source):
-            text = (ROOT / "docs" / link).read_text("utf-8")
-            last = re.escape(name.rpartition(".")[2])
-            defined = rf"^\s*(def|class) {last}\b|^{last}\b.* = "
-            assert re.search(defined, text, re.M), f"{name} is not defined in {link}"
+@pytest.mark.parametrize("page", ["lecture", "zoo"])
+def test_pages_name_what_is_in_the_source(page: str) -> None:
+    page_text = (ROOT / f"docs/{page}.md").read_text("utf-8")
+    found = re.findall(r"\[`([^`]+)`\]\(([^)]+)\)", page_text)
+    assert len(found) > 10
+    for name, link in found:
+        text = (ROOT / "docs" / link).read_text("utf-8")
+        last = re.escape(name.rpartition(".")[2])
+        defined = rf"^\s*(def|class) {last}\b|^{last}\b.* = "
+        assert re.search(defined, text, re.M), f"{name} is not defined in {link}"
+
+
+def test_the_zoo_names_experiments_that_there_are() -> None:
+    from demos.experiments.__main__ import entries
+
+    text = (ROOT / "docs/zoo.md").read_text("utf-8").partition("## Not built")[0]
+    rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")][2:]
+    named = {cells[-1].strip("|` ") for cells in rows}
+    assert {"bigan", "f-gan", "lapgan"} <= named <= set(entries())
 
 
 def test_the_lecture_names_all_experiments() -> None:
