@@ -8,6 +8,7 @@ Conventions, in README.md and every other page:
   may be aligned:
 
       print(x.grad)  # → [2. 4.]
+      print(2 * x)  # by hand  # → [2. 4.]
 
 - The ```sh and ```bash blocks hold commands; in a ```console block they are the lines after
   `$ `. They are not run: their make targets, modules, options and extras must exist.
@@ -56,7 +57,7 @@ def shown_output(code: str) -> list[str]:
     """The lines that a block says it prints."""
     tokens = tokenize.generate_tokens(io.StringIO(code).readline)
     comments = [t.string for t in tokens if t.type == tokenize.COMMENT]
-    return [m[1] for c in comments if (m := re.match(r"# ?(?:→|->) ?(.*)", c))]
+    return [m[1] for c in comments if (m := re.search(r"(?:^|  )# ?(?:→|->) ?(.*)", c))]
 
 
 def _plain(line: str) -> str:
