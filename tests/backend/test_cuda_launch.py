@@ -137,6 +137,12 @@ def test_a_device_that_does_not_work_says_why(cupy: Any, reason: str) -> None:
     assert re.search(reason, found), found
 
 
+def test_a_gpu_that_is_hidden_is_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    found = try_out(fake_cupy(count=RuntimeError("cudaErrorNoDevice: no CUDA-capable device")))
+    assert found == "the driver finds no GPU: CUDA_VISIBLE_DEVICES is ''"
+
+
 def test_a_device_that_works_is_described() -> None:
     found = try_out(fake_cupy())
     assert isinstance(found, CUDA)

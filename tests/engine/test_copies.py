@@ -170,6 +170,21 @@ def test_dlpack_shares_memory_both_ways(array: Any) -> None:
     assert np.shares_memory(back.array, array) or array.size == 0
 
 
+def test_dlpack_of_pinned_memory_is_the_hosts() -> None:
+    class Pinned:
+        def __init__(self, array: Any) -> None:
+            self.array = array
+
+        def __dlpack__(self, **how: Any) -> Any:
+            return self.array.__dlpack__()
+
+        def __dlpack_device__(self) -> tuple[int, int]:
+            return 3, 0
+
+    array = np.arange(3.0)
+    assert np.shares_memory(mg.from_dlpack(Pinned(array)).array, array)
+
+
 def test_dlpack_of_views() -> None:
     t = mg.arange(12).reshape(3, 4).T[1:, ::2]
     np.testing.assert_array_equal(np.from_dlpack(t), t.numpy())

@@ -10,6 +10,19 @@ import pytest
 import minigrad as mg
 
 
+class Elsewhere:
+    """An array of another library, in memory of DLPack's kind and number."""
+
+    def __init__(self, *place: int) -> None:
+        self.place = place
+
+    def __dlpack__(self, **how: object) -> None:
+        raise AssertionError("nobody can take it")
+
+    def __dlpack_device__(self) -> tuple[int, ...]:
+        return self.place
+
+
 def ones(*shape: int) -> mg.Tensor:
     return mg.ones(shape, requires_grad=True)
 
@@ -120,6 +133,16 @@ MISTAKES: dict[str, tuple[Callable[[], Any], Any, list[str]]] = {
     "dtype str": (lambda: mg.tensor([1.0], dtype=str), TypeError, ["tensor", "U"]),
     "from_numpy of a list": (lambda: mg.from_numpy([1.0]), TypeError, ["from_numpy", "list"]),
     "from_numpy of strings": (lambda: mg.from_numpy(np.array(["a"])), TypeError, ["from_numpy"]),
+    "from_dlpack of a second GPU": (
+        lambda: mg.from_dlpack(Elsewhere(2, 1)),
+        TypeError,
+        ["from_dlpack", "device 2, number 1"],
+    ),
+    "from_dlpack of another kind": (
+        lambda: mg.from_dlpack(Elsewhere(4, 0)),
+        TypeError,
+        ["from_dlpack", "device 4, number 0"],
+    ),
     "from_dlpack of a number": (lambda: mg.from_dlpack(3), TypeError, ["from_dlpack", "int"]),
     "zeros of a float": (lambda: mg.zeros(2.5), TypeError, ["2.5"]),
     "zeros of a string": (lambda: mg.zeros("3"), TypeError, ["'3'"]),
