@@ -3,12 +3,15 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from importlib import import_module
+from io import StringIO
 from pathlib import Path
 
 from demos import internals
 from demos.common import cli
 from demos.common.run import CommandError
+from demos.internals.chapter import chapter
 
 LESSONS = sorted(path.stem for path in Path(__file__).parent.glob("lesson_*.py"))
 
@@ -37,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
         "--out", metavar="DIR", default="runs/internals",
         help="where the pictures go (default: %(default)s)",
     )  # fmt: skip
+    made.add_argument("--bare", action="store_true", help="print the results alone")
     return made
 
 
@@ -56,7 +60,7 @@ def teach(args: argparse.Namespace) -> None:
     if not args.lessons:
         for number, name in enumerate(LESSONS, 1):
             print(f"{number:>3}  {title(name)}")
-        print("\npython -m demos.internals N runs one; read it beside what it prints.")
+        print("\npython -m demos.internals N runs one, and prints it as a chapter.")
         return
     out = Path(args.out)
     try:
@@ -67,7 +71,14 @@ def teach(args: argparse.Namespace) -> None:
         name = LESSONS[number - 1]
         print(f"{number}. {title(name)} (demos/internals/{name}.py)\n")
         before = {path: path.stat().st_mtime_ns for path in out.iterdir()}
-        import_module(f"{internals.__name__}.{name}").main(out)
+        module = import_module(f"{internals.__name__}.{name}")
+        if args.bare:
+            module.main(out)
+        else:
+            with redirect_stdout(StringIO()) as said:
+                module.main(out)
+            source = Path(str(module.__file__)).read_text("utf-8").partition("\n")
+            print(chapter('"""' + source[2].lstrip(), said.getvalue().splitlines()))
         drawn = [p for p in sorted(out.iterdir()) if before.get(p) != p.stat().st_mtime_ns]
         print("\npictures: " + ", ".join(map(str, drawn)))
 

@@ -16,32 +16,33 @@ from models.vae import mlp_vae
 
 
 def main(out: Path) -> None:
-    x = mg.tensor(2.0, requires_grad=True)
-    y = mg.tensor(3.0, requires_grad=True)
-    z = x * y + (x * x).sin()
+    a = mg.tensor(2.0, requires_grad=True)
+    b = mg.tensor(3.0, requires_grad=True)
+    c = a * b + (a * a).sin()
 
     # The same graph as a list, which is what is drawn (minigrad/tools/drawing/graph.py).
-    for i, vertex in enumerate(graph_of(z, {"x": x, "y": y, "z": z})):
+    for i, vertex in enumerate(graph_of(c, {"a": a, "b": b, "c": c})):
         made_of = f" of {vertex.inputs}" if vertex.inputs else f" {vertex.name}"
         keeps = f", keeps {' and '.join(vertex.keeps)}" if vertex.keeps else ""
         print(f"{i}: {vertex.op}{made_of}{keeps}")
-    # → 0: leaf x
-    # → 1: leaf y
+    # → 0: leaf a
+    # → 1: leaf b
     # → 2: multiply of [0, 1], keeps y and x
     # → 3: multiply of [0, 0], keeps y and x
     # → 4: sin of [3], keeps x
     # → 5: add of [2, 4]
 
+    # The x and y that are kept are the operands of the op, by the names in its rules.
     # `add` keeps nothing: its gradient rule is g for both operands. `sin` keeps its operand, since
     # its rule is g cos(x). What a rule does not name is not kept:
     #     sin.gradient("x")(lambda g, x: g * cos(x))      in minigrad/ops/elementwise.py
-    mg.draw(z, out / "02_small.svg", names={"x": x, "y": y, "z": z}, gradients=True)
-    z.backward()
-    print(x.grad, y.grad)  # → tensor(0.3854) tensor(2.)
+    mg.draw(c, out / "02_small.svg", names={"a": a, "b": b, "c": c}, gradients=True)
+    c.backward()
+    print(a.grad, b.grad)  # → tensor(0.3854) tensor(2.)
 
     # A tape is read once: its memory is given back while it is read.
     try:
-        mg.draw(z, out / "02_small.svg")
+        mg.draw(c, out / "02_small.svg")
     except RuntimeError as error:
         print(str(error)[:57])  # → draw: the graph behind 'add' has been freed by backward()
 

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from demos.internals.__main__ import LESSONS, main, title
+from demos.internals.chapter import chapter
 from tests.readme_blocks import ROOT, shown_output
 
 pytestmark = pytest.mark.slow
@@ -63,6 +64,31 @@ def test_without_a_number_the_lessons_are_listed(capsys: pytest.CaptureFixture[s
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "  1  One number and its derivative"
     assert lines[9] == f" 10  {title(LESSONS[9])}"
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_a_chapter_has_the_words_the_code_and_the_results(name: str) -> None:
+    source = (FOLDER / f"{name}.py").read_text("utf-8")
+    printed = [f"result {i}" for i in range(len(shown_output(source)))]
+    told = chapter(source, printed).splitlines()
+    assert [line[4:] for line in told if line.startswith("  → ")] == printed
+    words = [re.sub(r"^\s*# ", "", line) for line in source.splitlines() if "# " in line[:6]]
+    words = [line for line in words if not line.startswith("→")]
+    assert not [line for line in words if line not in told]
+    assert "import" not in [line.split()[0] for line in told if line.startswith("    ")]
+    assert chapter(source, ["one more", *printed]).endswith(f"  → {printed[-1]}")
+
+
+def test_bare_lessons_print_the_results_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["4", "--bare", "--out", str(tmp_path)]) == 0
+    bare = capsys.readouterr().out
+    assert main(["4", "--out", str(tmp_path)]) == 0
+    told = capsys.readouterr().out
+    results = [line for line in bare.splitlines()[2:-2] if line.strip()]
+    assert results and all(f"  → {line}" in told for line in results)
+    assert "def main" not in told and "def main" not in bare
 
 
 def test_lessons_are_run_by_number(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

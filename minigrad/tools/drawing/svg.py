@@ -21,8 +21,14 @@ text {{ font: 11px {FONT}; fill: #222; }}
 .leaf > rect {{ fill: #e3f1dc; stroke: #5d8a46; }}
 .group > rect {{ fill: #e8edf5; stroke: #4a6fa5; stroke-width: 1.5; }}
 .output > rect {{ fill: #fdeecb; stroke: #b98a1d; stroke-width: 1.5; }}
-.edge {{ fill: none; stroke: #888; }}
+.edge {{ fill: none; stroke: #888; marker-end: url(#head); }}
+#head {{ fill: #888; }}
 """
+# At an edge's end, in its direction, with its tip there.
+_HEAD = (
+    '<defs><marker id="head" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" '
+    'orient="auto"><polygon points="0,0 8,4 0,8"/></marker></defs>'
+)
 
 
 def escaped(text: str) -> str:
@@ -63,7 +69,7 @@ def document(width: float, height: float, style: str, body: Iterable[str]) -> st
 def picture(tiles: list[Tile], where: Layout, heading: str) -> str:
     """The SVG text of tiles in their places."""
     width = max(where.width, len(heading) * 7.3 + 2 * PAD)
-    body = [text(PAD, HEAD - 10, heading, "head")]
+    body = [_HEAD, text(PAD, HEAD - 10, heading, "head")]
     body.append(f'<g transform="translate({number((width - where.width) / 2)} {number(HEAD)})">')
     boxes = sorted(where.boxes.items(), key=lambda item: len(item[0]))
     body += [rect(frame, 6, "box") for _, frame in boxes]
