@@ -19,7 +19,7 @@ from models.gan import GAN
 from models.zoo.cogan import PairDiscriminator, PairGenerator
 
 CLAIM = "CoGAN: a joint distribution of two kinds of images without pairs, by shared layers"
-STEPS, SEEDS, SAMPLES, SHOWN = 1_000, 1, 5_000, 14
+STEPS, SEEDS, SAMPLES, SHOWN = 800, 1, 5_000, 14
 ROWS = {"shared layers": True, "nothing shared": False}
 MEASURES = ("alike", "core seconds")
 

@@ -24,7 +24,7 @@ from models.measures.parts import in_parts
 from models.zoo.lapgan import LAPGAN, split
 
 CLAIM = "LAPGAN: a pyramid of GANs, each of which adds the details of its size"
-SECONDS, BATCH, LR, WIDTH, SHOWN = 45.0, 32, 6e-4, 16, 12
+SECONDS, BATCH, LR, WIDTH, SHOWN = 40.0, 32, 6e-4, 16, 12
 SHAPE = (3, 32, 32)
 MEASURES = ("frechet", "steps")
 

@@ -29,7 +29,7 @@ from models.vaegan import networks, vae_gan
 CLAIM = (
     "structured losses: a VAE whose likelihood is a discriminator's features draws sharper faces"
 )
-SECONDS, BATCH, LATENT, WIDTH, LR, GAMMA = 100.0, 32, 32, 16, 6e-4, 1e-3
+SECONDS, BATCH, LATENT, WIDTH, LR, GAMMA = 40.0, 32, 32, 16, 6e-4, 1e-3
 SHAPE, SHOWN = (3, 32, 32), 12
 MEASURES = ("frechet", "sharpness", "mse", "kl", "steps")
 

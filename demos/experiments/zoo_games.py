@@ -17,8 +17,8 @@ AT_ONCE = 500
 Array = NDArray[Any]
 
 
-def adam(parameters: Iterable[Tensor]) -> optim.Adam:
-    return optim.Adam(parameters, LR, (0.5, 0.999))
+def adam(parameters: Iterable[Tensor], lr: float = LR) -> optim.Adam:
+    return optim.Adam(parameters, lr, (0.5, 0.999))
 
 
 def played(
@@ -28,7 +28,7 @@ def played(
     `prepared` makes of images in [-1, 1] and labels what a step is given."""
     rng = np.random.default_rng(seed)
     schedules = [
-        CosineAnnealingLR(optimizer, max(1, steps), LR / 20)
+        CosineAnnealingLR(optimizer, max(1, steps), optimizer.param_groups[0]["lr"] / 20)
         for optimizer in (gan.g_optimizer, gan.d_optimizer)
     ]
     for _ in range(steps):

@@ -29,9 +29,8 @@ class FeatureMatching(GAN):
         with frozen(self.discriminator):
             samples = self.generator(self.draw_noise(len(x)), *labels)
             features: Callable[..., Tensor] = self.discriminator.features  # type: ignore[attr-defined]
-            loss = (
-                (features(samples, *labels).mean(0) - features(x, *labels).mean(0)).square().sum()
-            )
+            of_samples, of_data = (features(v, *labels).mean(0) for v in (samples, x))
+            loss = (of_samples - of_data).square().sum()
         return {"d": d, "g": self.move_generator(loss), "real": real, "fake": fake}
 
 
