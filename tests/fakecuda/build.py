@@ -69,19 +69,20 @@ def _symbols(path: Path, *options: str) -> str:
 # ---- kernels -------------------------------------------------------------------------------------
 
 
-def kernels(source: str, defines: Iterable[str]) -> Path:
+def kernels(source: str, defines: Sequence[str]) -> Path:
     """The kernels of a CUDA source as a library, each described by a Kernel (driver/kernel.h).
 
     A multiplication and an addition are fused where the chip would, if this processor can.
     """
-    ours = "cupy/carray.cuh" not in source  # and not CuPy's, whose grids may be smaller
-    shares = ours or "__syncthreads" in source
+    cupys = "cupy/carray.cuh" in source
+    shares = not cupys or "__syncthreads" in source
     fused = ["-mfma", "-ffp-contract=fast"] if _has_fma() else ["-ffp-contract=off"]
+    single = "double" not in (" ".join(defines) if "REAL" in source else source)
     lines = [
         f'#include "{EMULATOR}"' if shares else "#define ONE_THREAD",
         f'#include "{DRIVER}/kernel.h"',
         _shared_memory(source),
-        *[_entrance(name, source, ours, shares) for name in _names(source)],
+        *[_entrance(name, source, shares, cupys, single) for name in _names(source)],
     ]
     included = [*sorted(INCLUDE.rglob("*.*")), DRIVER / "kernel.h", EMULATOR]
     flags = ["-O1", "-w", "-fpermissive", *fused, f"-I{INCLUDE}", *defines]
@@ -106,7 +107,7 @@ def _names(source: str) -> list[str]:
     return re.findall(_DECLARED + r"(\w+)\s*\(", source, re.MULTILINE)
 
 
-def _entrance(name: str, source: str, ours: bool, shares: bool) -> str:
+def _entrance(name: str, source: str, shares: bool, cupys: bool, single: bool) -> str:
     """The C++ that describes a kernel and runs it on arguments that are given by pointers."""
     start = re.search(_DECLARED + rf"{name}\s*\(", source, re.MULTILINE)
     assert start is not None
@@ -115,20 +116,23 @@ def _entrance(name: str, source: str, ours: bool, shares: bool) -> str:
         f"{{sizeof({kind}), '{access}', {item}}}" for kind, access, item in parameters
     )
     values = ", ".join(f"*({kind}*)v[{i}]" for i, (kind, _, _) in enumerate(parameters))
-    body = f"{name}({values});"
+    body = f"{name}({values}); return 0;"
     if shares:
         inside = source[start.end() :].partition("\n}")[0]
-        grid = "(int)g[0], (int)g[1], (int)g[2]" if ours else "1, 1, 1"
+        # A loop over the whole grid does in one block what it does in many.
+        one_block = cupys and ("CUPY_FOR" in source or "gridDim" in source)
+        grid = "1, 1, 1" if one_block else "(int)g[0], (int)g[1], (int)g[2]"
         body = (
             f"int grid[] = {{{grid}}}, block[] = {{(int)b[0], (int)b[1], (int)b[2]}};"
-            f"emulator::launch(grid, block, false, {str('__shared__' in inside).lower()}, "
-            f"[=] {{ {body} }});"
+            f"emulator::strict = {str(not cupys).lower()};"
+            f"return emulator::launch(grid, block, false, {str('__shared__' in inside).lower()}, "
+            f"[=] {{ {name}({values}); }});"
         )
     return (
-        f"static void run_{name}(void** v, const unsigned* g, const unsigned* b) {{ {body} }}\n"
+        f"static int run_{name}(void** v, const unsigned* g, const unsigned* b) {{ {body} }}\n"
         f"static const Parameter parameters_{name}[] = {{{table or '{}'}}};\n"
         f'extern "C" const Kernel kernel_{name} = {{{len(parameters)}, parameters_{name}, '
-        f"run_{name}}};"
+        f"{str(single).lower()}, run_{name}}};"
     )
 
 

@@ -118,6 +118,18 @@ def test_memory_that_was_freed_is_found(xp: Any) -> None:
     assert "no device memory" in fakecuda.faults()[0]
 
 
+def test_a_barrier_that_some_threads_never_reach_is_found(xp: Any) -> None:
+    code = """extern "C" __global__ void deserted() {
+    __shared__ int shared[64];
+    if (threadIdx.x > %s) return;
+    shared[threadIdx.x] = 1;
+    __syncthreads();
+}"""
+    for last, found in ((63, False), (50, True)):
+        xp.RawKernel(code % last, "deserted")((1,), (64,), ())
+        assert bool(fakecuda.faults()) is found
+
+
 def test_new_memory_holds_no_zeros(xp: Any) -> None:
     assert np.isnan(xp.ndarray(4, np.float32, xp.cuda.memory.alloc(1 << 21)).get()).all()
 

@@ -92,12 +92,21 @@ static void enter(Fiber& f) {
     setcontext(&f.start);
 }
 
+// Whether a barrier waits for those who have returned too. On a chip it does not, but CUDA's rule is
+// that all threads come to it; CuPy's kernels break the rule.
+inline bool strict = true;
+
 // Lets some threads go on if all of them wait at a barrier of that kind.
 static bool release(State barrier, int from, int to) {
+    bool some = false;
+    for (int i = from; i < to; i++) {
+        State state = fibers[i]->state;
+        if (state != barrier && (strict || state != DONE)) return false;
+        some |= state == barrier;
+    }
     for (int i = from; i < to; i++)
-        if (fibers[i]->state != barrier) return false;
-    for (int i = from; i < to; i++) fibers[i]->state = READY;
-    return true;
+        if (fibers[i]->state == barrier) fibers[i]->state = READY;
+    return some;
 }
 
 // False if some threads wait for others that never come.

@@ -10,5 +10,7 @@ struct Parameter {
 struct Kernel {
     unsigned count;
     const Parameter* parameters;
-    void (*run)(void** values, const unsigned* grid, const unsigned* block);
+    bool single;  // no doubles: subnormal numbers are flushed to zero
+    // Not 0 if some threads of a block wait for others that never come.
+    int (*run)(void** values, const unsigned* grid, const unsigned* block);
 };
