@@ -11,9 +11,10 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from tests.standin.kernels import EMULATOR, FUSED, has_fma
+
 HERE = Path(__file__).parent
 DRIVER, INCLUDE = HERE / "driver", HERE / "include"
-EMULATOR = HERE.parent / "standin" / "emulator.h"
 
 
 def library(name: str, text: str, included: Iterable[Path], *flags: str) -> Path:
@@ -76,7 +77,7 @@ def kernels(source: str, defines: Sequence[str]) -> Path:
     """
     cupys = "cupy/carray.cuh" in source
     shares = not cupys or "__syncthreads" in source
-    fused = ["-mfma", "-ffp-contract=fast"] if _has_fma() else ["-ffp-contract=off"]
+    fused = FUSED if has_fma() else ["-ffp-contract=off"]
     single = "double" not in (" ".join(defines) if "REAL" in source else source)
     lines = [
         f'#include "{EMULATOR}"' if shares else "#define ONE_THREAD",
@@ -94,10 +95,6 @@ def _shared_memory(source: str) -> str:
     aligned = source.replace("__shared__ char", "alignas(16) __shared__ char")
     most = r"alignas(16) static \1 \2[49152 / sizeof(\1)];"
     return re.sub(r"extern __shared__ (\w+) (\w+)\[\];", most, aligned)
-
-
-def _has_fma() -> bool:
-    return " fma " in Path("/proc/cpuinfo").read_text("utf-8")
 
 
 _DECLARED = r'^\s*(?:KERNEL|extern "C" __global__ void)\s+(?:__launch_bounds__\([^)]*\)\s*)?'

@@ -4,6 +4,7 @@ import ctypes
 import functools
 import hashlib
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -113,10 +114,13 @@ def check_sizes(grid: Sizes, block: Sizes) -> None:
 
 
 def compiled(
-    code: str, real: str, name: str, backwards: bool = False
+    code: str, real: str, name: str, backwards: bool = False, as_a_chip: bool = False
 ) -> Callable[[Sizes, Sizes, list[Any]], None]:
-    """A kernel as a function of grid, block and arguments, whose threads run one after another."""
-    function = getattr(_library(code, real), f"run_{name}")
+    """A kernel as a function of grid, block and arguments, whose threads run one after another.
+
+    `as_a_chip`: multiplications are fused with additions, and subnormal floats are zeros.
+    """
+    function = getattr(_library(code, real, as_a_chip), f"run_{name}")
     parameters = _signatures(code)[name]
 
     def run(grid: Sizes, block: Sizes, values: list[Any]) -> None:
@@ -144,11 +148,32 @@ def _as_c(parameter: Parameter, real: Any, value: Any) -> Any:
     return np.ctypeslib.as_ctypes_type(parameter.dtype(real))(value.item())
 
 
+FUSED = ["-mfma", "-ffp-contract=fast", "-fexpensive-optimizations"]
+# While one is alive, what is subnormal is read and written as 0.
+_FLUSH = """#include <xmmintrin.h>
+struct Flush {
+    unsigned before = _mm_getcsr();
+    Flush() { _mm_setcsr(before | 0x8040); }
+    ~Flush() { _mm_setcsr(before); }
+};
+"""
+
+
+def has_fma() -> bool:
+    """Whether g++ can fuse a multiplication with an addition for this processor."""
+    listed = Path("/proc/cpuinfo")
+    if platform.machine() != "x86_64" or not listed.exists():
+        return False
+    return " fma " in listed.read_text("utf-8")
+
+
 @functools.cache
-def _library(code: str, real: str) -> ctypes.CDLL:
+def _library(code: str, real: str, as_a_chip: bool) -> ctypes.CDLL:
     """The kernels as a shared library; kept between test runs under its contents' hash."""
-    text = f'#include "{EMULATOR}"\n{code}\n{_entrances(code)}'
-    flags = ["-std=c++17", "-O1", "-ffp-contract=off", "-fPIC", "-shared", f"-DREAL={real}"]
+    flush = as_a_chip and real == "float"
+    text = f'#include "{EMULATOR}"\n{_FLUSH * flush}{code}\n{_entrances(code, flush)}'
+    fused = FUSED if as_a_chip else ["-ffp-contract=off"]
+    flags = ["-std=c++17", "-O1", *fused, "-fPIC", "-shared", f"-DREAL={real}"]
     mark = hashlib.sha256("\n".join([text, EMULATOR.read_text("utf-8"), *flags]).encode())
     folder = Path(tempfile.gettempdir()) / f"minigrad-kernels-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -168,7 +193,7 @@ def _library(code: str, real: str) -> ctypes.CDLL:
     return ctypes.CDLL(str(path))
 
 
-def _entrances(code: str) -> str:
+def _entrances(code: str, flush: bool) -> str:
     """For each kernel a C function that runs it over a grid."""
     lines = []
     for name, parameters in signatures(code).items():
@@ -179,7 +204,8 @@ def _entrances(code: str) -> str:
         given = ", ".join(p.name for p in parameters)
         lines.append(
             f'extern "C" int run_{name}(const int* grid_, const int* block_, int backwards_, '
-            f"{taken}) {{ return emulator::launch(grid_, block_, backwards_, {shares}, "
+            f"{taken}) {{ {'Flush flush; ' * flush}"
+            f"return emulator::launch(grid_, block_, backwards_, {shares}, "
             f"[=] {{ {name}({given}); }}); }}"
         )
     return "\n".join(lines)
