@@ -116,11 +116,13 @@ def load(path: Path) -> tuple[Generator, Namespace]:
     except (OSError, ValueError) as error:
         raise CommandError(str(error)) from error
     programs = "demos.vae, demos.gan, demos.dcgan, or demos.autoencoder"
-    unknown = CommandError(f"{file} is no checkpoint of {programs}")
+    made = f", but of demos.{saved['program']}" if isinstance(saved.get("program"), str) else ""
+    unknown = CommandError(f"{file} is no checkpoint of {programs}{made}")
     if not isinstance(saved.get("args"), Mapping):
         raise unknown
     if saved.get("program") == "autoregressive":
-        raise CommandError(f"{file}: an autoregressive model has no latents to explore")
+        reason = "an autoregressive model has no latents to explore"
+        raise CommandError(f"{file} is of demos.autoregressive: {reason}")
     try:
         if "model" in saved and "beta" in saved["args"]:
             return _vae(saved)

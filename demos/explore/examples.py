@@ -53,10 +53,15 @@ def encoded(generator: VAEGenerator, images: ImageDataset) -> Examples:
     return Examples(images, mu, kl.mean(0), found)
 
 
+def a(name: str) -> str:
+    """A class with its article: a 3, an 8, an ankle boot."""
+    return f"{'an' if name[0].lower() in 'aeiou8' else 'a'} {name}"
+
+
 def attributes(images: ImageDataset) -> dict[str, NDArray[np.bool_]]:
     """Which images have what, (N,) each: every class, every factor that is 0 or 1, and of a factor
     with many values the upper half. Not what all images have, or none."""
-    found = {name: images.labels == i for i, name in enumerate(images.classes)}
+    found = {f"like {a(name)}": images.labels == i for i, name in enumerate(images.classes)}
     for name, values in images.factors.items():
         if values.dtype.kind == "f":
             found[f"more {name.replace('_', ' ')}"] = values > np.median(values)

@@ -119,12 +119,12 @@ def test_codes_and_attributes(served, api):
     mu = np.array(answer["codes"])
     assert np.allclose(mu, api.shown.mu, atol=6e-4)
     found = {attribute["name"]: attribute for attribute in answer["attributes"]}
-    assert {"3", "more slant", "more thickness"} <= set(found)
+    assert {"like a 3", "more slant", "more thickness"} <= set(found)
     assert "style" not in found and "digit" not in found
     has = images.labels == 3
     expected = api.shown.mu[has].mean(0) - api.shown.mu[~has].mean(0)
-    assert found["3"]["direction"] == pytest.approx(expected.tolist(), abs=1e-6)
-    assert found["3"]["images"] == has.sum()
+    assert found["like a 3"]["direction"] == pytest.approx(expected.tolist(), abs=1e-6)
+    assert found["like a 3"]["images"] == has.sum()
 
 
 def test_attributes_of_faces():

@@ -58,6 +58,7 @@ def opened_page(browser: Browser, url: str) -> Iterator[Browser]:
     browser.open(url)
     assert browser.wait("document.body.dataset.ready") == "yes"
     yield browser
+    browser.run("sessionStorage.clear()")  # the next page begins with points of its own
     assert browser.log() == []
     assert browser.run("return document.getElementById('problem').hidden")
 
@@ -171,7 +172,7 @@ def test_a_slider(page, api):
     wait_for_z(page, 0, 3)
     wait_for_picture(page, api.decode({"z": [[0, 3]]}))
     page.keys("#latents label:nth-child(1) input", HOME + ARROW_RIGHT)
-    wait_for_z(page, -2.99, 3)
+    wait_for_z(page, -2.9, 3)
 
 
 def test_an_attribute_moves_the_code_along_its_direction(page, api):
@@ -232,6 +233,43 @@ def test_points_are_saved_and_removed(page, api):
         page.click("#points li:nth-child(1) .remove")
         assert page.run("return document.querySelectorAll('#points li').length") == left
     assert page.run("return document.getElementById('play').disabled")
+
+
+def test_points_survive_a_reload(page, browser, served, api):
+    page.click("#reset")
+    page.click("#save")
+    assert page.wait("document.querySelectorAll('#points li').length === 4")
+    browser.open(served.url)
+    assert page.wait("document.querySelectorAll('#points li').length === 4")
+    wait_for_picture(page, api.decode({"z": [[0, 0]]}), "#points li:nth-child(4) canvas")
+    assert page.wait("document.body.dataset.ready") == "yes"
+
+
+def test_a_class_is_lit_from_the_legend(page):
+    pressed = "return [...document.querySelectorAll('#legend button')].map((b) => b.ariaPressed)"
+    page.click("#legend li:nth-child(4) button")
+    assert [i for i, each in enumerate(page.run(pressed)) if each == "true"] == [3]
+    page.click("#legend li:nth-child(4) button")
+    assert "true" not in page.run(pressed)
+
+
+def test_a_number_out_of_range_is_told(page):
+    page.run("document.getElementById('index').value = 100")
+    page.run("document.getElementById('index').dispatchEvent(new Event('input'))")
+    said = "document.getElementById('index-label').textContent"
+    assert page.wait(said) == "there are 0 to 99"
+
+
+def test_drawing_begins_on_an_empty_image(page):
+    """And not on the test image that was there."""
+    page.run("document.getElementById('index').value = 7")
+    page.run("document.getElementById('index').dispatchEvent(new Event('input'))")
+    is_now = "document.getElementById('x-is').textContent"
+    page.wait(f"{is_now}.startsWith('x: test image 7, ')")
+    page.drag("#drawing", (0.1, 0.1), (0.2, 0.1))
+    assert page.wait(f"{is_now} === 'x: drawn'")
+    seen = np.array(picture(page, "#drawing")).reshape(28, 28)
+    assert seen.max() == 255 and not seen[8:].any()
 
 
 def test_a_drawn_digit_is_encoded(page, api):

@@ -54,7 +54,9 @@ def test_another_checkpoint_is_an_error(tmp_path, capsys):
 def test_a_model_without_latents_is_an_error(tmp_path, capsys):
     mg.save({"program": "autoregressive", "args": {}, "model": {}}, tmp_path / "c.safetensors")
     said = error_of(capsys, tmp_path / "c.safetensors")
-    assert "an autoregressive model has no latents to explore" in said
+    assert "is of demos.autoregressive: an autoregressive model has no latents" in said
+    mg.save({"program": "translation", "args": {}}, tmp_path / "c.safetensors")
+    assert error_of(capsys, tmp_path / "c.safetensors").endswith(", but of demos.translation\n")
 
 
 @pytest.mark.parametrize(

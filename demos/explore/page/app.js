@@ -64,11 +64,23 @@ function slider(parent, name, hint, reach, moved) {
   const set = (to) => {
     input.value = to;
     value.textContent = shown(to);
+    // Filled from 0, which is in the middle, to where it stands.
+    const share = 50 * (1 + Math.max(-1, Math.min(1, to / reach)));
+    input.style.setProperty("--from", `${Math.min(50, share)}%`);
+    input.style.setProperty("--to", `${Math.max(50, share)}%`);
   };
   set(0);
-  input.addEventListener("input", () => {
-    value.textContent = shown(Number(input.value));
-    moved(Number(input.value));
+  const move = (to) => {
+    set(to);
+    moved(to);
+  };
+  input.addEventListener("input", () => move(Number(input.value)));
+  input.addEventListener("keydown", (event) => {
+    const sign = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1 }[event.key];
+    if (!sign) return;
+    event.preventDefault();
+    const to = Number(input.value) + sign * (event.shiftKey ? 0.5 : 0.1);
+    move(Math.max(-reach, Math.min(reach, to)));
   });
   return { set };
 }
@@ -126,10 +138,20 @@ function showCodes() {
 }
 page["show-codes"].addEventListener("change", showCodes);
 showCodes();
+/** A click on a class lights its codes alone, another all of them again. */
+function light(label) {
+  plane.lit = plane.lit === label ? null : label;
+  [...page.legend.children].forEach((item, i) =>
+    item.firstChild.setAttribute("aria-pressed", plane.lit === i));
+  plane.draw();
+}
 (data.classes ?? []).forEach((name, i) => {
   const dot = element("i");
   dot.style.background = COLOURS[i % COLOURS.length];
-  page.legend.append(element("li", {}, dot, name));
+  const button = element("button", { title: `show ${name} alone` }, dot, name);
+  button.setAttribute("aria-pressed", false);
+  button.addEventListener("click", () => light(i));
+  page.legend.append(element("li", {}, button));
 });
 
 // ---- the rest ----
@@ -160,13 +182,17 @@ for (const event of ["pointerdown", "keydown"])
 page.name.textContent = `${model.name}, ${model.latent} latents`;
 page.note.textContent = data.note ? `Without test images: ${data.note}.` : "";
 
-/** Three points to begin with: codes of test images of three classes, or three from the prior. */
+/** The points of before a reload, or three to begin with: codes of test images of three classes, or
+ * three from the prior. */
 async function begin() {
+  const kept = await points.restore(`${model.name}, ${model.latent}`);
   const firsts = data.count
     ? [0, 1, 2].map((c) => data.labels.indexOf(c)).filter((i) => i >= 0).map((i) => data.codes[i])
     : [prior(), prior(), prior()];
-  const images = await decode(firsts, label);
-  firsts.forEach((first, i) => points.add(first, label, images[i]));
+  if (!kept) {
+    const images = await decode(firsts, label);
+    firsts.forEach((first, i) => points.add(first, label, images[i]));
+  }
   go(firsts[0]);
   if (data.count) await encoder.loadTestImage();
   document.body.dataset.ready = "yes";

@@ -7,9 +7,10 @@ const EDGE = 1.25; // pixels from full ink to none
 
 export class Drawing {
   /** `changed()` is called after every change of `bytes` (height, width, channels); `set` returns
-   * what it returns. */
-  constructor(canvas, model, ink, changed) {
-    Object.assign(this, { canvas, model, ink, changed });
+   * what it returns. `begun()` is called where drawing begins anew, on an empty image. */
+  constructor(canvas, model, ink, changed, begun) {
+    Object.assign(this, { canvas, model, ink, changed, begun });
+    this.taken = false; // whether the image is somebody else's: nobody draws on that
     this.bytes = new Uint8Array(model.width * model.height * model.channels);
     this.show();
     this.listen();
@@ -19,8 +20,9 @@ export class Drawing {
     paint(this.canvas, this.bytes, this.model);
   }
 
-  set(bytes) {
+  set(bytes, taken = false) {
     this.bytes = Uint8Array.from(bytes);
+    this.taken = taken;
     this.show();
     return this.changed();
   }
@@ -30,7 +32,10 @@ export class Drawing {
   }
 
   /** A stroke covers what was there before it; where it crosses itself it does not get darker. */
-  begin(x, y) {
+  begin(x, y, erases) {
+    if (this.taken && !erases) this.bytes.fill(0);
+    this.taken = false;
+    this.begun();
     this.before = this.bytes.slice();
     this.cover = new Float32Array(this.model.width * this.model.height);
     this.last = [x, y];
@@ -81,7 +86,7 @@ export class Drawing {
       if (column >= 0 && column < width && row >= 0 && row < height)
         moved[(row * width + column) * channels + (at % channels)] = value;
     });
-    this.set(moved);
+    this.set(moved, this.taken);
   }
 
   /** An image file, scaled to fit; dark ink on light paper is inverted where images are grey. */
@@ -102,7 +107,7 @@ export class Drawing {
       else bytes[i] = Math.round(0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2]);
     }
     const mean = bytes.reduce((sum, value) => sum + value, 0) / bytes.length;
-    this.set(channels === 1 && mean > 127 ? bytes.map((value) => 255 - value) : bytes);
+    return this.set(channels === 1 && mean > 127 ? bytes.map((value) => 255 - value) : bytes, true);
   }
 
   listen() {
@@ -118,7 +123,7 @@ export class Drawing {
     canvas.addEventListener("pointerdown", (event) => {
       drawing = true;
       canvas.setPointerCapture(event.pointerId);
-      this.begin(...place(event));
+      this.begin(...place(event), this.ink().every((part) => part === 0));
     });
     canvas.addEventListener("pointermove", (event) => {
       if (!drawing) return;

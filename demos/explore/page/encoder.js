@@ -11,7 +11,8 @@ export class Encoder {
   /** `encoded(posterior)` is called with each new mu, std, kl; `go(z)` moves there. */
   constructor(page, model, data, encoded, go) {
     Object.assign(this, { page, model, data, encoded, go });
-    this.drawing = new Drawing(page.drawing, model, () => this.ink(), () => this.update());
+    this.drawing = new Drawing(
+      page.drawing, model, () => this.ink(), () => this.update(), () => this.say("drawn"));
     paint(page.reconstruction, this.drawing.bytes, model);
     this.update = latest(() => this.encode());
     page["encode-card"].hidden = false;
@@ -49,21 +50,38 @@ export class Encoder {
     this.page.sample.disabled = false;
   }
 
+  /** What x is: under its picture. */
+  say(what) {
+    this.page["x-is"].textContent = `x: ${what}`;
+  }
+
   async loadTestImage() {
-    const index = Number(this.page.index.value);
-    const bytes = await testImage(index);
-    const name = this.data.classes[this.data.labels[index]];
-    this.page["index-label"].textContent = `of ${this.data.count}: ${name}`;
-    await this.drawing.set(bytes);
+    const { index } = this.page;
+    const last = this.data.count - 1;
+    const fits = index.validity.valid && index.value !== "";
+    this.page["index-label"].textContent = fits ? `of 0 to ${last}` : `there are 0 to ${last}`;
+    if (!fits) return;
+    const bytes = await testImage(Number(index.value));
+    const name = this.data.classes[this.data.labels[Number(index.value)]];
+    this.say(`test image ${index.value}, ${name}`);
+    await this.drawing.set(bytes, true);
+  }
+
+  async loadFile(file) {
+    await this.drawing.load(file);
+    this.say(file.name);
   }
 
   listen() {
     const { page, drawing } = this;
-    page.clear.addEventListener("click", () => drawing.clear());
+    page.clear.addEventListener("click", () => {
+      drawing.clear();
+      this.say("nothing yet");
+    });
     page.centre.addEventListener("click", () => drawing.centre());
     page["file-button"].addEventListener("click", () => page.file.click());
-    page.file.addEventListener("change", () => page.file.files[0] && drawing.load(page.file.files[0]));
-    page.index.addEventListener("input", () => page.index.validity.valid && this.loadTestImage());
+    page.file.addEventListener("change", () => page.file.files[0] && this.loadFile(page.file.files[0]));
+    page.index.addEventListener("input", () => this.loadTestImage());
     page.sample.addEventListener("click", () => {
       const { mu, std } = this.posterior;
       this.go(mu.map((value, i) => value + std[i] * randn()));

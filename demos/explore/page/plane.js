@@ -11,6 +11,8 @@ export const COLOURS = [
   "#b07a4f", "#ff7eb6", "#9aa0a6", "#d4b106", "#22b8cf",
 ];
 
+const median = (values) => values.sort((a, b) => a - b)[values.length >> 1];
+
 export class Plane {
   /** `moved(z)` is called with another z when the plane is dragged over. */
   constructor(canvas, model, data, moved) {
@@ -19,6 +21,7 @@ export class Plane {
     this.z = new Array(model.latent).fill(0);
     this.label = null;
     this.posterior = null; // q(z|x) as an ellipse
+    this.lit = null; // the class that is shown alone
     this.showImages = this.showCodes = true;
     this.images = document.createElement("canvas");
     this.images.width = CELLS * model.width;
@@ -114,11 +117,29 @@ export class Plane {
   }
 
   drawCodes(context, x, y) {
-    this.data.codes.forEach((code, i) => {
-      context.fillStyle = COLOURS[this.data.labels[i] % COLOURS.length];
+    const { codes, labels, classes } = this.data;
+    const pale = (label) => this.lit !== null && this.lit !== label;
+    codes.forEach((code, i) => {
+      context.globalAlpha = pale(labels[i]) ? 0.12 : 1;
+      context.fillStyle = COLOURS[labels[i] % COLOURS.length];
       context.beginPath();
       context.arc(x(code), y(code), 2.1, 0, 2 * Math.PI);
       context.fill();
+    });
+    context.globalAlpha = 1;
+    // Ten classes are not told apart by colour alone: each has its name at its codes' median.
+    context.font = "bold 15px system-ui, sans-serif";
+    context.textAlign = "center";
+    context.textBaseline = "middle";
+    context.lineWidth = 3.5;
+    context.strokeStyle = "#000c";
+    classes.forEach((name, label) => {
+      const mine = codes.filter((_, i) => labels[i] === label);
+      if (!mine.length || pale(label)) return;
+      const at = [median(mine.map(x)), median(mine.map(y))];
+      context.strokeText(name, ...at);
+      context.fillStyle = "#fff";
+      context.fillText(name, ...at);
     });
   }
 

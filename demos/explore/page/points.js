@@ -31,8 +31,25 @@ export class Points {
     const point = { name: `#${++this.count}`, z: [...z], label, bytes };
     this.points.push(point);
     for (const slot of ["a", "b", "c"]) this.slots[slot] ??= this.unused();
+    this.keep();
     this.list();
     this.update();
+  }
+
+  /** The points that this page had before it was loaded again; whether there were any. */
+  async restore(key) {
+    this.key = key;
+    const kept = JSON.parse(sessionStorage.getItem(key) ?? "[]");
+    for (const { z, label } of kept) {
+      const [bytes] = await decode([z], label);
+      this.add(z, label, bytes);
+    }
+    return kept.length > 0;
+  }
+
+  keep() {
+    const kept = this.points.map(({ z, label }) => ({ z, label }));
+    sessionStorage.setItem(this.key, JSON.stringify(kept));
   }
 
   unused() {
@@ -43,6 +60,7 @@ export class Points {
     this.points = this.points.filter((p) => p !== point);
     for (const slot of ["a", "b", "c"])
       if (this.slots[slot] === point) this.slots[slot] = this.unused() ?? this.points[0] ?? null;
+    this.keep();
     this.list();
     this.update();
   }
