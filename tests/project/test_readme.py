@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import lines
 from tests.readme_blocks import ROOT, Block, commands, python_faults, shell_faults, shown_output
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -95,21 +96,29 @@ def test_a_command_that_does_not_exist_is_found_out(command: str, fault: str | N
 
 
 def lecture_rows() -> list[list[str]]:
-    lines = (ROOT / "docs/lecture.md").read_text("utf-8").splitlines()
-    cells = [re.split(r"(?<!\\)\|", line)[1:-1] for line in lines if line.startswith("| ")]
+    rows = (ROOT / "docs/lecture.md").read_text("utf-8").splitlines()
+    cells = [re.split(r"(?<!\\)\|", row)[1:-1] for row in rows if row.startswith("| ")]
     return [row for row in cells if "---" not in row[0] and "on the slide" not in row[0]]
 
 
-@pytest.mark.parametrize("page", ["lecture", "zoo"])
-def test_pages_name_what_is_in_the_source(page: str) -> None:
-    page_text = (ROOT / f"docs/{page}.md").read_text("utf-8")
-    found = re.findall(r"\[`([^`]+)`\]\(([^)]+)\)", page_text)
-    assert len(found) > 10
-    for name, link in found:
-        text = (ROOT / "docs" / link).read_text("utf-8")
-        last = re.escape(name.rpartition(".")[2])
-        defined = rf"^\s*(def|class) {last}\b|^{last}\b.* = "
-        assert re.search(defined, text, re.M), f"{name} is not defined in {link}"
+@pytest.mark.parametrize("page", lines.PAGES, ids=lambda p: p.stem)
+def test_names_in_pages_lead_to_the_lines_that_define_them(page: Path) -> None:
+    text = page.read_text("utf-8")
+    assert len(lines.LINK.findall(text)) > 10
+    assert lines.faults(text, page.parent) == [], "`python -m tests.lines` writes the links anew"
+
+
+def test_a_link_to_other_lines_is_found_and_mended() -> None:
+    good = "[`VAE.sample`](../models/vae.py#L{}), [`OBJECTIVES`](../models/objectives.py#L{})"
+    docs = ROOT / "docs"
+    first, last = lines.place(ROOT / "models/vae.py", "VAE.sample")
+    value, _ = lines.place(ROOT / "models/objectives.py", "OBJECTIVES")
+    assert last > first > lines.place(ROOT / "models/vae.py", "VAE")[0]
+    assert lines.faults(good.format(first, value), docs) == []
+    assert len(lines.faults(good.format(last + 1, value), docs)) == 1
+    for stale in (good.format(1, 1), good.replace("#L{}", "")):
+        assert len(lines.faults(stale, docs)) == 2
+        assert lines.written(stale, docs) == good.format(first, value)
 
 
 def test_the_zoo_names_experiments_that_there_are() -> None:
