@@ -70,6 +70,10 @@ def test_controls(monkeypatch):
     assert noisy.min() == 0 and noisy.max() == 1
     inside = (noisy > 0) & (noisy < 1)
     assert (noisy - images[:10])[inside].std() == pytest.approx(0.1, rel=0.15)
+    usual, zero, one = (
+        found.controls(4, **seed)["real with noise 0.1"] for seed in ({}, {"seed": 0}, {"seed": 1})
+    )
+    assert (usual == zero).all() and (usual != one).any()
     everything = found.controls()
     assert len(everything["real"]) == 15 and len(everything["real without c"]) == 10
 

@@ -54,8 +54,10 @@ measures.factors.discretize(bins=20)
 measures.frechet.kernel_distance(subsets=50, size=1000, seed=0)
 measures.linear.linear_probe_error(penalties=(0.0001, 0.001, 0.01))
 measures.linear.logistic_regression(tolerance=1e-06)
+measures.mmd.to_normal(seed=0)
 measures.modes.ring(modes=8, radius=1.0, std=0.01)
 measures.modes.grid(side=5, step=2.0, std=0.05)
+measures.neighbours.memoriser(seed=0)
 measures.spectrum.high_frequencies(cutoff=0.25)
 """
 
