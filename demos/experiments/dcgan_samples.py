@@ -16,7 +16,7 @@ from models.measures.neighbours import memoriser
 
 CLAIM = "samples of a deep convolutional GAN look amazing; they are new images, not copies of data"
 SAMPLES = 10_000  # as many as the reference has, on which the Fréchet distance depends
-TARGET = {"frechet": 10.0, "score": 8.0}  # on MNIST, within 15 minutes of 2 cores
+TARGET = {"frechet": 8.0, "score": 8.0}  # on MNIST, within 15 minutes of 2 cores
 VAE_EPOCHS = 5
 COMPARED = 1_000  # samples whose nearest neighbours are found, and test images
 COPY_NOISE = 0.05  # of a model that has learned its data by heart, planted to be found out
@@ -31,7 +31,8 @@ def run(
     """Measures the kept DCGAN of the data set (trained here if there is none) after each epoch."""
     seed = setting.seed
     judge = judge_of(setting)
-    trained = dcgans.dcgan(setting, limit=limit, **changes)
+    usual = dcgans.MNIST if setting.dataset == "mnist" else {}
+    trained = dcgans.dcgan(setting, limit=limit, **{**usual, **changes})
     seconds = dcgans.core_seconds(trained)
     curve = [judge.measure(drawn(gan, n, seed)) for gan in dcgans.after_each_epoch(trained)]
     images, found = drawn(trained.model, n, seed), curve[-1]
