@@ -1,4 +1,4 @@
-"""Eleven lessons on what happens inside: each a short program that prints itself as a chapter.
+"""Thirteen lessons on what happens inside: each a short program that prints itself as a chapter.
 
     python -m demos.internals        lists them
     python -m demos.internals 3      runs the third

@@ -56,7 +56,7 @@ def test_what_a_lesson_names_in_the_library_is_there() -> None:
 
 
 def test_lessons_are_numbered_from_1() -> None:
-    assert [int(name.split("_")[1]) for name in LESSONS] == list(range(1, 12))
+    assert [int(name.split("_")[1]) for name in LESSONS] == list(range(1, 14))
 
 
 def test_without_a_number_the_lessons_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -104,8 +104,8 @@ def test_what_is_wrong_is_said_in_a_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit, match="2"):
-        main(["12"])
-    assert "there are lessons 1 to 11, not '12'" in capsys.readouterr().err
+        main(["14"])
+    assert "there are lessons 1 to 13, not '14'" in capsys.readouterr().err
     (tmp_path / "file").write_text("")
     assert main(["1", "--out", str(tmp_path / "file")]) == 2
     assert "error: --out" in capsys.readouterr().err
