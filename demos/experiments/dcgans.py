@@ -45,7 +45,7 @@ class DCGANRecipe(Recipe):
 
 
 # NOTE: on MNIST this brings the Fréchet distance from 9.4 to 7.1 in the same time: smaller batches,
-# so twice as many steps, at a lower rate. An image that begins at 7x7 instead, a layer less, ends at
+# so twice as many steps, at a lower rate. An image that begins at 7x7, a layer less, ends at
 # 50 whatever the width and the rate.
 MNIST: dict[str, Any] = {"epochs": 11, "batch": 32, "lr": 4e-4, "ema": 0.9995, "noise": 32}
 
