@@ -154,12 +154,12 @@ def save_codes(
 def name_clusters(
     axes: Any, at: NDArray[Any], labels: NDArray[Any], classes: Sequence[str]
 ) -> None:
-    """Writes each class's name at the median of its points (N, 2), in the colour of its place."""
+    """Writes each class's name at the median of its points (N, 2)."""
     halo = [withStroke(linewidth=3, foreground="white")]
     for i, name in enumerate(classes):
         if (mine := at[labels == i]).size:
             axes.text(
-                *np.median(mine, 0), name, color=f"C{i % 10}", fontsize=FONT + 4, weight="bold",
+                *np.median(mine, 0), name, color="k", fontsize=FONT + 4, weight="bold",
                 ha="center", va="center", path_effects=halo, clip_on=True,
             )  # fmt: skip
 
