@@ -32,7 +32,7 @@ ROWS: dict[str, dict[str, float]] = {
     "k = 0": {"gamma": 0.7, "rate": 0.0},
     "EBGAN": {"margin": 0.2},
 }
-STEPS, BATCH, NOISE, WIDTH, LR, EMA = 300, 16, 32, 8, 1e-3, 0.99
+STEPS, BATCH, NOISE, WIDTH, LR, EMA = 200, 16, 32, 8, 1e-3, 0.99
 MEASURES = ("M", "ratio", "k", "spread", "frechet", "core seconds")
 SHOWN, TENTHS = 12, 10
 

@@ -1,7 +1,9 @@
 """InfoGAN: a code of ten categories comes to mean digits, though no label is ever shown.
 
-Purity is the share of samples that the judge reads as the most frequent digit of their category;
-without the information's term the generator ignores the code.
+The judge reads the digits of samples. How much these tell of the category is their information, at
+most log 10 nats; purity is the share of samples that are read as their category's most frequent
+digit, and is high too where all samples of all categories look alike. Without the information in
+the game the generator ignores the code.
 """
 
 from typing import Any
@@ -16,6 +18,7 @@ from demos.experiments.judge import judge_of
 from demos.experiments.zoo_games import HIDDEN, adam, made, played
 from minigrad import nn
 from models.gan import MLPDiscriminator, MLPGenerator
+from models.measures.factors import mutual_information
 from models.zoo.heads import InfoGAN
 
 CLAIM = "InfoGAN: a code of ten categories, part of the noise, comes to mean digits without labels"
@@ -25,7 +28,7 @@ CATEGORIES, CONTINUOUS, REST = 10, 2, 10
 # 1,000 steps it reads 11 % of the codes.
 LR, D_LR = 1e-3, 2e-4
 ROWS = {"InfoGAN": 1.0, "without information": 0.0}
-MEASURES = ("purity", "code read", "core seconds")
+MEASURES = ("information", "purity", "code read", "core seconds")
 
 
 def run(
@@ -46,21 +49,24 @@ def run(
     floor = []
     for some in runs.values():
         for found in some:
-            digits = judge.predictions(found["images"])
-            found["purity"] = purity(found["category"], digits)
-            floor.append(purity(rng.permutation(found["category"]), digits))
+            digits, category = judge.predictions(found["images"]), found["category"]
+            found["purity"] = purity(category, digits)
+            found["information"] = information(category, digits)
+            floor.append(information(rng.permutation(category), digits))
     table = {row: table_row(some, MEASURES) for row, some in runs.items()}
     mean = {k: {m: row[m]["mean"] for m in MEASURES} for k, row in table.items()}
+    ours, other = (mean[row] for row in ROWS)
     result = (
-        f"{name}: {mean['InfoGAN']['purity']:.1%} of samples are read as their category's digit, "
-        f"and {mean['InfoGAN']['code read']:.1%} of codes are read off by Q"
+        f"{name}: digits read in samples tell {ours['information']:.2f} nats of the category (at "
+        f"most {np.log(CATEGORIES):.2f}), purity {ours['purity']:.1%}; Q reads "
+        f"{ours['code read']:.1%} of codes"
     )
     beside = (
-        f"without the information {mean['without information']['purity']:.1%}, shuffled codes "
-        f"{np.mean(floor):.1%}; the judge reads {judge.accuracy:.1%} of test images"
+        f"without the information in the game {other['information']:.2f} nats, purity "
+        f"{other['purity']:.1%}, {other['code read']:.1%}; shuffled codes {np.mean(floor):.2f} nats"
     )
     numbers = {"tables": {f"{steps} steps": table}}
-    control = {"purity of shuffled codes": floor, "accuracy of the judge": judge.accuracy}
+    control = {"nats of shuffled codes": floor, "accuracy of the judge": judge.accuracy}
     return Finding(CLAIM, result, beside, numbers, control, draw(runs))
 
 
@@ -86,6 +92,11 @@ def game(train: Any, info: float, steps: int, seed: int) -> dict[str, Any]:
     return {"images": images, "category": category, "code read": float(right.mean())}
 
 
+def information(category: Array, digits: Array) -> float:
+    """The mutual information of categories and digits, in nats."""
+    return float(mutual_information(category[:, None], [digits])[0, 0])
+
+
 def purity(category: Array, digits: Array) -> float:
     """The share of samples whose digit is the most frequent one of their category."""
     counts = np.zeros((category.max() + 1, digits.max() + 1), int)
@@ -99,5 +110,6 @@ def draw(runs: dict[str, list[dict[str, Any]]]) -> Figure:
     for axes, (name, (found, *_)) in zip(panels, runs.items(), strict=True):
         images, category = np.array(found["images"]), np.array(found["category"])
         rows = {str(c): images[category == c][:SHOWN] for c in range(CATEGORIES)}
-        strips(axes, rows, f"{name}: purity {found['purity']:.1%}", scale=2)
+        text = f"{name}: {found['information']:.2f} nats, purity {found['purity']:.1%}"
+        strips(axes, rows, text, scale=2)
     return figure

@@ -59,15 +59,19 @@ class BiGAN(GAN):
         return z
 
 
-def mlp_bigan(shape: Shape, noise: int = 50, hidden: int = 256, lr: float = 5e-4) -> BiGAN:
-    """Two hidden layers in each network, and Adam for the two sides."""
+def mlp_bigan(
+    shape: Shape, noise: int = 50, hidden: int = 256, lr: float = 1e-3, d_lr: float = 2e-4
+) -> BiGAN:
+    """Two hidden layers in each network, and Adam for the two sides, slower for D: with 5e-4 for
+    both it wins, and in 800 steps the generator learns one image."""
     pixels, widths = math.prod(shape), (hidden, hidden)
     generator = MLPGenerator(noise, widths, shape)
     encoder = MLP([pixels, *widths, noise], lambda: nn.LeakyReLU(0.2))
     discriminator = MLPDiscriminator((pixels + noise,), widths)
     one_side = [*generator.parameters(), *encoder.parameters()]
-    adams = (optim.Adam(p, lr, (0.5, 0.999)) for p in (one_side, discriminator.parameters()))
-    return BiGAN(generator, discriminator, *adams, encoder=encoder, noise=noise)
+    adam = optim.Adam(one_side, lr, (0.5, 0.999))
+    d_adam = optim.Adam(discriminator.parameters(), d_lr, (0.5, 0.999))
+    return BiGAN(generator, discriminator, adam, d_adam, encoder=encoder, noise=noise)
 
 
 def recovered(
