@@ -14,6 +14,9 @@ CORES ?= Prescott Sandybridge Haswell $(shell grep -qsw avx512vl /proc/cpuinfo &
 export VENV PYTHON
 RUN = "$(VENV)/bin/python" -m
 
+# Where the pages of the docstrings go.
+DOCS ?= build/docs
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-blas test-shuffled test-cupy check lint types bench docs clean venv-demos venv-test venv-docs
 
@@ -69,7 +72,7 @@ bench: venv-test  ## minigrad beside PyTorch (where installed), NumPy and the ba
 	$(RUN) benchmarks $(BENCH_ARGS)
 
 docs: venv-docs  ## pages of all that is public, from the docstrings: build/docs/minigrad.html
-	"$(VENV)/bin/python" -W error docs/api.py build/docs
+	"$(VENV)/bin/python" -W error docs/api.py "$(DOCS)"
 
 clean:  ## remove what tools left behind, the default virtual environment too; runs/ stays
 	rm -rf .venv build dist *.egg-info .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis
