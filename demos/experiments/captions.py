@@ -27,6 +27,7 @@ from minigrad.data.captions import (
     slots_of,
 )
 from minigrad.data.pairs import pixels
+from models.measures.faces import read, strangeness
 from models.measures.parts import in_parts
 from models.model import Losses
 from models.text_to_image import TextGAN, text_gan
@@ -95,7 +96,11 @@ def run(
         "real faces": rates(faces, faces.test[:][0], true),
     }
     ours = found["GAN-CLS"]
+    ours["looks"] = looks(faces, images, first)
     result = "; ".join(f"{name}: {said(ours[name])}" for name in asked)
+    result += (
+        f"; faces of a caption differ {ours['looks']['spread']:.2f} times as much as all faces"
+    )
     beside = "; ".join(f"{n}: {said(found[n]['seen'])}" for n in list(VARIANTS)[1:])
     beside += "; " + "; ".join(f"{name}: {said(rate)}" for name, rate in control.items())
     figure = draw(first, found, control)
@@ -146,6 +151,16 @@ def rates(faces: Faces, images: Array, slots: Array) -> dict[str, float]:
     found = {name: float(column.mean()) for name, column in zip(NAMES, right.T)}
     found["four"] = float(right[:, FOUR].all(axis=1).mean())
     return {**found, "all": float(right.all(axis=1).mean())}
+
+
+def looks(faces: Faces, images: Array, gan: TextGAN) -> dict[str, float]:
+    """How far samples are from the faces that are read in them; how much the faces of one caption
+    differ, by the deviation of a pixel, that of all drawn faces being 1."""
+    one = [of_words(gan, encode([caption] * 50)).std(axis=0).mean() for caption in ASKED]
+    return {
+        "strangeness": strangeness(images, read(faces.reader, images)),
+        "spread": float(np.mean(one) / faces.test[:TESTED][0].std(axis=0).mean()),
+    }
 
 
 def said(found: Mapping[str, float]) -> str:
