@@ -61,7 +61,7 @@ class Usual(NamedTuple):
 USUAL = {
     "cyclegan": Usual(1, 4, 4e-4, 16),
     "pix2pix": Usual(2, 16, 5e-4, 24),
-    "text": Usual(3, 32, 5e-4, 16),
+    "text": Usual(1, 32, 5e-4, 16),
 }
 
 
