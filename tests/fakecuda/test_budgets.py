@@ -47,7 +47,7 @@ def test_a_steady_step_only_launches(name: str, gpu: Device) -> None:
 @pytest.mark.usefixtures("only_launched")
 @pytest.mark.parametrize("name", STEPS)
 def test_a_step_that_was_captured_is_one_launch(name: str, gpu: Device) -> None:
-    """One, and its input, the numbers that change, and its result."""
+    """One, and its input, the numbers that change (32 in each launch), and its result."""
     step, _ = STEPS[name](gpu)
     run, x = mg.graphed(lambda _: step()), mg.zeros(1, device=gpu)
     for _ in range(4):
@@ -55,7 +55,7 @@ def test_a_step_that_was_captured_is_one_launch(name: str, gpu: Device) -> None:
     counts = asked(lambda: run(x))
     assert besides_launches(counts) == set()
     assert counts["cudaGraphLaunch"] == 1
-    assert fakecuda.launches() <= 3
+    assert fakecuda.launches() <= 4
 
 
 def learner(gpu: Device) -> Learner:
