@@ -44,6 +44,17 @@ def test_edges_do_not_see_brightness_or_the_order_of_colours(n, channels, height
     np.testing.assert_array_equal(pairs.edges(x), pairs.edges(x[:, ::-1]))
 
 
+def test_paper_and_ink_have_colours_of_their_own():
+    grey = np.zeros((200, 1, 2, 10), np.uint8)
+    grey[:, :, 0] = 255  # ink above, paper below
+    grey[:, 0, 0, 9] = np.arange(200)  # so that each has another mean
+    found = pairs.coloured(grey)[..., 0] / 255
+    ink, paper = found[:, :, 0], found[:, :, 1]
+    assert 0.69 < paper.min() < 0.75 and 0.95 < paper.max() <= 1
+    assert 0 <= ink.min() < 0.05 and 0.45 < ink.max() < 0.51
+    assert abs(np.corrcoef(paper.ravel(), ink.ravel())[0, 1]) < 0.2
+
+
 def test_four_turns_are_none():
     x = images(2)
     once = pairs.turned(x)

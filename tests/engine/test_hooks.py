@@ -144,3 +144,12 @@ def test_retain_grad_of_a_leaf_changes_nothing() -> None:
     x.retain_grad()
     (x * 3).backward()
     assert grad_of(x) == [3.0]
+
+
+def test_a_gradient_that_was_kept_stays_as_it_was():
+    y = mg.ones(2, requires_grad=True) * 3
+    y.retain_grad()
+    y.sum().backward(retain_graph=True)
+    first = y.grad
+    y.sum().backward()
+    assert first.tolist() == [1, 1] and y.grad.tolist() == [2, 2]

@@ -149,6 +149,14 @@ def test_it_goes_on_from_its_saved_state(tmp_path):
     assert found[:2] == found[2:]
 
 
+def test_samples_are_made_of_draws_of_the_prior(monkeypatch):
+    model = small()
+    monkeypatch.setattr(model, "decode", lambda z: z)
+    z = model.sample(2000).numpy()
+    assert z.shape == (2000, LATENT)
+    assert abs(z.mean()) < 0.06 and z.std() == pytest.approx(1, abs=0.05)
+
+
 def test_a_negative_gamma_is_refused():
     with pytest.raises(ValueError, match="gamma must not be negative, got -1"):
         small(gamma=-1)
