@@ -92,7 +92,7 @@ FAULTS = [
     Fault(
         "deviations from a chunk's first row taken for those from its mean",
         KERNELS,
-        "m2[(int64)blockIdx.y * c + column] = fmax(mine.product - mine.plain * off, 0.0);",
+        "m2[(int64)blockIdx.y * c + column] = at_least_0(mine.product - mine.plain * off);",
         "m2[(int64)blockIdx.y * c + column] = mine.product;",
         (TWIN, "backend/cuda_device::statistics_keep_their_digits_far_from_zero"),
     ),

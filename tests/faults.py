@@ -42,9 +42,9 @@ FAULTS = [
     ),
     Fault(
         "the slope of relu at 0",
-        ACTIVATION,
-        'relu.gradient("x")(lambda g, out: g * (out > 0))',
-        'relu.gradient("x")(lambda g, out: g * (out >= 0))',
+        "minigrad/backend/base.py",
+        "positive: Array = x > 0",
+        "positive: Array = x >= 0",
         ("ops/elementwise::slope_at_a_kink", "ops/elementwise::unary"),
     ),
     Fault(
@@ -293,8 +293,8 @@ FAULTS = [
     Fault(
         "a running variance that is biased",
         NORM,
-        "variance * (m / (m - 1))",
-        "variance",
+        "(mean, variance), momentum, m / (m - 1))",
+        "(mean, variance), momentum, 1)",
         (
             "ops/norm::running_statistics_move_by_a_tenth_and_the_variance_is_unbiased",
             "parity/ops::running_statistics",
@@ -302,9 +302,9 @@ FAULTS = [
     ),
     Fault(
         "momentum the other way round",
-        NORM,
-        "    running.array *= 1 - momentum\n    running.array += momentum * batch\n",
-        "    running.array *= momentum\n    running.array += (1 - momentum) * batch\n",
+        "minigrad/backend/base.py",
+        "            old *= 1 - momentum\n            old += momentum * (new * factor)\n",
+        "            old *= momentum\n            old += (1 - momentum) * (new * factor)\n",
         ("ops/norm::running_statistics", "parity/ops::running_statistics"),
     ),
     Fault(

@@ -159,6 +159,9 @@ __device__ inline void add_depth(Sums& mine, Sums (*shared)[LANES]) {
     }
 }
 
+// 0 for what is negative by rounding; NaN stays, which fmax would make 0 of.
+__device__ inline double at_least_0(double x) { return x < 0 ? 0 : x; }
+
 // Mean and sum of squared deviations of each chunk.
 KERNEL column_moments(const real* __restrict__ rows, real* __restrict__ mean, real* __restrict__ m2,
                       int m, int c, int chunk) {
@@ -178,7 +181,7 @@ KERNEL column_moments(const real* __restrict__ rows, real* __restrict__ mean, re
     if (threadIdx.y == 0 && column < c) {
         double off = mine.plain / (end - begin);
         mean[(int64)blockIdx.y * c + column] = first + off;
-        m2[(int64)blockIdx.y * c + column] = fmax(mine.product - mine.plain * off, 0.0);
+        m2[(int64)blockIdx.y * c + column] = at_least_0(mine.product - mine.plain * off);
     }
 }
 
@@ -201,7 +204,7 @@ KERNEL join_moments(const real* __restrict__ means, const real* __restrict__ m2s
     if (threadIdx.y == 0 && column < c) {
         double off = mine.plain / m;
         mean[column] = first + off;
-        variance[column] = fmax(mine.product - mine.plain * off, 0.0) / m;
+        variance[column] = at_least_0(mine.product - mine.plain * off) / m;
         rstd[column] = 1 / sqrt(variance[column] + eps);
     }
 }

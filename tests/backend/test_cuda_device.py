@@ -73,6 +73,14 @@ def test_columns(gpu: Device, shape: tuple[int, int], dtype: Any) -> None:
             np.testing.assert_allclose(a, b, 0, 100 * np.finfo(dtype).eps * abs(b).max(initial=1))
 
 
+@pytest.mark.parametrize("rows", [3, 5000])
+def test_statistics_of_nan_are_nan(rows: int, gpu: Device) -> None:
+    x = numbers(np.float32, rows, 2)
+    x[1, 0] = np.nan
+    for found in gpu.batch_norm_statistics(gpu.asarray(x), 1e-5):
+        assert np.isnan(gpu.to_numpy(found)).tolist() == [True, False]
+
+
 def test_more_rows_than_a_kernel_counts(gpu: Device, monkeypatch: pytest.MonkeyPatch) -> None:
     """They go through CuPy's own functions."""
     rows, g = gpu.asarray(numbers(np.float32, 9, 2)), gpu.asarray(numbers(np.float32, 9, 2, seed=1))
