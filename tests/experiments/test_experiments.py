@@ -116,7 +116,7 @@ def test_the_list_fits_the_terminal_and_says_what_each_costs(capsys, monkeypatch
     }
     assert set(words) == set(everything.entries())
     assert [name for name, found in words.items() if "quick" in found] == [*everything.QUICK]
-    assert words["dcgan"][2] == "s+" and words["modes"][2] == "min"
+    assert words["dcgan"][2] == "min+" and words["modes"][2] == "min"
 
 
 def test_a_result_that_cannot_be_is_said_and_kept(there_are, tmp_path, capsys):
