@@ -7,7 +7,7 @@ DEMO_ARGS ?= --dataset glyphs --out runs/demo --resume
 # Test processes; each computes with one thread (tests/conftest.py).
 JOBS ?= auto --maxprocesses 4
 # Other last digits than this machine's: a verdict must not hang on them (tests/jitter).
-PYTEST_ARGS ?= -n $(JOBS) --dist worksteal --cov --jitter 1
+PYTEST_ARGS ?= -n $(JOBS) --dist worksteal --jitter 1
 # Whose order of sums OpenBLAS takes; SkylakeX needs a processor with AVX-512.
 CORES ?= Prescott Sandybridge Haswell $(shell grep -qsw avx512vl /proc/cpuinfo && echo SkylakeX)
 
@@ -18,7 +18,7 @@ RUN = "$(VENV)/bin/python" -m
 DOCS ?= build/docs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-blas test-shuffled test-cupy check lint types bench docs clean venv-demos venv-test venv-docs
+.PHONY: help demo test coverage test-blas test-shuffled test-cupy check lint types bench docs clean venv-demos venv-test venv-docs
 
 help:  ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -26,8 +26,11 @@ help:  ## say what there is
 demo: venv-demos  ## train a VAE on drawn digits; pictures and numbers in runs/demo (minutes)
 	$(RUN) demos.vae $(DEMO_ARGS)
 
-test: venv-test  ## run the whole test suite, with coverage
+test: venv-test  ## run the whole test suite
 	$(RUN) pytest $(PYTEST_ARGS)
+
+coverage: venv-test  ## the same, and which lines no test reached: twice the time
+	$(RUN) pytest $(PYTEST_ARGS) --cov
 
 test-blas: venv-test  ## the whole test suite once for each of OpenBLAS's kernels and for 1 and 2 threads: by hand
 	@set -e; for core in $(CORES); do for threads in 1 2; do \
