@@ -185,7 +185,7 @@ class Op(Generic[P]):
             arrays.append(x)
             bit <<= 1
         try:
-            if unusual or (place is not None and not self._at_one_place(place, arrays)):
+            if unusual or (place is not None and not self._as_they_lie(arrays)):
                 unusual = True
                 out = self._forward_elsewhere(arrays, settings)
             elif place is not None:
@@ -243,7 +243,7 @@ class Op(Generic[P]):
         finally:
             mode.observer = observer
 
-    def _at_one_place(self, place: Any, arrays: list[Any]) -> bool:
+    def _as_they_lie(self, arrays: list[Any]) -> bool:
         """Whether the forward can take arrays of one dtype as they lie: none of them is NumPy's,
         and where their order in memory is to be kept, it is C's."""
         for x in arrays:

@@ -16,10 +16,10 @@ from .base import Array
 WORKSPACE = 32 << 20  # bytes: what NVIDIA advises for Hopper; without it a capture has none
 
 _N, _T, _DEFAULT = 0, 1, -1
-# dtype: the kind of the numbers, that of the sums, and that of the sums with TF32
+# dtype: the kind of the numbers, that of the sums, that of the sums with TF32, and 1 and 0
 _KINDS = {
-    np.dtype(np.float32): (0, 68, 77, ctypes.c_float),
-    np.dtype(np.float64): (1, 70, 70, ctypes.c_double),
+    np.dtype(np.float32): (0, 68, 77, *(ctypes.byref(ctypes.c_float(x)) for x in (1, 0))),
+    np.dtype(np.float64): (1, 70, 70, *(ctypes.byref(ctypes.c_double(x)) for x in (1, 0))),
 }
 
 
@@ -63,29 +63,28 @@ class Products:
         if kinds is None or y.dtype != x.dtype or min(x.ndim, y.ndim) < 2:
             return None
         (m, k), n = x.shape[-2:], y.shape[-1]
-        stack = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
+        plain = x.ndim == y.ndim == 2
+        stack = () if plain else np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
         out = self._xp.empty((*stack, m, n), x.dtype)
-        if k == 0:
-            out.fill(0)
         if out.size == 0 or k == 0:
+            out.fill(0)
             return out
-        kind, exact, fast, real = kinds
-        one, zero = real(1), real(0)
+        kind, exact, fast, one, zero = kinds
         compute = fast if self.tf32 else exact
-        if not stack:
+        if plain:
             x, flip_x, step_x = self._matrix(x)
             y, flip_y, step_y = self._matrix(y)
             wrong = self._gemm(
-                self._handle(), flip_y, flip_x, n, m, k, ctypes.byref(one),
-                y.data.ptr, kind, step_y, x.data.ptr, kind, step_x, ctypes.byref(zero),
+                self._handle(), flip_y, flip_x, n, m, k, one,
+                y.data.ptr, kind, step_y, x.data.ptr, kind, step_x, zero,
                 out.data.ptr, kind, n, compute, _DEFAULT,
             )  # fmt: skip
         else:
             x, from_x = self._stack(x, stack)
             y, from_y = self._stack(y, stack)
             wrong = self._stacks(
-                self._handle(), _N, _N, n, m, k, ctypes.byref(one),
-                y.data.ptr, kind, n, from_y, x.data.ptr, kind, k, from_x, ctypes.byref(zero),
+                self._handle(), _N, _N, n, m, k, one,
+                y.data.ptr, kind, n, from_y, x.data.ptr, kind, k, from_x, zero,
                 out.data.ptr, kind, n, m * n, out.size // (m * n), compute, _DEFAULT,
             )  # fmt: skip
         if wrong:

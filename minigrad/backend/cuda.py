@@ -103,6 +103,13 @@ class CUDA(Device):
         graph = recording.graph
         return numbers() if graph is None else graph.live(numbers, dtype)
 
+    def as_arguments(self, numbers: Numbers, dtype: DType) -> list[Any]:
+        """The numbers as a kernel takes them, and where they are live: that, in a captured step."""
+        found = self.live(numbers, dtype)
+        if isinstance(found, self.xp.ndarray):
+            return [0] * found.size + [found]
+        return [*found, None]
+
     # ---- matrix products -------------------------------------------------------------------------
 
     def matmul(self, x: Array, y: Array) -> Array:
@@ -265,20 +272,18 @@ class CUDA(Device):
     def leaky(self, g: Array, x: Array, slope: float) -> Array:
         if not _alike(g, x):
             return super().leaky(g, x, slope)
+        out = self.xp.empty(x.shape, x.dtype)
+        self._over_elements("leaky", g, x, out, slope)
+        return out
 
-        def launch(g: Array, x: Array) -> Array:
-            out = self.xp.empty(x.shape, x.dtype)
-            g, x = self.xp.ascontiguousarray(g), self.xp.ascontiguousarray(x)
-            grid = (blocks_of(x.size),)
-            self.kernels.launch("leaky", x.dtype, grid, (256,), g, x, out, slope, x.size)
-            return out
-
-        return in_memory_order(launch, (g, x))
-
-    def _over_elements(self, kernel: str, *arrays: Array) -> None:
-        first, *rest = [self.xp.ascontiguousarray(x) for x in arrays]
+    def _over_elements(self, kernel: str, first: Array, *rest: Any) -> None:
+        """A kernel over the elements of arrays, with numbers behind them."""
+        values = [self._contiguous(v) for v in (first, *rest)]
         grid = (blocks_of(first.size),)
-        self.kernels.launch(kernel, first.dtype, grid, (256,), first, *rest, first.size)
+        self.kernels.launch(kernel, first.dtype, grid, (256,), *values, first.size)
+
+    def _contiguous(self, value: Any) -> Any:
+        return self.xp.ascontiguousarray(value) if isinstance(value, self.xp.ndarray) else value
 
     def adam(self, parameters: Sequence[list[Array]], numbers: Numbers) -> bool:
         arrays = [x for group in parameters for x in group]
@@ -287,14 +292,13 @@ class CUDA(Device):
             x.flags.c_contiguous and x.dtype == real for x in arrays
         ):
             return False
-        found = self.live(numbers, real)
-        plain, live = ([0.0] * 8, found) if isinstance(found, self.xp.ndarray) else (found, None)
+        values = self.as_arguments(numbers, real)
         for begin in range(0, len(parameters), MANY):
             some = parameters[begin : begin + MANY]
             sizes = [group[0].size for group in some]
             tables = [list(table) for table in zip(*some)]
             grid = (blocks_of(max(sizes)), len(some))
-            self.kernels.launch("adam", real, grid, (256,), *tables, sizes, *plain, live)
+            self.kernels.launch("adam", real, grid, (256,), *tables, sizes, *values)
         return True
 
 

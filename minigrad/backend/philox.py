@@ -71,9 +71,7 @@ class Philox:
             self._counter = (counter + counters) % 2**64
             return self._seed, counter
 
-        found = self._device.live(start, np.dtype(np.uint64))
-        arguments = (*found, None) if isinstance(found, tuple) else (0, 0, found)
-        self._device.kernels.launch(
-            kernel, real, (blocks_of(counters),), (256,), out, out.size, *arguments
-        )
+        state = self._device.as_arguments(start, np.dtype(np.uint64))
+        grid = (blocks_of(counters),)
+        self._device.kernels.launch(kernel, real, grid, (256,), out, out.size, *state)
         return out
