@@ -158,6 +158,11 @@ def lapgan_step(place: Device) -> tuple[Step, list[nn.Module]]:
     return lambda: sum(model.train_step(x).values()), networks
 
 
+def state_of(networks: Sequence[nn.Module]) -> list[Any]:
+    """Their parameters and buffers, as NumPy arrays."""
+    return [v.numpy(force=True) for n in networks for v in n.state_dict().values()]
+
+
 STEPS: dict[str, Callable[[Device], tuple[Step, list[nn.Module]]]] = {
     "MLP VAE": lambda place: vae_step(
         vae.mlp_vae((1, 4, 4), latent=3, hidden=(16,)), place, (5, 1, 4, 4)

@@ -8,8 +8,8 @@ import pytest
 import minigrad as mg
 from minigrad import nn, optim
 from minigrad.backend import Device, device
-from models.model import Learner, Scheduled
-from tests.backend.test_cuda_steps import STEPS
+from models.model import Learner, Scheduled, descend
+from tests.backend.steps import STEPS, state_of
 
 pytestmark = pytest.mark.slow
 
@@ -17,10 +17,6 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def chip() -> Device:
     return device("cuda")
-
-
-def state_of(networks: list[nn.Module]) -> list[Any]:
-    return [v.numpy(force=True) for n in networks for v in n.state_dict().values()]
 
 
 @pytest.mark.cuda
@@ -116,16 +112,14 @@ def test_a_step_that_cannot_be_captured_is_told(step: Any, message: str, chip: D
     assert (x * 3).tolist() == [3, 3]  # nothing is broken
 
 
+def graphed_step(model: nn.Module, optimizer: optim.Optimizer) -> Any:
+    return mg.graphed(lambda x: descend(optimizer, model(x).sum()))
+
+
 @pytest.mark.cuda
 def test_a_replaced_state_is_told(chip: Device) -> None:
     model, optimizer = regression(chip)
-
-    @mg.graphed
-    def step(x: Any) -> None:
-        optimizer.zero_grad()
-        model(x).sum().backward()
-        optimizer.step()
-
+    step = graphed_step(model, optimizer)
     x = mg.ones((2, 3), device=chip)
     for _ in range(4):
         step(x)
@@ -149,13 +143,7 @@ def test_an_optimizer_that_would_do_something_else_is_told(
 ) -> None:
     model = nn.Linear(3, 2).to(chip)
     optimizer = kind(model.parameters())
-
-    @mg.graphed
-    def step(x: Any) -> None:
-        optimizer.zero_grad()
-        model(x).sum().backward()
-        optimizer.step()
-
+    step = graphed_step(model, optimizer)
     x = mg.ones((2, 3), device=chip)
 
     def train() -> None:

@@ -13,7 +13,7 @@ from minigrad import optim
 from minigrad.backend import Device, device
 from models import vae
 from models.model import Learner
-from tests.backend.test_cuda_steps import STEPS
+from tests.backend.steps import STEPS, state_of
 
 pytestmark = [pytest.mark.cuda, pytest.mark.slow]
 
@@ -32,7 +32,7 @@ def test_training_repeats_to_the_bit(name: str, chip: Device) -> None:
         step, networks = STEPS[name](chip)
         for _ in range(5):
             step()
-        states.append([v.numpy(force=True) for n in networks for v in n.state_dict().values()])
+        states.append(state_of(networks))
     for a, b in zip(*states, strict=True):
         np.testing.assert_array_equal(a, b)
 

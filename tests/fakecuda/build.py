@@ -1,40 +1,15 @@
-"""What g++ makes: the fake libraries, and the kernels that CuPy and the project ask them for.
+"""What g++ makes: the fake libraries, and the kernels that CuPy and the project ask them for."""
 
-All is kept in a folder of the user's own, by the hash of what it is made from.
-"""
-
-import hashlib
-import os
 import re
 import subprocess
-import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from tests.standin.gcc import library
 from tests.standin.kernels import EMULATOR, FUSED, has_fma
 
 HERE = Path(__file__).parent
 DRIVER, INCLUDE = HERE / "driver", HERE / "include"
-
-
-def library(name: str, text: str, included: Iterable[Path], *flags: str) -> Path:
-    """`text` as a shared library; RuntimeError with what g++ says of it."""
-    parts = [text, *flags, *[path.read_text("utf-8") for path in included]]
-    known = "\0".join(parts).replace(str(HERE.parent), "tests")  # wherever the clone lies
-    mark = hashlib.sha256(known.encode())
-    folder = Path(tempfile.gettempdir()) / f"minigrad-fakecuda-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    path = folder / f"{mark.hexdigest()[:24]}-{name}"
-    if not path.exists():
-        with tempfile.TemporaryDirectory(dir=folder) as work:
-            source, made = Path(work, "source.cpp"), Path(work, "made.so")
-            source.write_text(text, "utf-8")
-            command = ["g++", "-std=c++17", "-fPIC", "-shared", *flags, "-o", made, source]
-            done = subprocess.run(command, capture_output=True, text=True)
-            if done.returncode:
-                raise RuntimeError(f"g++ refuses {name}:\n{done.stderr[:6000]}")
-            os.replace(made, path)
-    return path
 
 
 def fake(soname: str, files: Sequence[str], asked: Iterable[str]) -> Path:

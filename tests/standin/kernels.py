@@ -2,13 +2,9 @@
 
 import ctypes
 import functools
-import hashlib
-import os
 import platform
 import re
 import shutil
-import subprocess
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +16,7 @@ from minigrad.backend.launch import MANY, Parameter, signatures
 from . import twins
 from .array import ndarray
 from .counts import counts
+from .gcc import library
 
 EMULATOR = Path(__file__).with_name("emulator.h")
 COMPILER = shutil.which("g++")
@@ -169,28 +166,12 @@ def has_fma() -> bool:
 
 @functools.cache
 def _library(code: str, real: str, as_a_chip: bool) -> ctypes.CDLL:
-    """The kernels as a shared library; kept between test runs under its contents' hash."""
+    """The kernels as a shared library."""
     flush = as_a_chip and real == "float"
     text = f'#include "{EMULATOR}"\n{_FLUSH * flush}{code}\n{_entrances(code, flush)}'
     fused = FUSED if as_a_chip else ["-ffp-contract=off"]
-    flags = ["-std=c++17", "-O1", *fused, "-fPIC", "-shared", f"-DREAL={real}"]
-    mark = hashlib.sha256("\n".join([text, EMULATOR.read_text("utf-8"), *flags]).encode())
-    folder = Path(tempfile.gettempdir()) / f"minigrad-kernels-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    path = folder / f"{mark.hexdigest()[:24]}.so"
-    if not path.exists():
-        with tempfile.TemporaryDirectory(dir=folder) as work:
-            source, made = Path(work, "kernels.cpp"), Path(work, "kernels.so")
-            source.write_text(text, "utf-8")
-            done = subprocess.run(
-                [str(COMPILER), *flags, "-o", str(made), str(source)],
-                capture_output=True,
-                text=True,
-            )
-            if done.returncode:
-                raise RuntimeError(f"g++ refuses kernels.cu:\n{done.stderr[:4000]}")
-            os.replace(made, path)
-    return ctypes.CDLL(str(path))
+    flags = ["-O1", *fused, f"-DREAL={real}"]
+    return ctypes.CDLL(str(library("kernels.so", text, [EMULATOR], *flags)))
 
 
 def _entrances(code: str, flush: bool) -> str:
