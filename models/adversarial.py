@@ -81,6 +81,10 @@ class Average:
         self.steps += 1
         return 1 - min(self.decay, (1 + self.steps) / (10 + self.steps))
 
+    def to(self, device: str) -> None:
+        """Moves the averages to a device."""
+        self.module.to(device)
+
     def state_dict(self) -> dict[str, Any]:
         return {"module": self.module.state_dict(), "steps": self.steps}
 

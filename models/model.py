@@ -8,7 +8,7 @@ A program needs no more than this to train a model, whatever networks it is made
 """
 
 from collections.abc import Mapping
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, Self, runtime_checkable
 
 import minigrad as mg
 from minigrad import Tensor, optim
@@ -47,6 +47,19 @@ class Model:
 
     def _numbers(self) -> dict[str, Tensor]:
         return {name: part for name, part in vars(self).items() if isinstance(part, Tensor)}
+
+    def to(self, device: str) -> Self:
+        """The model itself, with all that it is made of on a device."""
+        parts = self.parts().values()
+        for part in parts:
+            if not isinstance(part, optim.Optimizer) and hasattr(part, "to"):
+                part.to(device)
+        for part in parts:
+            if isinstance(part, optim.Optimizer):
+                part.load_state_dict(part.state_dict())  # which puts it beside its parameters
+        for name, number in self._numbers().items():
+            setattr(self, name, number.to(device))
+        return self
 
     def state_dict(self) -> dict[str, Any]:
         """The states of all parts."""

@@ -1,10 +1,10 @@
 """Networks that experiments share: the first that needs one trains it, the others only read it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import minigrad as mg
 from demos.common import datasets
@@ -19,12 +19,37 @@ from models.model import Losses, Model, Scheduled
 
 class Setting(NamedTuple):
     """What an experiment is given: its random numbers' seed; a folder where it may keep parts of
-    its work, to go on from if it is stopped; and data, None being the experiment's own choice."""
+    its work, to go on from if it is stopped; data, None being the experiment's own choice; where
+    its networks are trained (they are measured on the CPU), and how many times as long as usual.
+    """
 
     seed: int
     folder: Path
     dataset: str | None = None
     data_dir: str | None = None
+    device: str = "cpu"
+    longer: float = 1.0
+
+    def lengthened(self, recipe: "R") -> "R":
+        """A recipe of `longer` times as many epochs."""
+        return replace(recipe, epochs=self.times(recipe.epochs))
+
+    def times(self, steps: int) -> int:
+        """`longer` times as many steps, or epochs."""
+        return max(1, round(self.longer * steps))
+
+    def runs(self, name: str) -> Path:
+        """Where `measured` keeps the trainings of an experiment."""
+        return self.folder / f"{name}{self._on}-runs.json"
+
+    def network(self, recipe: "Recipe") -> Path:
+        """The folder of a recipe's network."""
+        return self.folder / f"{recipe.folder(self.seed)}{self._on}"
+
+    @property
+    def _on(self) -> str:
+        """The device in names, but for the CPU: sums have another order there."""
+        return "" if self.device == "cpu" else f"-{self.device}"
 
     def images(self, default: str, limit: int | None = None) -> tuple[ImageDataset, ImageDataset]:
         """The train and test splits of the data set that was asked for, else of `default`."""
@@ -75,6 +100,9 @@ def named(name: str, value: Any) -> str:
     return f"{name}{value:g}"
 
 
+R = TypeVar("R", bound=Recipe)
+
+
 class Kept(NamedTuple):
     """A model after its training, and what the training left."""
 
@@ -101,23 +129,24 @@ def kept(
     """The model of a recipe: from its folder, or trained on `data` and kept there.
 
     `build(steps)` makes it, given how many steps it will be trained; `step(model, *batch)` and
-    `end_of_epoch(model, run, number)` are as in Trainer.fit. A training that was stopped goes on,
-    one that was done is only read.
+    `end_of_epoch(model, run, number)` are as in Trainer.fit, on the setting's device. A training
+    that was stopped goes on, one that was done is only read. What is returned is on the CPU.
     """
-    run = Run(setting.folder / recipe.folder(setting.seed), resume=True)
+    run = Run(setting.network(recipe), resume=True)
     refuse_another(run, asdict(recipe))
     size = min(recipe.batch, len(data))
     loader = DataLoader(
-        data, size, shuffle=True, drop_last=drop_last, seed=setting.seed, device="cpu"
+        data, size, shuffle=True, drop_last=drop_last, seed=setting.seed, device=setting.device
     )
     mg.manual_seed(setting.seed)
-    model = build(recipe.epochs * len(loader))
+    model = build(recipe.epochs * len(loader)).to(setting.device)
     trainer = Trainer(
-        run, loader, model.parts(), asdict(recipe), epochs=recipe.epochs, seed=setting.seed
-    )
+        run, loader, model.parts(), asdict(recipe),
+        epochs=recipe.epochs, seed=setting.seed, device=setting.device,
+    )  # fmt: skip
     trainer.fit(partial(step, model), partial(end_of_epoch, model, run))
     last = trainer.clock.rows[-1]
-    return Kept(model, trainer.rows, last["seconds"], last["core_seconds"], run.folder)
+    return Kept(model.to("cpu"), trainer.rows, last["seconds"], last["core_seconds"], run.folder)
 
 
 def refuse_another(run: Run, recipe: Mapping[str, Any]) -> None:

@@ -14,7 +14,7 @@ def over_seeds(
     from the setting's on. All is kept in NAME-runs.json (`measured`)."""
     each = range(setting.seed, setting.seed + seeds)
     arguments = {f"{row}, seed {s}": {**rows[row], "seed": s} for row in rows for s in each}
-    runs = measured(setting.folder / f"{name}-runs.json", play, arguments, jobs)
+    runs = measured(setting.runs(name), play, arguments, jobs)
     return {row: [runs[f"{row}, seed {s}"] for s in each] for row in rows}
 
 

@@ -8,7 +8,8 @@
 
 Those that are done, with the same data set and seed, are not done again. Each writes NAME.png and
 NAME.json; those of many trainings keep each as it is done, and go on from there when they are
-stopped. With --dataset all take that data set, else each its own.
+stopped. With --dataset all take that data set, else each its own. With --device cuda networks are
+trained on a GPU, most of them by CUDA graphs, and measured on the CPU.
 """
 
 import re
@@ -92,6 +93,11 @@ def parser() -> ArgumentParser:
     add("--dataset", choices=data.NAMES)
     add("--data-dir", metavar="DIR", help="where the real data are")
     add("--seed", type=cli.whole(0), default=0, metavar="N", help="(default: %(default)s)")
+    add("--device", choices=("cpu", "cuda"), default="cpu", help="(default: %(default)s)")
+    add(
+        "--longer", type=cli.positive, default=1.0, metavar="K",
+        help="train K times as long as usual (default: 1)",
+    )  # fmt: skip
     add("--out", default="runs/experiments", metavar="DIR", help="(default: %(default)s)")
     return parser
 
@@ -119,7 +125,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def do(args: Namespace) -> None:
     """Does the experiments that were asked for and are not done yet."""
     known = entries()
-    setting = Setting(args.seed, Path(args.out), args.dataset, args.data_dir)
+    cli.check_device(args.device)
+    places = (Path(args.out), args.dataset, args.data_dir)
+    setting = Setting(args.seed, *places, args.device, args.longer)
     failed = []
     for name in chosen(args.names, known):
         if done(name, setting):

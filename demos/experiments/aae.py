@@ -86,7 +86,7 @@ def run(
 def aae(setting: Setting, **how: Any) -> Kept:
     """The adversarial autoencoder of a recipe for the setting's data (else glyphs); its rows have
     the distance of test images' codes to N(0, I)."""
-    recipe = AAERecipe(**{"dataset": setting.dataset or "glyphs", **how})
+    recipe = setting.lengthened(AAERecipe(**{"dataset": setting.dataset or "glyphs", **how}))
     train, test = recipe.images(setting)
 
     def build(steps: int) -> AAE:
@@ -101,7 +101,7 @@ def aae(setting: Setting, **how: Any) -> Kept:
         model.optimizer.param_groups[0]["lr"] = recipe.lr * share
         for optimizer in (model.d_optimizer, model.e_optimizer):
             optimizer.param_groups[0]["lr"] = recipe.game_lr * share
-        return {"test_mmd": mmd.to_normal(codes(model.model, test)).found}
+        return {"test_mmd": mmd.to_normal(codes(model.model, test, setting.device)).found}
 
     return kept(setting, recipe, train, build, step, end_of_epoch)
 

@@ -25,7 +25,9 @@ class AutoencoderRecipe(Recipe):
 def autoencoder(setting: Setting, **how: Any) -> Kept:
     """The autoencoder of a recipe for the setting's data (else glyphs); its rows have the errors on
     test images."""
-    recipe = AutoencoderRecipe(**{"dataset": setting.dataset or "glyphs", **how})
+    recipe = setting.lengthened(
+        AutoencoderRecipe(**{"dataset": setting.dataset or "glyphs", **how})
+    )
     train, test = recipe.images(setting)
 
     def build(steps: int) -> Learner:
@@ -37,7 +39,7 @@ def autoencoder(setting: Setting, **how: Any) -> Kept:
         return learner.train_step(x)
 
     def end_of_epoch(learner: Any, run: Run, number: int) -> dict[str, float]:
-        loss = mean_loss(learner.model, test)
+        loss = mean_loss(learner.model, test, setting.device)
         return {"test_loss": loss, "test_mse": loss / test.images[0].size}
 
     found = kept(setting, recipe, train, build, step, end_of_epoch)

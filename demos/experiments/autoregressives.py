@@ -67,12 +67,14 @@ def untrained(recipe: AutoregressiveRecipe, shape: tuple[int, ...]) -> Autoregre
 def trained(setting: Setting, model: str, **how: Any) -> Kept:
     """The model of a recipe, its rows having the nats of test images, drawn once."""
     dataset = setting.dataset or "glyphs"
-    recipe = AutoregressiveRecipe(**{"model": model, "dataset": dataset, **MODELS[model], **how})
+    how = {"model": model, "dataset": dataset, **MODELS[model], **how}
+    recipe = setting.lengthened(AutoregressiveRecipe(**how))
     train, test = recipe.images(setting)
     if recipe.train_on:
         train, _ = replace(recipe, limit=recipe.train_on).images(setting)
     grey = train.images.shape[1] == 1
-    loader = DataLoader(datasets.binarized(test, 0) if grey else test, EVALUATED_AT_ONCE)
+    held = datasets.binarized(test, 0) if grey else test
+    loader = DataLoader(held, EVALUATED_AT_ONCE, device=setting.device)
 
     def build(steps: int) -> Falling:
         network = untrained(recipe, train.images.shape[1:])

@@ -109,7 +109,7 @@ def run(
 
 def text(setting: Setting, **how: Any) -> Kept:
     """The GAN of a recipe, without the rates that its training had besides."""
-    recipe = TextRecipe(**how)
+    recipe = setting.lengthened(TextRecipe(**how))
     train, _ = recipe.images(setting)
 
     def build(steps: int) -> Fading:

@@ -51,7 +51,7 @@ def run(
     train, test = setting.images(dataset, limit)
     data = {"dataset": dataset, "limit": limit}
     settings = {n: {"name": n, "epochs": epochs[n], "k": samples, **data} for n in MODELS}
-    kept_in = setting.folder / "colour-runs.json"
+    kept_in = setting.runs("colour")
     found = measured(kept_in, partial(play, setting), settings, jobs=1)
     bounds = {name: row["bound"] for name, row in found.items()}
     gaussian = gaussian_bits(train, test, setting.seed)
@@ -80,7 +80,8 @@ def trained(
     setting: Setting, name: str, dataset: str, epochs: int, limit: int | None, **_: Any
 ) -> Kept:
     """A model; its rows have bits per dimension."""
-    recipe = ColourRecipe(dataset=dataset, limit=limit, epochs=epochs, model=name.replace(" ", "_"))
+    how = {"dataset": dataset, "limit": limit, "epochs": epochs}
+    recipe = setting.lengthened(ColourRecipe(**how, model=name.replace(" ", "_")))
     train, test = recipe.images(setting)
     size = train.images[0].size
 
@@ -92,7 +93,7 @@ def trained(
         return {"bpd": learner.train_step(x)["loss"] / (size * math.log(2))}
 
     def end_of_epoch(learner: Falling, *_: Any) -> dict[str, float]:
-        rec, kl = mean_terms(learner.model, DataLoader(test, 100, device="cpu"))
+        rec, kl = mean_terms(learner.model, DataLoader(test, 100, device=setting.device))
         nats = {"test_bpd": rec + kl, "test_rec": rec, "test_kl": kl}
         return {name: bits_per_dimension(n, size) for name, n in nats.items()}
 

@@ -37,7 +37,7 @@ def run(
         for n in sizes
         for draw in range(draws)
     }  # fmt: skip
-    kept = measured(setting.folder / "few-labels-runs.json", pairs.errors, arguments, jobs=1)
+    kept = measured(setting.runs("few-labels"), pairs.errors, arguments, jobs=1)
     rows = {n: [kept[f"{n} labels, draw {draw}"] for draw in range(draws)] for n in sizes}
     tables = {f"{n} labels": table(rows[n]) for n in sizes}
     numbers: dict[str, Any] = {

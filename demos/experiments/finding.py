@@ -70,4 +70,6 @@ def perform(name: str, experiment: Experiment, setting: Setting) -> None:
 def command_of(name: str, setting: Setting) -> str:
     """The command that repeats an experiment, wherever its data are."""
     dataset = f" --dataset {setting.dataset}" if setting.dataset else ""
-    return f"python -m demos.experiments {name}{dataset} --seed {setting.seed}"
+    device = f" --device {setting.device}" if setting.device != "cpu" else ""
+    longer = f" --longer {setting.longer:g}" if setting.longer != 1 else ""
+    return f"python -m demos.experiments {name}{dataset} --seed {setting.seed}{device}{longer}"

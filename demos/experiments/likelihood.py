@@ -53,7 +53,7 @@ def run(
     }
     if FIXED in settings:
         settings[FIXED]["dataset"] = "binarized-mnist"
-    kept_in = setting.folder / "likelihood-runs.json"
+    kept_in = setting.runs("likelihood")
     found = measured(kept_in, partial(play, setting), settings, jobs=1)
     main = found[MAIN]
     compared = {k: found[name] for k, name in COMPARED.items()}

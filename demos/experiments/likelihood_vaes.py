@@ -30,7 +30,7 @@ class LikelihoodRecipe(Recipe):
 def trained(setting: Setting, values: Mapping[str, Any]) -> tuple[Kept, Tensor]:
     """The model of a run, its rows having the bounds on test images; and these, drawn once."""
     how = {name: values[name] for name in ("dataset", "k", "epochs", "batch", "limit")}
-    recipe = LikelihoodRecipe(**how)
+    recipe = setting.lengthened(LikelihoodRecipe(**how))
     train, test = recipe.images(setting)
     x_test = mg.tensor(test[:][0])
 
@@ -48,7 +48,7 @@ def trained(setting: Setting, values: Mapping[str, Any]) -> tuple[Kept, Tensor]:
 
     def end_of_epoch(learner: Any, *_: Any) -> dict[str, float]:
         learner.schedule.step()
-        rec, kl = elbo(learner.model, x_test)
+        rec, kl = elbo(learner.model, x_test.to(setting.device))
         return {"test_nelbo": rec + kl, "test_rec": rec, "test_kl": kl}
 
     found = kept(setting, recipe, train, build, step, end_of_epoch)

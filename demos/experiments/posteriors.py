@@ -54,7 +54,8 @@ def run(
     is what no q of its kind has, whatever the encoder (Cremer et al. 2018)."""
     test = setting.grey_test("posteriors", "glyphs", limit)
     how = {"dataset": setting.dataset or "glyphs", "limit": limit, "begun": epochs, "epochs": more}
-    models = {n: trained(setting, PosteriorRecipe(**how, posterior=n)) for n in POSTERIORS}
+    recipes = {n: setting.lengthened(PosteriorRecipe(**how, posterior=n)) for n in POSTERIORS}
+    models = {n: trained(setting, recipe) for n, recipe in recipes.items()}
     mg.manual_seed(setting.seed)
     chosen = np.random.default_rng(setting.seed).permutation(len(test))[:images]
     x = binarize(mg.tensor(test[chosen][0])).double()

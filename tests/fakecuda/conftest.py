@@ -10,10 +10,14 @@ from tests import fakecuda
 
 
 @pytest.fixture
-def gpu() -> Device:
-    found = device("cuda")
+def fake() -> None:
     if not fakecuda.started():
         pytest.skip("for the fake CUDA: make test-cupy")
+
+
+@pytest.fixture
+def gpu(fake: None) -> Device:
+    found = device("cuda")
     found.xp.cuda.Device().synchronize()
     fakecuda.reset()
     return found
@@ -25,14 +29,14 @@ def xp(gpu: Device) -> Any:
 
 
 @pytest.fixture
-def planted() -> Iterator[None]:
+def planted(fake: None) -> Iterator[None]:
     """The faults of this test were meant."""
     yield
     fakecuda.reset()
 
 
 @pytest.fixture
-def only_launched() -> Iterator[None]:
+def only_launched(fake: None) -> Iterator[None]:
     """Kernels are launched, checked and counted, but not run."""
     fakecuda.run_kernels(False)
     yield
