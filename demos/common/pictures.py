@@ -154,14 +154,32 @@ def save_codes(
 def name_clusters(
     axes: Any, at: NDArray[Any], labels: NDArray[Any], classes: Sequence[str]
 ) -> None:
-    """Writes each class's name at the median of its points (N, 2)."""
+    """Writes each class's name among its points (N, 2)."""
     halo = [withStroke(linewidth=3, foreground="white")]
-    for i, name in enumerate(classes):
-        if (mine := at[labels == i]).size:
-            axes.text(
-                *np.median(mine, 0), name, color="k", fontsize=FONT + 4, weight="bold",
-                ha="center", va="center", path_effects=halo, clip_on=True,
-            )  # fmt: skip
+    for i, place in places_of_names(at, labels, len(classes)).items():
+        axes.text(
+            *place, classes[i], color="k", fontsize=FONT + 4, weight="bold",
+            ha="center", va="center", path_effects=halo, clip_on=True,
+        )  # fmt: skip
+
+
+def places_of_names(
+    at: NDArray[Any], labels: NDArray[Any], classes: int, apart: float = 0.06
+) -> dict[int, NDArray[Any]]:
+    """Where each class that has points (N, 2) is named: at their median, or if another name is
+    there, at the point nearest to it that is `apart` from all names, a share of the picture."""
+    size = np.ptp(at, axis=0) + 1e-9
+    places: dict[int, NDArray[Any]] = {}
+    for i in range(classes):
+        if not (mine := at[labels == i]).size:
+            continue
+        middle = np.median(mine, 0)
+        order = np.linalg.norm((mine - middle) / size, axis=1).argsort()
+        free = np.stack([middle, *mine[order]])
+        for taken in places.values():
+            free = free[np.linalg.norm((free - taken) / size, axis=1) >= apart]
+        places[i] = free[0] if len(free) else middle
+    return places
 
 
 def plain(axes: Any) -> None:

@@ -115,7 +115,12 @@ def trained_reader(setting: Setting, faces: ImageDataset, recipe: ReaderRecipe) 
 def picture(solved: Mapping[str, Solution]) -> Figure:
     """For each equation the exemplars of the first trial and the images of their mean latents, and
     the results of the first trials by each way."""
-    figure, panels = sheet((len(solved), 4), (13.5, 3.9 * len(solved)))
+    title = (
+        f"left: {EXEMPLARS} samples for each term, and the image of their mean latent; the rest: "
+        f"{SHOWN} trials,\neach with other samples: the latents' arithmetic, a random vector in "
+        "place of the difference, and the arithmetic of pixels"
+    )
+    figure, panels = sheet((len(solved), 4), (13.5, 3.9 * len(solved) + 0.3), title)
     rows = [*(f"exemplar {i + 1}" for i in range(EXEMPLARS)), "mean z"]
     for i, (name, found) in enumerate(solved.items()):
         first, *others = panels[4 * i : 4 * i + 4]

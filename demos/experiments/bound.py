@@ -60,8 +60,9 @@ def draw(found: Found, iwae: Mapping[int, Array]) -> Figure:
     """For some images the bound and its gap above, the posterior and q below; all, to the right."""
     shown, fine = min(SHOWN, len(found.x)), found.fine
     title = (
-        "$\\log p(x) = E_q[\\log p(x|z)] - KL(q \\| p(z)) + KL(q \\| p(z|x))$, in nats; "
-        "below: the posterior p(z|x), shaded green, and q(z|x), contours"
+        "$\\log p(x) = E_q[\\log p(x|z)] - KL(q \\| p(z)) + KL(q \\| p(z|x))$, in nats, "
+        f"{shown} images; below: the posterior p(z|x), shaded green, and q(z|x), contours half a "
+        "standard deviation apart"
     )
     figure, panels = sheet((2, shown + 1), (2.9 * (shown + 1.2), 6.4), title)
     for i in range(shown):

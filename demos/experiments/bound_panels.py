@@ -10,7 +10,8 @@ from models.measures.derivation import Array, Found
 
 
 def waterfall(axes: Axes, found: Found, iwae: Mapping[int, Array], i: int) -> None:
-    """From the reconstruction down by a KL to the ELBO, and up by the other to log p."""
+    """From the reconstruction down by a KL to the ELBO, and up by the other to log p; the image
+    itself is where there is room."""
     rec, elbo, log_p = found.fine.rec[i], found.fine.elbo[i], found.fine.log_p[i]
     axes.bar([1, 2], [elbo - rec, log_p - elbo], 0.7, [rec, elbo], color=["C1", "C2"])
     dress(axes, grid="")
@@ -27,11 +28,14 @@ def waterfall(axes: Axes, found: Found, iwae: Mapping[int, Array], i: int) -> No
         level = bound[:, i].mean()
         axes.plot(3, level, "C0_", markersize=14, markeredgewidth=1.5)
         if k in ends:  # those between are close
-            side = "top" if k == ends[0] else "bottom"
-            axes.text(3.3, level, f"k = {k}", fontsize=7, color="C0", va=side)
+            edge = "top" if k == ends[0] else "bottom"
+            axes.text(3.3, level, f"k = {k}", fontsize=7, color="C0", va=edge)
     axes.set(xlim=(0.4, 4), ylim=(elbo - margin, rec + margin))
     ticks = [f"− KL\nto p(z)\n{rec - elbo:.2f}", f"+ KL\nto p(z|x)\n{log_p - elbo:.2f}", "IWAE-k"]
     axes.set_xticks([1, 2, 3], ticks)
+    side = math.isqrt(found.x[i].size)
+    room = axes.inset_axes((0.62, 0.55, 0.34, 0.34), xticks=[], yticks=[])
+    room.imshow(found.x[i].reshape(side, side), cmap="gray")
 
 
 def posterior(axes: Axes, found: Found, i: int) -> None:

@@ -8,7 +8,7 @@ from matplotlib.colors import to_rgb
 
 from demos.common import pictures
 from demos.common.evaluation import flat
-from demos.common.figures import Array, Axes, Figure, points, sheet, strips
+from demos.common.figures import HEADING, SMALL, TEXT, Array, Axes, Figure, points, sheet, strips
 from demos.common.latents import decode, encode, quantile_grid
 from demos.experiments.finding import Finding, Setting
 from demos.experiments.judge import judge_of
@@ -53,7 +53,7 @@ def run(
 def draw(found: Plane, test: ImageDataset, title: str) -> Figure:
     """What the cells decode to, how they are read, and where the test images are. The axes of all
     three are the prior's distribution functions of z1 and z2."""
-    figure, (decoded, read, mapped) = sheet("abc", (15, 5.6), title)
+    figure, (decoded, read, mapped) = sheet("abc", (12, 4.7), title)
     n = round(len(found.cells) ** 0.5)
     heading = "decoded means at quantiles of p(z)"
     strips(decoded, found.cells, heading, columns=n, gap=0, scale=1)
@@ -64,7 +64,9 @@ def draw(found: Plane, test: ImageDataset, title: str) -> Figure:
     pictures.name_clusters(mapped, at, test.labels, test.classes)
     for axes in (read, mapped):
         axes.set(xlim=(0, 1), ylim=(0, 1), xticks=(0, 1), yticks=(0, 1))
-        axes.set(xlabel="share of the prior below z1", ylabel="below z2")
+    for axes, pad in ((decoded, 3), (read, -5), (mapped, -5)):
+        axes.set_xlabel("share of the prior below z1", fontsize=TEXT, labelpad=pad)
+        axes.set_ylabel("share below z2", fontsize=TEXT, labelpad=pad)
     return figure
 
 
@@ -76,6 +78,6 @@ def draw_readings(axes: Axes, readings: Array, n: int, classes: tuple[str, ...])
     axes.imshow((1 - strength * (1 - colours)).reshape(n, n, 3), extent=(0, 1, 0, 1))
     for i, (row, column) in enumerate(np.ndindex(n, n)):
         x, y = (column + 0.5) / n, 1 - (row + 0.5) / n
-        axes.text(x, y, classes[best[i]][:2], ha="center", va="center", fontsize=6)
-    axes.set_title(f"as the judge reads them; pale: not above {CONFIDENT}", fontsize=10)
-    axes.tick_params(labelsize=8)
+        axes.text(x, y, classes[best[i]][:2], ha="center", va="center", fontsize=SMALL - 1)
+    axes.set_title(f"as a classifier reads them; pale: not above {CONFIDENT}", fontsize=HEADING)
+    axes.tick_params(labelsize=SMALL)

@@ -88,11 +88,12 @@ def meets(data: str, runs: Runs) -> bool:
 def draw(rows: Mapping[str, Runs], seeds: int) -> Figure:
     """For each mixture and objective the run with the fewest samples of high quality."""
     title = (
-        f"the worst of {seeds} seeds; modes with at least 20 of {SAMPLES:,} samples, mean share of "
-        "high quality; ✓: meets the target with every seed"
+        f"the worst of {seeds} seeds: circles are the modes, points are samples. Above: modes with "
+        f"at least 20 of {SAMPLES:,} samples, mean share of high quality;\n✓: all modes and "
+        f"{TARGETS['ring'][1]:.0%} (ring), {TARGETS['grid'][1]:.0%} (grid), with every seed"
     )
     columns = len(rows) // len(MIXTURES)
-    figure, panels = sheet((len(MIXTURES), columns), (2.05 * columns, 5.3), title)
+    figure, panels = sheet((len(MIXTURES), columns), (2.05 * columns, 5.5), title)
     for axes, (row, runs) in zip(panels, rows.items(), strict=True):
         data, name = row.split(", ", 1)
         centres = MIXTURES[data]().modes
@@ -102,7 +103,7 @@ def draw(rows: Mapping[str, Runs], seeds: int) -> Figure:
         share = np.mean([r["high_quality"] for r in runs])
         axes.scatter(*centres.T, s=90, facecolors="none", edgecolors="0.75", linewidths=1)
         points(axes, {name: np.array(worst["points"])}, reach=1.25 * np.abs(centres).max())
-        heading = name.replace(", ", ",\n", 1)
+        heading = name.replace(", A", ",\nA", 1)
         mark = "✓" if meets(data, runs) else "✗"
         axes.set_title(f"{heading}\n{mark} {span} of {len(centres)} modes, {share:.0%}", fontsize=9)
     return figure

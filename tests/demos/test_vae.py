@@ -121,6 +121,20 @@ def test_tiles():
     ]
 
 
+def test_names_of_classes_that_lie_on_each_other_do_not():
+    rng = np.random.default_rng(0)
+    at = rng.standard_normal((900, 2)) + np.repeat([(0, 0), (0, 0), (9, 9)], 300, axis=0)
+    labels = np.repeat([0, 1, 3], 300)
+    places = pictures.places_of_names(at, labels, 5)
+    assert list(places) == [0, 1, 3]
+    for i in (0, 3):
+        assert np.array_equal(places[i], np.median(at[labels == i], 0))
+    assert places[1] in at[labels == 1]
+    assert np.linalg.norm((places[1] - places[0]) / np.ptp(at, 0)) >= 0.06
+    same = pictures.places_of_names(np.zeros((4, 2)), np.arange(4), 4)  # nowhere else to go
+    assert all(np.array_equal(place, [0, 0]) for place in same.values())
+
+
 def test_two_latents_have_a_manifold_and_a_map(tmp_path):
     assert run(tmp_path, "--latent", "2", "--epochs", "1", "--model", "conv") == 0
     assert {"manifold.png", "codes.png"} <= contents(tmp_path).keys()
