@@ -11,10 +11,12 @@ Conventions, in README.md and every other page:
       print(2 * x)  # by hand  # → [2. 4.]
 
 - The ```sh and ```bash blocks hold commands; in a ```console block they are the lines after
-  `$ `. They are not run: their make targets, modules, options and extras must exist.
+  `$ `. They are not run, and nor is what stands in a line as `python -m ...` or `make ...`: their
+  make targets, modules and extras must exist, and a program's own parser must take its arguments.
 - A line `<!-- not run: why -->` right above a ```python block: it must only compile.
 """
 
+import ast
 import io
 import os
 import re
@@ -23,14 +25,23 @@ import subprocess
 import sys
 import tokenize
 import tomllib
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from itertools import groupby
 from pathlib import Path
+from typing import Any
+
+from demos.common.run import CommandError
 
 ROOT = Path(__file__).resolve().parent.parent
-NOT_CHECKED = {"cd", "git", "ls", "nvidia-smi", "open"}
+NOT_CHECKED = {"cd", "git", "ls", "nvidia-smi", "open", "pytest"}
+MEANT = {"N": "1", "M": "1", "NAME": "all"}  # an example of what stands for any
 _FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```\s*$", re.M | re.S)
+_INLINE = re.compile(r"`((?:python -m|make|pip|\.ci/\w+)(?: [^`\n]*)?)`")
+_IN_HELP = re.compile(r"^ {4}(python -m .*?)(?: {2}.*)?$", re.M)
 _SEPARATOR = "\0block "
 
 
@@ -111,12 +122,32 @@ def commands(block: Block) -> list[list[str]]:
     return found
 
 
+def inline(markdown: str) -> list[Block]:
+    """The commands that stand in lines, each as a block; what is in fenced blocks is left out."""
+    plain = _FENCE.sub(lambda m: "\n" * m[0].count("\n"), markdown)
+    return [
+        Block("sh", m[1].replace("\\|", "|"), plain.count("\n", 0, m.start()) + 1)
+        for m in _INLINE.finditer(plain)
+    ]
+
+
+def in_help(path: Path) -> list[Block]:
+    """The commands that the docstring of a module shows, one a line, with a remark behind each."""
+    said = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
+    return [Block("sh", m[1], said.count("\n", 0, m.start()) + 1) for m in _IN_HELP.finditer(said)]
+
+
 def shell_faults(name: str, markdown: str) -> list[str]:
-    """What the shell blocks of a page name that does not exist."""
+    """What the commands of a page name that does not exist, in its shell blocks and in lines."""
+    shell = [b for b in blocks(markdown) if b.language in ("sh", "bash", "console")]
+    return faults_of(name, shell + inline(markdown))
+
+
+def faults_of(name: str, shell: list[Block]) -> list[str]:
+    """What is wrong with the commands of some blocks."""
     return [
         f"{name}:{b.line}: {' '.join(c)}: {fault}"
-        for b in blocks(markdown)
-        if b.language in ("sh", "bash", "console")
+        for b in shell
         for c in commands(b)
         if (fault := _command_fault(c))
     ]
@@ -132,15 +163,48 @@ def _command_fault(words: list[str]) -> str | None:
             missing = [e for group in named for e in group.split(",") if e not in extras()]
             return f"no such extra: {missing}" if missing else None
         case ["python" | "python3", "-m", module, *arguments]:
-            if not is_module(module):
-                return f"no such module: {module}"
-            options = [a.partition("=")[0] for a in arguments if a.startswith("-")]
-            missing = [o for o in options if o not in options_of(module)] if options else []
-            return f"its --help does not name {missing}" if missing else None
+            return _program_fault(module, arguments)
         case [program, *_] if program in NOT_CHECKED or Path(program).is_relative_to(".ci"):
             exists = program in NOT_CHECKED or (ROOT / program).is_file()
             return None if exists else "no such file"
     return "a command that tests/readme_blocks.py does not know how to check"
+
+
+def _program_fault(module: str, arguments: list[str]) -> str | None:
+    if not is_module(module):
+        return f"no such module: {module}"
+    if module == "tests.fakecuda" and arguments:  # runs another
+        return _program_fault(arguments[0], arguments[1:])
+    said = io.StringIO()
+    try:
+        with redirect_stderr(said), redirect_stdout(io.StringIO()):
+            args = parser_of(module)([MEANT.get(a, a) for a in arguments])
+        if module == "demos.experiments":
+            experiments = import_module("demos.experiments.__main__")
+            experiments.chosen(args.names, experiments.entries())
+    except SystemExit as stopped:
+        return said.getvalue().splitlines()[-1] if stopped.code else None
+    except CommandError as error:
+        return str(error)
+    return None
+
+
+@cache
+def parser_of(module: str) -> Callable[[list[str]], Any]:
+    """What parses a program's arguments; one that does so without a parser must name its options
+    in its docstring."""
+    name = f"{module}.__main__" if ROOT.joinpath(*module.split(".")).is_dir() else module
+    source = ROOT.joinpath(*name.split(".")).with_suffix(".py").read_text("utf-8")
+    for made in re.findall(r"^def (parser|arguments)\(", source, re.M):
+        found = getattr(import_module(name), made)
+        return found if made == "arguments" else found().parse_args
+    named = ast.get_docstring(ast.parse(source)) or ""
+
+    def by_docstring(arguments: list[str]) -> None:
+        if missing := [a for a in arguments if a.startswith("-") and a not in named]:
+            raise CommandError(f"its docstring does not name {missing}")
+
+    return by_docstring
 
 
 @cache
@@ -158,11 +222,3 @@ def extras() -> set[str]:
 def is_module(name: str) -> bool:
     path = ROOT.joinpath(*name.split("."))
     return path.with_suffix(".py").is_file() or (path / "__main__.py").is_file()
-
-
-@cache
-def options_of(module: str) -> set[str]:
-    """The options that `python -m module --help` lists."""
-    command = [sys.executable, "-m", module, "--help"]
-    help_text = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    return set(re.findall(r"(?<![\w-])--?[a-zA-Z][\w-]*", help_text))

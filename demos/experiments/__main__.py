@@ -165,7 +165,7 @@ def listed(width: int) -> str:
             lines += ["", model]
             before = model
         module = sys.modules[experiment.__module__]
-        says = re.split(r"(?<=[.?])\s(?=[A-Z])", module.__doc__ or "")[0]
+        says = re.split(r"(?<=[.?])\s+(?=[A-Z])", module.__doc__ or "")[0]
         time = took.get(name, "") + ("+" if TRAINERS & vars(module).keys() else " ")
         head = f"  {name:22}{time:>7} {'quick' if name in QUICK else '':5} "
         lines += textwrap.wrap(

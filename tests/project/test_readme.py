@@ -6,7 +6,17 @@ from pathlib import Path
 import pytest
 
 from tests import lines
-from tests.readme_blocks import ROOT, Block, commands, python_faults, shell_faults, shown_output
+from tests.readme_blocks import (
+    ROOT,
+    Block,
+    commands,
+    faults_of,
+    in_help,
+    inline,
+    python_faults,
+    shell_faults,
+    shown_output,
+)
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 
@@ -16,10 +26,15 @@ def test_python_blocks_print_what_they_show(page: Path, tmp_path: Path) -> None:
     assert python_faults(page.name, page.read_text("utf-8"), tmp_path) == []
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
-def test_shell_blocks_name_what_exists(page: Path) -> None:
+def test_commands_name_what_exists(page: Path) -> None:
     assert shell_faults(page.name, page.read_text("utf-8")) == []
+
+
+def test_commands_that_programs_print_name_what_exists() -> None:
+    shown = {p: in_help(p) for p in sorted([*ROOT.glob("demos/**/*.py"), *ROOT.glob("tests/*.py")])}
+    assert sum(map(len, shown.values())) > 30
+    assert [f for path, found in shown.items() for f in faults_of(path.name, found)] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
@@ -84,12 +99,30 @@ def test_shell_blocks_are_split_into_commands() -> None:
         (".ci/run", None),
         (".ci/walk", "no such file"),
         ("rm -rf x", "does not know how to check"),
+        ("python -m demos.vae --latent 2 --data-dir DIR", None),
+        ("python -m demos.vae --latents 2", "unrecognized arguments: --latents 2"),
+        ("python -m demos.vae --dataset letters", "invalid choice: 'letters'"),
+        ("python -m demos.experiments bound pca --seed N", None),
+        ("python -m demos.experiments bounds", "no experiment 'bounds'"),
+        ("python -m demos.internals 99", "there are lessons 1 to"),
+        ("python -m tests.fakecuda demos.vae --device tpu", "invalid choice: 'tpu'"),
+        ("python -m minigrad --json", None),
+        ("python -m minigrad --yaml", "its docstring does not name ['--yaml']"),
     ],
 )
 def test_a_command_that_does_not_exist_is_found_out(command: str, fault: str | None) -> None:
     found = shell_faults("p.md", f"```sh\n{command}\n```\n")
     assert len(found) == (fault is not None)
     assert fault is None or fault in found[0]
+    if command.split()[0] in ("python", "make", ".ci/run"):
+        assert shell_faults("p.md", f"text `{command}`\n") == [
+            f.replace(":2:", ":1:") for f in found
+        ]
+
+
+def test_commands_in_lines_are_found_and_nothing_else() -> None:
+    text = "`make test`\n```sh\n`make no`\n```\n| `python -m m a` | `make_grid`, `x` `makes it` |\n"
+    assert [(b.text, b.line) for b in inline(text)] == [("make test", 1), ("python -m m a", 5)]
 
 
 # ---- docs/lecture.md and zoo.md: names are defined where links lead, experiments exist -----------
