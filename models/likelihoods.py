@@ -130,25 +130,32 @@ class DiscretizedLogistic(Likelihood):
 
     def draw(self, h: Tensor) -> Tensor:
         """x ~ p(x|z): one of the levels."""
-        location, log_scale = self.parameters_of(h)
-        u = mg.rand_like(location).clip(1e-7, 1 - 1e-7)
-        x = location + log_scale.exp() * (u / (1 - u)).log()
-        top = self.LEVELS - 1
-        levels = (x * top + 0.5).clip(0, top).to(mg.int64)
-        return levels.to(h.dtype) / top
+        return self.level_of(*self.parameters_of(h))
 
     def parameters_of(self, h: Tensor) -> tuple[Tensor, Tensor]:
         """The location and the logarithm of the scale of each pixel, for pixels in [0, 1]."""
-        location, g = h.chunk(2, 1)
+        return self.scaled(*h.chunk(2, 1))
+
+    def scaled(self, location: Tensor, g: Tensor) -> tuple[Tensor, Tensor]:
+        """A network's numbers around 0 as locations and logarithms of scales."""
         # A soft limit: a pixel at a hard one would have no gradient to come back by.
         log_scale = self.LEAST + F.softplus(g + (self.FIRST - self.LEAST))
         return 0.5 * (location + 1), log_scale
+
+    def level_of(self, location: Tensor, log_scale: Tensor, u: Tensor | None = None) -> Tensor:
+        """A logistic's value that has the share u below it, rounded to a level; u is drawn if not
+        given."""
+        u = (mg.rand_like(location) if u is None else u).clip(1e-7, 1 - 1e-7)
+        x = location + log_scale.exp() * (u / (1 - u)).log()
+        top = self.LEVELS - 1
+        levels = (x * top + 0.5).clip(0, top).to(mg.int64)
+        return levels.to(location.dtype) / top
 
 
 def discretized_logistic_log_prob(
     x: Tensor, location: Tensor, log_scale: Tensor, levels: int = 256
 ) -> Tensor:
-    """log P(level of x) in nats, elementwise, for x = i / (levels - 1) and one shape for all.
+    """log P(level of x) in nats, elementwise, for x = i / (levels - 1); the operands broadcast.
 
     With a and b the upper and the lower edge of the level, less the location, over the scale:
 
@@ -167,6 +174,93 @@ def discretized_logistic_log_prob(
     return not_lowest * not_highest * width - not_highest * below - not_lowest * above
 
 
+class LogisticMixture(DiscretizedLogistic):
+    """Every number is of a mixture of such logistics: what may be of one colour or of another has
+    two humps (Salimans et al. 2017, equations 1 and 2).
+
+    h's channels are the components' weights before their softmax, then locations, then scales; in
+    each of these parts all colours of the first component, then those of the second.
+    """
+
+    COMPONENTS = 5
+    numbers = 3 * COMPONENTS
+
+    def log_prob(self, x: Tensor, h: Tensor) -> Tensor:
+        log_weight, location, log_scale = self._parts(h)
+        log_p = discretized_logistic_log_prob(x.unsqueeze(1), location, log_scale, self.LEVELS)
+        return _per_image((log_weight + log_p).logsumexp(1))
+
+    def mean(self, h: Tensor) -> Tensor:
+        """The locations in [0, 1] by their weights."""
+        log_weight, location, _ = self._parts(h)
+        return (log_weight.exp() * location.clip(0, 1)).sum(1)
+
+    def draw(self, h: Tensor) -> Tensor:
+        return self.level_of(*_one_of(*self._parts(h)))
+
+    def _parts(self, h: Tensor) -> list[Tensor]:
+        """Logarithms of weights, locations, log scales: (N, COMPONENTS, C, H, W) each."""
+        n, channels, *size = h.shape
+        parts = h.reshape(n, -1, self.COMPONENTS, channels // self.numbers, *size)
+        weight, location, g, *more = parts.unbind(1)
+        return [weight.log_softmax(1), *self.scaled(location, g), *more]
+
+
+class ColourMixture(LogisticMixture):
+    """The colours of a pixel are of one component together, and in it green's location moves with
+    red, and blue's with both (Salimans et al. 2017, equation 3): three colours, else ValueError.
+
+    By how much is a fourth part of h, behind a tanh. A component's weight is one for all colours:
+    the mean of its three.
+    """
+
+    numbers = 4 * LogisticMixture.COMPONENTS
+
+    def log_prob(self, x: Tensor, h: Tensor) -> Tensor:
+        log_weight, location, log_scale, share = self._parts(h)
+        x = x.unsqueeze(1)
+        location = location + moved(share, x)
+        log_p = discretized_logistic_log_prob(x, location, log_scale, self.LEVELS)
+        return _per_image((log_weight + log_p.sum(2, keepdim=True)).logsumexp(1))
+
+    def mean(self, h: Tensor) -> Tensor:
+        """Each component's locations, moved by those of the colours before, by their weights."""
+        log_weight, location, _, share = self._parts(h)
+        x = location.clip(0, 1)
+        for _ in range(2):  # then green is right, and then blue
+            x = (location + moved(share, x)).clip(0, 1)
+        return (log_weight.exp() * x).sum(1)
+
+    def draw(self, h: Tensor) -> Tensor:
+        location, log_scale, share = _one_of(*self._parts(h))
+        u = mg.rand_like(location)
+        x = self.level_of(location, log_scale, u)
+        for _ in range(2):
+            x = self.level_of(location + moved(share, x), log_scale, u)
+        return x
+
+    def _parts(self, h: Tensor) -> list[Tensor]:
+        if h.shape[1] != 3 * self.numbers:
+            raise ValueError(f"ColourMixture: needs {3 * self.numbers} channels, got {h.shape[1]}")
+        log_weight, *others = super()._parts(h)
+        return [log_weight.mean(2, keepdim=True).log_softmax(1), *others]
+
+
+def moved(share: Tensor, x: Tensor) -> Tensor:
+    """What the locations of red, green and blue (..., 3, H, W) are moved by for a pixel x."""
+    red, green, _ = (x - 0.5).split(1, -3)
+    red_in_green, red_in_blue, green_in_blue = share.tanh().split(1, -3)
+    blue = red_in_blue * red + green_in_blue * green
+    return mg.concat([mg.zeros_like(blue), red_in_green * red, blue], -3)
+
+
+def _one_of(log_weight: Tensor, *parts: Tensor) -> list[Tensor]:
+    """The parts (N, components, C, H, W) of one component, drawn by the weights: (N, C, H, W)."""
+    gumbel = -(-mg.rand_like(log_weight).clip(1e-7, 1 - 1e-7).log()).log()
+    chosen = (log_weight + gumbel).argmax(1, keepdim=True)
+    return [p.gather(1, chosen.expand(len(p), 1, *p.shape[2:]))[:, 0] for p in parts]
+
+
 def bits_per_dimension(nats: float, dimensions: int) -> float:
     """Nats per image as bits per pixel and channel, of which an image has `dimensions`."""
     return nats / (dimensions * math.log(2))
@@ -181,6 +275,8 @@ LIKELIHOODS: dict[str, type[Likelihood]] = {
     "bernoulli": Bernoulli,
     "gaussian": Gaussian,
     "logistic": DiscretizedLogistic,
+    "mixture": LogisticMixture,
+    "colours": ColourMixture,
 }
 
 

@@ -25,6 +25,8 @@ gan.GAN(k=1, ema=0.0)
 gan.MLPGenerator(classes=0)
 gan.MLPDiscriminator(classes=0)
 hierarchical.two_layer_vae({GREY}, latent=(100, 50), hidden=(200, 100), {NATS}, beta=1.0, k=1)
+ladder.ladder_vae(image_shape=(3, 32, 32), latent=16, width=64, layers=(1, 2, 3),
+    likelihood='colours')
 likelihoods.Gaussian(variance=0.05)
 likelihoods.discretized_logistic_log_prob(levels=256)
 made.MADE({GREY}, hidden=(1000,), {NATS}, conditions=0)
