@@ -1,15 +1,13 @@
 """What is not said: the defaults of PyTorch (2.13), and what a repr leaves out."""
 
-import ast
-import inspect
-
 import pytest
 
 from minigrad import nn, optim
 from minigrad.nn import functional as F
-from minigrad.nn import init
+from minigrad.nn import init, utils
 from minigrad.optim import lr_scheduler
 from minigrad.utils import data
+from tests.defaults import check, lines, parsed
 
 DEFAULTS = """
 nn.AvgPool2d(padding=0, ceil_mode=False, count_include_pad=True)
@@ -27,7 +25,7 @@ nn.CrossEntropyLoss(ignore_index=-100, reduction='mean', label_smoothing=0.0)
 nn.Dropout(p=0.5, inplace=False)
 nn.Dropout2d(p=0.5, inplace=False)
 nn.ELU(alpha=1.0, inplace=False)
-nn.Embedding(norm_type=2.0, scale_grad_by_freq=False, sparse=False)
+nn.Embedding(norm_type=2.0, scale_grad_by_freq=False, sparse=False, _freeze=False)
 nn.Flatten(start_dim=1, end_dim=-1)
 nn.GELU(approximate='none')
 nn.GRUCell(bias=True)
@@ -53,16 +51,37 @@ nn.SiLU(inplace=False)
 nn.SmoothL1Loss(reduction='mean', beta=1.0)
 nn.Softplus(beta=1.0, threshold=20.0)
 nn.Upsample(mode='nearest')
-nn.GRU(num_layers=1, bias=True, batch_first=False, dropout=0.0, bidirectional=False)
-nn.LSTM(num_layers=1, bias=True, batch_first=False, dropout=0.0, bidirectional=False)
+nn.GRU(num_layers=1, bias=True, batch_first=False, dropout=0.0, bidirectional=False, proj_size=0)
+nn.LSTM(num_layers=1, bias=True, batch_first=False, dropout=0.0, bidirectional=False, proj_size=0)
+nn.Parameter(requires_grad=True)
+nn.Embedding.from_pretrained(freeze=True)
+nn.Module.register_buffer(persistent=True)
+nn.Module.register_forward_hook(prepend=False, with_kwargs=False)
+nn.Module.register_forward_pre_hook(prepend=False, with_kwargs=False)
+nn.Module.parameters(recurse=True)
+nn.Module.named_parameters(prefix='', recurse=True, remove_duplicate=True)
+nn.Module.buffers(recurse=True)
+nn.Module.named_buffers(prefix='', recurse=True, remove_duplicate=True)
+nn.Module.named_modules(prefix='', remove_duplicate=True)
+nn.Module.load_state_dict(strict=True)
+nn.Module.requires_grad_(requires_grad=True)
+nn.Module.train(mode=True)
+nn.Module.zero_grad(set_to_none=True)
+F.avg_pool2d(padding=0, ceil_mode=False, count_include_pad=True)
 F.batch_norm(training=False, momentum=0.1, eps=1e-05)
 F.binary_cross_entropy(reduction='mean')
 F.binary_cross_entropy_with_logits(reduction='mean')
+F.conv1d(stride=1, padding=0, dilation=1, groups=1)
+F.conv2d(stride=1, padding=0, dilation=1, groups=1)
+F.conv_transpose1d(stride=1, padding=0, output_padding=0, groups=1, dilation=1)
+F.conv_transpose2d(stride=1, padding=0, output_padding=0, groups=1, dilation=1)
+F.cosine_similarity(dim=1, eps=1e-08)
 F.cross_entropy(ignore_index=-100, reduction='mean', label_smoothing=0.0)
 F.dropout(p=0.5, training=True, inplace=False)
 F.dropout2d(p=0.5, training=True, inplace=False)
 F.elu(alpha=1.0, inplace=False)
 F.gaussian_nll_loss(full=False, eps=1e-06, reduction='mean')
+F.gelu(approximate='none')
 F.group_norm(eps=1e-05)
 F.hardtanh(min_val=-1.0, max_val=1.0, inplace=False)
 F.huber_loss(reduction='mean', delta=1.0)
@@ -75,11 +94,13 @@ F.leaky_relu(negative_slope=0.01, inplace=False)
 F.mse_loss(reduction='mean')
 F.nll_loss(ignore_index=-100, reduction='mean')
 F.normalize(p=2.0, dim=1, eps=1e-12)
+F.one_hot(num_classes=-1)
 F.pad(mode='constant')
 F.relu(inplace=False)
 F.relu6(inplace=False)
 F.silu(inplace=False)
 F.smooth_l1_loss(reduction='mean', beta=1.0)
+F.softplus(beta=1.0, threshold=20.0)
 F.max_pool2d(padding=0, dilation=1, ceil_mode=False, return_indices=False)
 init.kaiming_normal_(a=0, mode='fan_in', nonlinearity='leaky_relu')
 init.kaiming_uniform_(a=0, mode='fan_in', nonlinearity='leaky_relu')
@@ -93,6 +114,7 @@ utils.clip_grad_norm_(norm_type=2.0, error_if_nonfinite=False)
 utils.get_total_norm(norm_type=2.0, error_if_nonfinite=False)
 utils.spectral_norm(name='weight', n_power_iterations=1, eps=1e-12)
 utils.weight_norm(name='weight', dim=0)
+optim.Optimizer.zero_grad(set_to_none=True)
 optim.Adadelta(lr=1.0, rho=0.9, eps=1e-06, weight_decay=0, maximize=False)
 optim.Adagrad(lr=0.01, lr_decay=0, weight_decay=0, initial_accumulator_value=0, eps=1e-10,
     maximize=False)
@@ -105,6 +127,7 @@ optim.SGD(lr=0.001, momentum=0, dampening=0, weight_decay=0, nesterov=False, max
 lr_scheduler.ConstantLR(factor=0.3333333333333333, total_iters=5, last_epoch=-1)
 lr_scheduler.CosineAnnealingLR(eta_min=0.0, last_epoch=-1)
 lr_scheduler.ExponentialLR(last_epoch=-1)
+lr_scheduler.LRScheduler(last_epoch=-1)
 lr_scheduler.LambdaLR(last_epoch=-1)
 lr_scheduler.LinearLR(start_factor=0.3333333333333333, end_factor=1.0, total_iters=5,
     last_epoch=-1)
@@ -122,25 +145,18 @@ data.DataLoader(batch_size=1, num_workers=0, pin_memory=False, drop_last=False, 
     persistent_workers=False, in_order=True)
 data.RandomSampler(replacement=False)
 data.WeightedRandomSampler(replacement=True)
+data.load(split='train', seed=0, download=True, verify=True)
 """
+
+
 PLACES = {"nn": nn, "F": F, "init": init, "optim": optim, "lr_scheduler": lr_scheduler,
-          "utils": nn.utils, "data": data}  # fmt: skip
+          "utils": utils, "data": data}  # fmt: skip
+CASES = [(eval(name, PLACES), defaults) for name, defaults in map(parsed, lines(DEFAULTS))]
 
 
-def parsed(line):
-    """Of "place.name(keyword=default, ...)" these three: two texts, and a dict of the defaults."""
-    call = ast.parse(line, mode="eval").body
-    defaults = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
-    return ast.unparse(call.func.value), call.func.attr, defaults
-
-
-@pytest.mark.parametrize("line", DEFAULTS.strip().replace("\n    ", " ").splitlines())
-def test_defaults(line):
-    place, name, defaults = parsed(line)
-    found = inspect.signature(getattr(PLACES[place], name)).parameters
-    for keyword, expected in defaults.items():
-        assert found[keyword].default == expected, keyword
-        assert type(found[keyword].default) is type(expected), keyword
+@pytest.mark.parametrize(("function", "defaults"), CASES)
+def test_defaults(function, defaults):
+    check(function, defaults)
 
 
 REPRS = {
