@@ -41,6 +41,7 @@ gan.MLPDiscriminator(classes=0)
 hierarchical.TwoLayerVAE({NATS}, beta=1.0, k=1)
 hierarchical.TwoLayerVAE.sample(draw=False)
 hierarchical.two_layer_vae({GREY}, latent=(100, 50), hidden=(200, 100), {NATS}, beta=1.0, k=1)
+ladder.LadderVAE(beta=1.0, k=1)
 ladder.ladder_vae(image_shape=(3, 32, 32), latent=16, width=64, layers=(1, 2, 3),
     likelihood='colours')
 likelihoods.Gaussian(variance=0.05)
