@@ -25,7 +25,7 @@ import minigrad as mg
 import minigrad.nn.functional as F
 from minigrad import Tensor, nn, optim
 
-from .adversarial import evaluating
+from .adversarial import Average, evaluating
 from .dcgan import DCGANDiscriminator, DCGANGenerator
 from .gan import Shape
 from .model import Losses, Model
@@ -36,18 +36,20 @@ class VAEGAN(Model):
     """The three networks, and an optimizer for each. Images are in [-1, 1].
 
     The discriminator has parts `features`, images to features (N, ...), and `score`, these to
-    scores (N, 1). `gamma` weights the likeness of features in the decoder's loss.
+    scores (N, 1). `gamma` weights the likeness of features in the decoder's loss. With `ema`,
+    images are made with an average of the decoder's weights, as in GAN.
     """
 
     def __init__(
         self, encoder: Encoder, decoder: nn.Module, discriminator: DCGANDiscriminator,
-        optimizers: Sequence[optim.Optimizer], gamma: float = 1e-3,
+        optimizers: Sequence[optim.Optimizer], gamma: float = 1e-3, ema: float = 0.0,
     ) -> None:  # fmt: skip
         if not gamma >= 0:
             raise ValueError(f"VAEGAN: gamma must not be negative, got {gamma}")
         self.encoder, self.decoder, self.discriminator = encoder, decoder, discriminator
         self.e_optimizer, self.g_optimizer, self.d_optimizer = optimizers
         self.gamma = gamma
+        self.average = Average(decoder, ema) if ema else None
 
     # ---- algorithm 1 -----------------------------------------------------------------------------
 
@@ -67,6 +69,8 @@ class VAEGAN(Model):
                 parameter.grad = g
         for optimizer in (self.e_optimizer, self.g_optimizer, self.d_optimizer):
             optimizer.step()
+        if self.average is not None:
+            self.average.update(self.decoder)
         return {name: value.detach() for name, value in losses.items()}
 
     def losses(self, x: Tensor) -> Losses:
@@ -98,8 +102,9 @@ class VAEGAN(Model):
 
     def decode(self, z: Tensor) -> Tensor:
         """Latents (N, latent) to images, each on its own: batch norms use running statistics."""
-        with mg.no_grad(), evaluating(self.decoder):
-            images: Tensor = self.decoder(z)
+        decoder = self.decoder if self.average is None else self.average.module
+        with mg.no_grad(), evaluating(decoder):
+            images: Tensor = decoder(z)
         return images
 
     def reconstruct(self, x: Tensor) -> Tensor:
@@ -111,14 +116,14 @@ class VAEGAN(Model):
 
 def vae_gan(
     shape: Shape = (3, 32, 32), latent: int = 32, width: int = 24, lr: float = 6e-4,
-    gamma: float = 1e-3,
+    gamma: float = 1e-3, ema: float = 0.0,
 ) -> VAEGAN:  # fmt: skip
     """DCGAN's networks, its discriminator's body being the encoder's too, and Adam for each."""
     encoder, decoder = networks(shape, latent, width)
     discriminator = DCGANDiscriminator(shape, width)
     parts = encoder, decoder, discriminator
     adams = [optim.Adam(part.parameters(), lr, (0.5, 0.999)) for part in parts]
-    return VAEGAN(*parts, adams, gamma)
+    return VAEGAN(*parts, adams, gamma, ema)
 
 
 def networks(shape: Shape, latent: int, width: int) -> tuple[Encoder, DCGANGenerator]:

@@ -1,7 +1,6 @@
 """What the program and the experiments of translations share: falling rates, pictures, numbers."""
 
 from collections.abc import Callable, Mapping
-from itertools import chain, islice, repeat
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ from numpy.typing import NDArray
 import minigrad as mg
 from demos.common import pictures
 from minigrad import Tensor, optim
-from minigrad.data import DataLoader, Dataset
 from minigrad.data.pairs import pixels
 from minigrad.optim.lr_scheduler import LambdaLR
 from models.cyclegan import CycleGAN
@@ -42,14 +40,6 @@ class Fading(Model):
             if isinstance(schedule, LambdaLR):
                 mg.each_step(schedule.step)
         return losses
-
-
-def learn(game: Model, data: Dataset, *, steps: int, batch: int, seed: int) -> None:
-    """Trains a game for so many steps on batches of bytes, with rates that fall."""
-    fading = Fading(game, steps)
-    loader = DataLoader(data, batch, shuffle=True, drop_last=True, seed=seed, device="cpu")
-    for some in islice(chain.from_iterable(repeat(loader)), steps):
-        fading.train_step(*prepared(*some))
 
 
 def translated(network: Callable[[Tensor], Tensor], images: Array, device: str = "cpu") -> Array:

@@ -11,17 +11,16 @@ import numpy as np
 
 import minigrad as mg
 from demos.common.figures import Array, Figure, sheet, strips
-from demos.common.seeds import over_seeds, table_row
+from demos.common.games import in_steps, learn
 from demos.experiments.finding import Finding, Setting
-from demos.experiments.judge import judge_of
-from demos.experiments.zoo_games import HIDDEN, NOISE, adam, made, played
+from demos.experiments.zoo_games import BATCH, HIDDEN, NOISE, adam, digits, made
 from minigrad import nn
 from models.gan import GAN, MLPDiscriminator, MLPGenerator
 from models.zoo.heads import ACGAN
 
 CLAIM = "AC-GAN: a discriminator that reads classes too; what is asked for is drawn, less diversely"
 STEPS, SEEDS, SAMPLES, SHOWN = 800, 1, 5_000, 12
-ROWS = {"AC-GAN": True, "D is given the label": False}
+ROWS = {"AC-GAN": {"reads": True}, "D is given the label": {"reads": False}}
 MEASURES = ("agreement", "diversity", "core seconds")
 
 
@@ -29,39 +28,33 @@ def run(
     setting: Setting, *, steps: int = STEPS, seeds: int = SEEDS, limit: int | None = None
 ) -> Finding:
     """How often samples are read as asked, and how far those of a class are from each other."""
-    setting.grey_test("acgan", "glyphs", limit)
-    name = setting.dataset or "glyphs"
-    judge = judge_of(setting, limit=limit)
-
-    def play(reads: bool, dataset: str, steps: int, seed: int, limit: int | None) -> dict[str, Any]:
-        return game(judge.train, reads, steps, seed)
-
-    how = {"dataset": name, "steps": steps, "limit": limit}
-    rows = {row: {"reads": reads, **how} for row, reads in ROWS.items()}
-    runs = over_seeds(setting, f"acgan-{name}", play, rows, seeds, jobs=1)
+    data = digits(setting, "acgan", limit)
+    judge = data.judge
     real, truth = judge.test[:SAMPLES]
     spread = within(judge.features(real), truth)
-    for some in runs.values():
-        for found in some:
-            x, labels = np.array(found["images"]), np.arange(SAMPLES) % len(judge.train.classes)
-            found["agreement"] = float((judge.predictions(x) == labels).mean())
-            found["diversity"] = within(judge.features(x), labels) / spread
-    table = {row: table_row(some, MEASURES) for row, some in runs.items()}
-    ours, theirs = ({m: table[row][m]["mean"] for m in MEASURES} for row in ROWS)
+
+    def measure(found: dict[str, Any]) -> dict[str, float]:
+        x, labels = np.array(found["images"]), np.arange(SAMPLES) % len(judge.train.classes)
+        agreement = float((judge.predictions(x) == labels).mean())
+        return {"agreement": agreement, "diversity": within(judge.features(x), labels) / spread}
+
+    played = data.play("acgan", game, ROWS, MEASURES, measure, steps=steps, seeds=seeds)
+    ours, theirs = played.mean.values()
     result = (
-        f"{name}: {ours['agreement']:.1%} are read as asked; their spread within a class is "
+        f"{data.name}: {ours['agreement']:.1%} are read as asked; their spread within a class is "
         f"{ours['diversity']:.2f} of data's"
     )
     beside = (
         f"a D that is given the label {theirs['agreement']:.1%}, {theirs['diversity']:.2f}; test "
         f"images {judge.accuracy:.1%}"
     )
-    numbers = {"tables": {f"{steps} steps": table}}
+    numbers = {"tables": {f"{setting.times(steps)} steps": played.table}}
     control = {"accuracy of the judge": judge.accuracy, "spread of test images": spread}
-    return Finding(CLAIM, result, beside, numbers, control, draw(runs, judge.train.classes))
+    figure = draw(played.runs, judge.train.classes)
+    return Finding(CLAIM, result, beside, numbers, control, figure)
 
 
-def game(train: Any, reads: bool, steps: int, seed: int) -> dict[str, Any]:
+def game(train: Any, device: str, *, reads: bool, steps: int, seed: int) -> dict[str, Any]:
     """One game, and samples of the classes in turn."""
     mg.manual_seed(seed)
     shape, classes = train.images.shape[1:], len(train.classes)
@@ -78,7 +71,8 @@ def game(train: Any, reads: bool, steps: int, seed: int) -> dict[str, Any]:
         discriminator = MLPDiscriminator(shape, HIDDEN, classes)
         adams = adam(generator.parameters()), adam(discriminator.parameters())
         gan = GAN(generator, discriminator, *adams, **options)
-    played(gan, train, steps, seed, lambda x, labels: (x, labels))
+    how = {"batch": BATCH, "seed": seed, "device": device}
+    learn(gan, train, in_steps(steps), **how, prepared=lambda x, labels: (2 * x - 1, labels))
     labels = mg.tensor(np.arange(SAMPLES) % classes)
     return {"images": made(gan, gan.draw_noise(SAMPLES), labels)}
 

@@ -5,15 +5,16 @@ than to another image's. Beside it, z is searched by descent through the generat
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 import minigrad as mg
 from demos.common.figures import Array, Figure, sheet, strips
-from demos.common.seeds import over_seeds, table_row
+from demos.common.games import in_steps, learn
 from demos.experiments.finding import Finding, Setting
-from demos.experiments.zoo_games import played
+from demos.experiments.zoo_games import BATCH, digits, signed
 from minigrad.data import ImageDataset
 from models.measures.linear import nearest_neighbour_error
 from models.zoo.bigan import mlp_bigan, recovered
@@ -28,38 +29,34 @@ def run(
     setting: Setting, *, steps: int = STEPS, seeds: int = SEEDS, limit: int | None = None
 ) -> Finding:
     """The codes of a BiGAN, and of the same networks untrained; and pixels."""
-    setting.grey_test("bigan", "glyphs", limit)
-    name = setting.dataset or "glyphs"
-    train, test = setting.images("glyphs", limit)
-
-    def play(dataset: str, steps: int, seed: int, limit: int | None) -> dict[str, Any]:
-        return game(train, test, steps, seed)
-
-    how = {"dataset": name, "limit": limit}
-    rows = {"BiGAN": {"steps": steps, **how}, "untrained": {"steps": 0, **how}}
-    runs = over_seeds(setting, f"bigan-{name}", play, rows, seeds, jobs=1)
+    data = digits(setting, "bigan", limit)
+    train, test = data.judge.train, data.judge.test
+    rows = {"BiGAN": {}, "untrained": {"steps": 0}}
+    play = partial(game, test)
+    played = data.play("bigan", play, rows, MEASURES, steps=steps, seeds=seeds)
     pixels = neighbour_error(train, test, lambda x: x.reshape(len(x), -1))
-    table = {key: table_row(some, MEASURES) for key, some in runs.items()}
-    mean = {k: {m: row[m]["mean"] for m in MEASURES} for k, row in table.items()}
-    ours, theirs = mean["BiGAN"], mean["untrained"]
+    ours, theirs = played.mean.values()
     result = (
-        f"{name}: 1-NN on E(x) {1 - ours['1-NN error']:.1%} right; an image is {ours['ratio']:.2f} "
-        f"times as far from G(E(x)) as another image's is"
+        f"{data.name}: 1-NN on E(x) {1 - ours['1-NN error']:.1%} right; an image is "
+        f"{ours['ratio']:.2f} times as far from G(E(x)) as another image's is"
     )
     beside = (
         f"on pixels {1 - pixels:.1%}, untrained {1 - theirs['1-NN error']:.1%} and "
         f"{theirs['ratio']:.2f}; z by descent through G alone {ours['ratio by descent']:.2f}"
     )
-    numbers = {"tables": {f"{steps} steps": table}}
+    numbers = {"tables": {f"{setting.times(steps)} steps": played.table}}
     control = {"1-NN error of pixels": pixels}
-    return Finding(CLAIM, result, beside, numbers, control, draw(runs["BiGAN"][0]))
+    return Finding(CLAIM, result, beside, numbers, control, draw(played.runs["BiGAN"][0]))
 
 
-def game(train: ImageDataset, test: ImageDataset, steps: int, seed: int) -> dict[str, Any]:
+def game(
+    test: ImageDataset, train: ImageDataset, device: str, *, steps: int, seed: int
+) -> dict[str, Any]:
     """One game, and what its encoder is good for."""
     mg.manual_seed(seed)
     gan = mlp_bigan(train.images.shape[1:])
-    played(gan, train, steps, seed, lambda x, labels: (x,))
+    how = {"batch": BATCH, "seed": seed, "device": device}
+    learn(gan, train, in_steps(steps), **how, prepared=signed)
     error = neighbour_error(train, test, lambda x: gan.encode(2 * mg.from_numpy(x) - 1).numpy())
     x = 2 * mg.from_numpy(test[:SOUGHT][0]) - 1
     z = gan.encode(x)

@@ -9,9 +9,10 @@ import numpy as np
 
 import minigrad as mg
 from demos.common.figures import Array, Figure, bars, sheet, strips
+from demos.common.games import in_steps, learn
 from demos.common.seeds import over_seeds, seconds, table_row
 from demos.common.store import split
-from demos.common.translation import in_colour, learn, there_and_back, translated
+from demos.common.translation import in_colour, prepared, there_and_back, translated
 from demos.experiments.arithmetic import ReaderRecipe
 from demos.experiments.finding import Finding, Setting
 from demos.experiments.translations import FOUR, READER, faces_of
@@ -42,6 +43,7 @@ def run(
     It is always `faces`, whose attributes a reader reads.
     """
     faces = faces_of(setting, reader)  # trained here, so that the processes only read it
+    steps = setting.times(steps)
     how = {"steps": steps, "limit": limit, **widths}
     rows: dict[str, dict[str, Any]] = {
         CYCLE: {"cycle": 10.0, **how},
@@ -83,7 +85,7 @@ def play(
     Where the pairs are known, each direction is learned by itself."""
     faces = faces_of(setting, reader)
     x, y = faces.tested(TESTED, "negative")
-    how = {"steps": steps, "batch": BATCH, "seed": seed}
+    how = {"batch": BATCH, "seed": seed, "device": setting.device, "prepared": prepared}
     mg.manual_seed(seed)
     found: dict[str, Any] = {}
     if known:
@@ -91,12 +93,12 @@ def play(
         made = {}
         for way, given in (("G(x)", x), ("F(y)", y)):
             model = pix2pix(3, 3, **widths)
-            learn(model, pairs, **how)
+            learn(model, pairs, in_steps(steps), **how)
             made[way] = translated(model.translate, given)
             pairs.tensors = pairs.tensors[::-1]
     else:
         gan = cyclegan(3, 3, cycle=cycle, **widths)
-        learn(gan, unpaired(faces.first(limit), "negative"), **how)
+        learn(gan, unpaired(faces.first(limit), "negative"), in_steps(steps), **how)
         made = there_and_back(gan, x, y)
         found["cycle error"] = squared_error(made["F(G(x))"], x)
     right = faces.right(made["F(y)"], slots_of(faces.test.factors)[: len(x)])
@@ -117,9 +119,10 @@ def hide(
     again, with the drawing as it is, rounded to bytes, or with noise; and that of true drawings."""
     faces = faces_of(setting, reader)
     x, y = faces.tested(TESTED, "edges")
+    how = {"batch": BATCH, "seed": seed, "device": setting.device, "prepared": prepared}
     mg.manual_seed(seed)
     gan = cyclegan(3, 1, **widths)
-    learn(gan, unpaired(faces.first(limit), "edges"), steps=steps, batch=BATCH, seed=seed)
+    learn(gan, unpaired(faces.first(limit), "edges"), in_steps(steps), **how)
     made = there_and_back(gan, x, y)
     noise = np.random.default_rng(seed).normal(0, NOISE, y.shape)
     between = {

@@ -1,8 +1,6 @@
-"""How far drawn faces are from those of the data set, as the reader of faces sees them; and
-trainings that have equal time."""
+"""How far drawn faces are from those of the data set, as the reader of faces sees them."""
 
-import time
-from collections.abc import Iterator
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -60,8 +58,6 @@ def spread(images: Array) -> float:
     return float(images.std(0).mean())
 
 
-def until(seconds: float) -> Iterator[float]:
-    """The share of so many seconds of one core that is used up, until all are."""
-    start = time.process_time()
-    while (used := time.process_time() - start) < seconds:
-        yield used / seconds
+def told(controls: Mapping[str, float]) -> str:
+    """Distances in a line."""
+    return ", ".join(f"{name} {value:.0f}" for name, value in controls.items())

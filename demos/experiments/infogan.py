@@ -12,10 +12,9 @@ import numpy as np
 
 import minigrad as mg
 from demos.common.figures import Array, Figure, sheet, strips
-from demos.common.seeds import over_seeds, table_row
+from demos.common.games import in_steps, learn
 from demos.experiments.finding import Finding, Setting
-from demos.experiments.judge import judge_of
-from demos.experiments.zoo_games import HIDDEN, adam, made, played
+from demos.experiments.zoo_games import BATCH, HIDDEN, adam, digits, made, signed
 from minigrad import nn
 from models.gan import MLPDiscriminator, MLPGenerator
 from models.measures.factors import mutual_information
@@ -27,7 +26,7 @@ CATEGORIES, CONTINUOUS, REST = 10, 2, 10
 # NOTE: the paper's rates. With 5e-4 for both, D's features change faster than Q can follow: after
 # 1,000 steps it reads 11 % of the codes.
 LR, D_LR = 1e-3, 2e-4
-ROWS = {"InfoGAN": 1.0, "without information": 0.0}
+ROWS = {"InfoGAN": {"info": 1.0}, "without information": {"info": 0.0}}
 MEASURES = ("information", "purity", "code read", "core seconds")
 
 
@@ -35,42 +34,32 @@ def run(
     setting: Setting, *, steps: int = STEPS, seeds: int = SEEDS, limit: int | None = None
 ) -> Finding:
     """With the information in the game and without; and, as a floor, shuffled codes."""
-    setting.grey_test("infogan", "glyphs", limit)
-    name = setting.dataset or "glyphs"
-    judge = judge_of(setting, limit=limit)
-
-    def play(info: float, dataset: str, steps: int, seed: int, limit: int | None) -> dict[str, Any]:
-        return game(judge.train, info, steps, seed)
-
-    how = {"dataset": name, "steps": steps, "limit": limit}
-    rows = {row: {"info": info, **how} for row, info in ROWS.items()}
-    runs = over_seeds(setting, f"infogan-{name}", play, rows, seeds, jobs=1)
-    rng = np.random.default_rng(setting.seed)
+    data = digits(setting, "infogan", limit)
+    judge, rng = data.judge, np.random.default_rng(setting.seed)
     floor = []
-    for some in runs.values():
-        for found in some:
-            digits, category = judge.predictions(found["images"]), found["category"]
-            found["purity"] = purity(category, digits)
-            found["information"] = information(category, digits)
-            floor.append(information(rng.permutation(category), digits))
-    table = {row: table_row(some, MEASURES) for row, some in runs.items()}
-    mean = {k: {m: row[m]["mean"] for m in MEASURES} for k, row in table.items()}
-    ours, other = (mean[row] for row in ROWS)
+
+    def measure(found: dict[str, Any]) -> dict[str, float]:
+        read, category = judge.predictions(found["images"]), found["category"]
+        floor.append(information(rng.permutation(category), read))
+        return {"purity": purity(category, read), "information": information(category, read)}
+
+    played = data.play("infogan", game, ROWS, MEASURES, measure, steps=steps, seeds=seeds)
+    ours, other = played.mean.values()
     result = (
-        f"{name}: digits read in samples tell {ours['information']:.2f} nats of the category (at "
-        f"most {np.log(CATEGORIES):.2f}), purity {ours['purity']:.1%}; Q reads "
+        f"{data.name}: digits read in samples tell {ours['information']:.2f} nats of the category "
+        f"(at most {np.log(CATEGORIES):.2f}), purity {ours['purity']:.1%}; Q reads "
         f"{ours['code read']:.1%} of codes"
     )
     beside = (
         f"without the information in the game {other['information']:.2f} nats, purity "
         f"{other['purity']:.1%}, {other['code read']:.1%}; shuffled codes {np.mean(floor):.2f} nats"
     )
-    numbers = {"tables": {f"{steps} steps": table}}
+    numbers = {"tables": {f"{setting.times(steps)} steps": played.table}}
     control = {"nats of shuffled codes": floor, "accuracy of the judge": judge.accuracy}
-    return Finding(CLAIM, result, beside, numbers, control, draw(runs))
+    return Finding(CLAIM, result, beside, numbers, control, draw(played.runs))
 
 
-def game(train: Any, info: float, steps: int, seed: int) -> dict[str, Any]:
+def game(train: Any, device: str, *, info: float, steps: int, seed: int) -> dict[str, Any]:
     """One game, and samples with their categories, in turn."""
     mg.manual_seed(seed)
     shape = train.images.shape[1:]
@@ -83,7 +72,8 @@ def game(train: Any, info: float, steps: int, seed: int) -> dict[str, Any]:
         generator, discriminator, *adams, q=q, categories=CATEGORIES, continuous=CONTINUOUS,
         info=info, noise=noise, ema=0.99,
     )  # fmt: skip
-    played(gan, train, steps, seed, lambda x, labels: (x,))
+    how = {"batch": BATCH, "seed": seed, "device": device}
+    learn(gan, train, in_steps(steps), **how, prepared=signed)
     category = np.arange(SAMPLES) % CATEGORIES
     images = made(gan, gan.draw_noise(SAMPLES, mg.tensor(category)))
     with mg.no_grad():

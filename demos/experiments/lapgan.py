@@ -12,13 +12,14 @@ import numpy as np
 
 import minigrad as mg
 from demos.common.figures import Figure, sheet, strips
+from demos.common.games import learn, until
 from demos.common.kept import Setting
-from demos.common.seeds import over_seeds, table_row
 from demos.experiments.arithmetic import ReaderRecipe
 from demos.experiments.dcgans import DCGANRecipe, build
-from demos.experiments.face_distance import SAMPLES, eye, until
+from demos.experiments.face_distance import SAMPLES, eye, told
 from demos.experiments.finding import Finding
 from demos.experiments.translations import READER
+from demos.experiments.zoo_games import games, signed
 from minigrad.data import ImageDataset
 from models.measures.parts import in_parts
 from models.zoo.lapgan import LAPGAN, split
@@ -26,7 +27,8 @@ from models.zoo.lapgan import LAPGAN, split
 CLAIM = "LAPGAN: a pyramid of GANs, each of which adds the details of its size"
 SECONDS, BATCH, LR, WIDTH, SHOWN = 40.0, 32, 6e-4, 16, 12
 SHAPE = (3, 32, 32)
-MEASURES = ("frechet", "steps")
+OF_DATA = "frechet on data's 8x8"
+MEASURES = ("frechet", OF_DATA, "steps")
 
 
 def run(
@@ -35,43 +37,37 @@ def run(
 ) -> Finding:  # fmt: skip
     """Both for so many seconds of a core."""
     judge = eye(setting, "lapgan", reader)
+    seconds *= setting.longer
     rows = {kind: {"kind": kind, "seconds": seconds} for kind in ("LAPGAN", "DCGAN")}
-    runs = over_seeds(setting, "lapgan", partial(play, judge.train, samples), rows, seeds, jobs=1)
-    for some in runs.values():
-        for found in some:
-            found["frechet"] = judge.distance(found["images"])
-    table = {kind: table_row(some, MEASURES) for kind, some in runs.items()}
-    given = np.mean([judge.distance(found["of data"]) for found in runs["LAPGAN"]])
-    mean = {kind: {m: row[m]["mean"] for m in MEASURES} for kind, row in table.items()}
+
+    def measure(found: dict[str, Any]) -> dict[str, float]:
+        names = {"frechet": "images", OF_DATA: "of data"}
+        return {name: judge.distance(found[key]) for name, key in names.items() if key in found}
+
+    play_faces = partial(play, judge.train, samples, setting.device)
+    runs, table, mean = games(setting, "lapgan", play_faces, rows, seeds, MEASURES, measure)
+    ours, theirs = mean.values()
     controls = judge.controls(samples)
     result = (
-        f"Fréchet distance after {seconds:g} core seconds: LAPGAN {mean['LAPGAN']['frechet']:.0f}, "
-        f"DCGAN {mean['DCGAN']['frechet']:.0f}"
+        f"Fréchet distance after {seconds:g} core seconds: LAPGAN {ours['frechet']:.0f}, "
+        f"DCGAN {theirs['frechet']:.0f}"
     )
-    beside = f"LAPGAN on data's 8x8 {given:.0f}; " + ", ".join(
-        f"{name} {value:.0f}" for name, value in controls.items()
-    )
-    numbers = {
-        "Fréchet distance with data's smallest images": given,
-        "tables": {f"{seconds:g} core seconds": table},
-    }
+    beside = f"LAPGAN on data's 8x8 {ours[OF_DATA]:.0f}; {told(controls)}"
+    numbers = {"tables": {f"{seconds:g} core seconds": table}}
     return Finding(CLAIM, result, beside, numbers, controls, draw(runs))
 
 
 def play(
-    train: ImageDataset, samples: int, *, kind: str, seconds: float, seed: int
+    train: ImageDataset, samples: int, device: str, *, kind: str, seconds: float, seed: int
 ) -> dict[str, Any]:
     """One training; samples in [0, 1], and of the pyramid those of data's smallest images."""
     mg.manual_seed(seed)
-    rng = np.random.default_rng(seed)
     model: Any = LAPGAN(SHAPE, width=WIDTH, lr=LR)
     if kind != "LAPGAN":
         model = build(SHAPE, recipe=DCGANRecipe(ema=0.99))
-    steps = 0
-    for _ in until(seconds):
-        steps += 1
-        x = train[rng.integers(0, len(train), BATCH)][0]
-        model.train_step(2 * mg.from_numpy(x) - 1)
+    how = {"batch": BATCH, "seed": seed, "device": device}
+    losses = learn(model, train, until(seconds), **how, prepared=signed)
+    steps = len(next(iter(losses.values())))
     found = {"steps": steps, "images": in_parts(samples, 500, lambda r: drawn(model, len_of(r)))}
     if kind == "LAPGAN":
         x = train[:samples][0]

@@ -9,8 +9,9 @@ import numpy as np
 
 import minigrad as mg
 from demos.common.figures import Array, Figure, bars, sheet, strips
+from demos.common.games import in_steps, learn
 from demos.common.seeds import over_seeds, seconds, table_row
-from demos.common.translation import in_colour, learn, translated
+from demos.common.translation import in_colour, prepared, translated
 from demos.experiments.arithmetic import ReaderRecipe
 from demos.experiments.finding import Finding, Setting
 from demos.experiments.translations import READER, faces_of, reference
@@ -42,6 +43,7 @@ def run(
     """Each variant of the loss for as many steps; `faces`, of which the reader has the features
     that Fréchet distances are of."""
     faces = faces_of(setting, reader)
+    steps = setting.times(steps)
     how = {"steps": steps, "limit": limit, "tested": tested, **widths}
     rows = {name: {**how, "weights": weights} for name, weights in VARIANTS.items()}
     runs = over_seeds(setting, "pix2pix", partial(play, setting, reader), rows, seeds, jobs)
@@ -73,7 +75,8 @@ def play(
     pairs.tensors = pairs.tensors[::-1]  # from lines to faces
     mg.manual_seed(seed)
     model = pix2pix(1, 3, **widths, **weights)
-    learn(model, pairs, steps=steps, batch=BATCH, seed=seed)
+    how = {"batch": BATCH, "seed": seed, "device": setting.device}
+    learn(model, pairs, in_steps(steps), **how, prepared=prepared)
     made, again = (translated(model.translate, x) for _ in range(2))
     found = {**measures(setting, reader, made, y), "noise": absolute_error(made, again)}
     return {**found, "pictures": made[:SHOWN], "again": again[:1]}

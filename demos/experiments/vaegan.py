@@ -12,12 +12,13 @@ import numpy as np
 
 import minigrad as mg
 from demos.common.figures import Figure, sheet, strips
+from demos.common.games import learn, until
 from demos.common.kept import Setting
-from demos.common.seeds import over_seeds, table_row
 from demos.experiments.arithmetic import ReaderRecipe
-from demos.experiments.face_distance import SAMPLES, eye, until
+from demos.experiments.face_distance import SAMPLES, eye, told
 from demos.experiments.finding import Finding
 from demos.experiments.translations import READER
+from demos.experiments.zoo_games import games, signed
 from minigrad import nn, optim
 from minigrad.data import ImageDataset
 from models.measures.parts import in_parts
@@ -29,7 +30,8 @@ from models.vaegan import networks, vae_gan
 CLAIM = (
     "structured losses: a VAE whose likelihood is a discriminator's features draws sharper faces"
 )
-SECONDS, BATCH, LATENT, WIDTH, LR, GAMMA = 40.0, 32, 32, 16, 6e-4, 1e-3
+SECONDS, BATCH, LATENT, WIDTH = 40.0, 32, 32, 16
+LR, GAMMA, EMA = 6e-4, 1e-3, 0.99
 SHAPE, SHOWN = (3, 32, 32), 12
 MEASURES = ("frechet", "sharpness", "mse", "kl", "steps")
 
@@ -40,17 +42,19 @@ def run(
 ) -> Finding:  # fmt: skip
     """Both for so many seconds of a core."""
     judge = eye(setting, "vaegan", reader)
+    seconds *= setting.longer
     rows = {kind: {"kind": kind, "seconds": seconds} for kind in ("VAE/GAN", "VAE")}
-    play_faces = partial(play, judge.train, judge.test, samples)
-    runs = over_seeds(setting, "vaegan", play_faces, rows, seeds, jobs=1)
     real = judge.test[:samples][0]
     sharp = high_frequencies(real)
-    for some in runs.values():
-        for found in some:
-            found["frechet"] = judge.distance(found["images"])
-            found["sharpness"] = high_frequencies(found["images"]) / sharp
-    table = {kind: table_row(some, MEASURES) for kind, some in runs.items()}
-    ours, theirs = ({m: table[k][m]["mean"] for m in MEASURES} for k in rows)
+
+    def measure(found: dict[str, Any]) -> dict[str, float]:
+        images = found["images"]
+        sharpness = high_frequencies(images) / sharp
+        return {"frechet": judge.distance(images), "sharpness": sharpness}
+
+    play_faces = partial(play, judge.train, judge.test, samples, setting.device)
+    runs, table, mean = games(setting, "vaegan", play_faces, rows, seeds, MEASURES, measure)
+    ours, theirs = mean.values()
     controls = judge.controls(samples)
     result = (
         f"after {seconds:g} core seconds: Fréchet distance {ours['frechet']:.0f}, high frequencies "
@@ -58,37 +62,34 @@ def run(
     )
     beside = (
         f"VAE {theirs['frechet']:.0f}, {theirs['sharpness']:.2f}, {theirs['mse']:.4f}; "
-        + ", ".join(f"{name} {value:.0f}" for name, value in controls.items())
+        f"{told(controls)}"
     )
     numbers = {"tables": {f"{seconds:g} core seconds": table}}
     return Finding(CLAIM, result, beside, numbers, controls, draw(runs, real))
 
 
 def play(
-    train: ImageDataset, test: ImageDataset, samples: int, *, kind: str, seconds: float, seed: int
-) -> dict[str, Any]:
+    train: ImageDataset, test: ImageDataset, samples: int, device: str, *, kind: str,
+    seconds: float, seed: int,
+) -> dict[str, Any]:  # fmt: skip
     """One training, its samples and reconstructions in [0, 1]; the VAE's images are from 0 to 1,
     those of the VAE/GAN from -1."""
     mg.manual_seed(seed)
-    rng = np.random.default_rng(seed)
     both = kind == "VAE/GAN"
-    model: Any = vae_gan(SHAPE, LATENT, WIDTH, LR, GAMMA) if both else plain()
+    model: Any = vae_gan(SHAPE, LATENT, WIDTH, LR, GAMMA, EMA) if both else plain()
     learner = model if both else Learner(model, optim.Adam(model.parameters(), LR))
-    seen = (lambda x: 2 * x - 1) if both else (lambda x: x)
+    seen = signed if both else lambda x, labels: (x,)
     shown = (lambda x: (x + 1) / 2) if both else (lambda x: x)
-    steps, losses = 0, {}
-    for _ in until(seconds):
-        steps += 1
-        x = train[rng.integers(0, len(train), BATCH)][0]
-        losses = learner.train_step(seen(mg.from_numpy(x)))
+    how = {"batch": BATCH, "seed": seed, "device": device}
+    losses = learn(learner, train, until(seconds), **how, prepared=seen)
     if not both:
         model.eval()
     images = in_parts(samples, 500, lambda rows: shown(model.sample(rows.stop - rows.start)))
-    x = test[:500][0]
-    made = shown(model.reconstruct(seen(mg.from_numpy(x)))).numpy()
+    x, labels = test[:500]
+    made = shown(model.reconstruct(*seen(mg.from_numpy(x), mg.from_numpy(labels)))).numpy()
     return {
-        "images": images, "made": made[:SHOWN], "steps": steps,
-        "mse": float(((made - x) ** 2).mean()), "kl": losses["kl"].item() if losses else 0.0,
+        "images": images, "made": made[:SHOWN], "steps": len(losses["kl"]),
+        "mse": float(((made - x) ** 2).mean()), "kl": float(losses["kl"][-100:].mean()),
     }  # fmt: skip
 
 

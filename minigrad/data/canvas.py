@@ -1,7 +1,7 @@
 """A canvas for a batch of small pictures, painted with smooth-edged shapes.
 
-A shape is its signed distance in pixels, negative inside: an array that broadcasts to (n, H, W).
-Numbers that differ from image to image have the shape (n, 1, 1).
+A shape is its signed distance, negative inside: an array that broadcasts to (n, H, W). Lengths are
+in units of `scale` pixels. Numbers that differ from image to image have the shape (n, 1, 1).
 """
 
 from __future__ import annotations
@@ -37,24 +37,29 @@ class Canvas(NamedTuple):
     pixels: Floats
     x: Floats
     y: Floats
+    scale: int = 1
 
     @classmethod
-    def blank(cls, n: int, size: int) -> Canvas:
-        """A canvas of size x size pixels; the origin is in its middle, y points down."""
-        centres = np.arange(size, dtype=np.float32) - (size - 1) / 2
-        return cls(
-            np.zeros((n, 3, size, size), np.float32), centres[None, None], centres[None, :, None]
-        )
+    def blank(cls, n: int, size: int, scale: int = 1) -> Canvas:
+        """A canvas of size x size units; the origin is in its middle, y points down."""
+        side = size * scale
+        centres = (np.arange(side, dtype=np.float32) - (side - 1) / 2) / scale
+        pixels = np.zeros((n, 3, side, side), np.float32)
+        return cls(pixels, centres[None, None], centres[None, :, None], scale)
 
     def rows(self, first: int, last: int) -> Canvas:
         """The rows from `first` up to `last` of the same pixels: a small shape costs less there."""
+        inside = self.span(first, last)
+        return self._replace(pixels=self.pixels[:, :, inside], y=self.y[:, inside])
+
+    def span(self, first: int, last: int) -> slice:
+        """Where these rows are; 0 is the middle."""
         middle = self.y.shape[1] // 2
-        inside = slice(middle + first, middle + last)
-        return Canvas(self.pixels[:, :, inside], self.x, self.y[:, inside])
+        return slice(middle + self.scale * first, middle + self.scale * last)
 
     def paint(self, distance: Floats, colour: Floats, opacity: Floats | float = 1.0) -> None:
         """Lays a colour (n, 3), or (n, 3, H, W), over the inside of a shape."""
-        cover = np.clip(0.5 - distance, 0, 1) * opacity
+        cover = np.clip(0.5 - self.scale * distance, 0, 1) * opacity
         if colour.ndim == 2:
             colour = colour[:, :, None, None]
         change = colour - self.pixels

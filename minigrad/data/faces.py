@@ -12,6 +12,7 @@ is foreshortened by cos(a + yaw).
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -83,14 +84,22 @@ def labels(factors: Factors) -> NDArray[np.int64]:
     return (2 * factors["gender"] + (factors["smile"] > 0)).astype(np.int64)
 
 
-def render(factors: Factors) -> NDArray[np.uint8]:
-    """Draws the faces with these factors, arrays (n,): uint8 images (n, 3, 32, 32)."""
-    face = _Face(factors)
+def render(factors: Factors, scale: int = 1) -> NDArray[np.uint8]:
+    """Draws the faces with these factors, arrays (n,): uint8 images (n, 3, 32, 32), or `scale`
+    times as large."""
+    face = _Face(factors, scale)
     for paint in (face.background, face.back_hair, face.body, face.head, face.stubble, face.nose):
         paint()
     for paint in (face.mouth, face.eyes, face.brows, face.front_hair, face.glasses):
         paint()
     return np.rint(face.canvas.pixels * 255).astype(np.uint8)
+
+
+def larger(factors: Mapping[str, NDArray[Any]], scale: int) -> NDArray[np.uint8]:
+    """The faces with these factors, `scale` times as large, in bounded memory beside them."""
+    starts = range(0, max(len(factors["smile"]), 1), CHUNK)
+    parts = [{name: f[i : i + CHUNK] for name, f in factors.items()} for i in starts]
+    return np.concatenate([render(part, scale) for part in parts])
 
 
 def _palette(colours: tuple[tuple[int, int, int], ...], at: NDArray[Any]) -> Floats:
@@ -101,20 +110,21 @@ def _palette(colours: tuple[tuple[int, int, int], ...], at: NDArray[Any]) -> Flo
 
 
 class _Face:
-    """A batch of faces on their canvas; each method paints one layer. Lengths are in pixels."""
+    """A batch of faces on their canvas; each method paints one layer. Lengths are in pixels of a
+    face of 32x32."""
 
-    def __init__(self, factors: Factors) -> None:
+    def __init__(self, factors: Factors, scale: int) -> None:
         f = {name: value.astype(np.float32)[:, None, None] for name, value in factors.items()}
         self.smile, self.pose, self.woman, self.long = f["smile"], f["pose"], f["gender"], f["hair"]
         self.specs, self.yaw = f["glasses"], f["pose"] * TURN
         self.skin = _palette(SKIN, factors["skin"])
         self.hair = _palette(HAIR, factors["hair_colour"])
         self.wall = _palette(BACKGROUND, factors["background"])
-        canvas = Canvas.blank(len(factors["smile"]), SIZE)
+        canvas = Canvas.blank(len(factors["smile"]), SIZE, scale)
         # The face is drawn in its own coordinates: its middle is the origin, its size is 1.
-        scale = 1 / f["size"]
-        x, y = (canvas.x - f["dx"]) * scale, (canvas.y - f["dy"]) * scale
-        self.canvas = Canvas(canvas.pixels, x, y)
+        inverse = 1 / f["size"]
+        x, y = (canvas.x - f["dx"]) * inverse, (canvas.y - f["dy"]) * inverse
+        self.canvas = canvas._replace(x=x, y=y)
         self.width = 9.6 - 0.5 * self.woman
 
     def ball(self, angle: float, radius: float = 9.0) -> tuple[Floats, Floats]:
@@ -163,7 +173,7 @@ class _Face:
         c = self.canvas.rows(1, 13)
         at, _ = self.ball(0.0, 6.0)
         chin = ellipse(c.x - at, c.y - 9.0, 7.6, 5.4)
-        beard = np.maximum(chin, self.outline[:, 17:29] + 0.3)
+        beard = np.maximum(chin, self.outline[:, self.canvas.span(1, 13)] + 0.3)
         tint = self.hair * 0.5 + self.skin * 0.25
         # Half the distance is an edge of two pixels.
         c.paint(beard / 2, tint, 0.6 * (1 - self.woman))

@@ -6,6 +6,8 @@
 
 Every level is trained alone, on blurred data. A sample goes down the pyramid: the blurred image is
 then what the levels above have made. A level's game is models/gan.py's, with l for its labels.
+
+The paper's top is of dense layers. Here it is a small DCGAN, as far as 8x8 pixels leave room.
 """
 
 import minigrad as mg
@@ -13,8 +15,33 @@ import minigrad.nn.functional as F
 from minigrad import Tensor, nn, optim
 
 from ..dcgan import initialize
-from ..gan import GAN, MLPDiscriminator, MLPGenerator, Shape
+from ..gan import GAN, Shape
 from ..model import Losses, Model
+
+
+def top_generator(noise: int, shape: Shape, width: int) -> nn.Sequential:
+    """Noise (N, noise) to the smallest images (N, *shape), even in size, in [-1, 1]."""
+    half, wide = shape[1] // 2, 2 * width
+    layers = nn.Sequential(
+        nn.Unflatten(1, (noise, 1, 1)), nn.ConvTranspose2d(noise, wide, half, bias=False),
+        nn.BatchNorm2d(wide), nn.ReLU(),
+        nn.ConvTranspose2d(wide, width, 4, 2, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU(),
+        nn.Conv2d(width, shape[0], 3, 1, 1), nn.Tanh(),
+    )  # fmt: skip
+    initialize(layers)
+    return layers
+
+
+def top_discriminator(shape: Shape, width: int) -> nn.Sequential:
+    """The smallest images (N, *shape) to scores (N,)."""
+    wide = 2 * width
+    layers = nn.Sequential(
+        nn.Conv2d(shape[0], width, 3, 1, 1), nn.LeakyReLU(0.2),
+        nn.Conv2d(width, wide, 4, 2, 1, bias=False), nn.BatchNorm2d(wide), nn.LeakyReLU(0.2),
+        nn.Flatten(), nn.Linear(wide * (shape[1] // 2) ** 2, 1), nn.Flatten(0),
+    )  # fmt: skip
+    initialize(layers)
+    return layers
 
 
 class DetailGenerator(nn.Module):
@@ -64,8 +91,9 @@ class LAPGAN(Model):
         colours, size, _ = shape
         if size % smallest or (size // smallest).bit_count() != 1:
             raise ValueError(f"LAPGAN: {size} is not {smallest} times a power of 2")
-        top, wide = (colours, smallest, smallest), (8 * width, 8 * width)
-        self.top = game(MLPGenerator(noise, wide, top), MLPDiscriminator(top, wide), noise, lr)
+        top = (colours, smallest, smallest)
+        networks = top_generator(noise, top, 4 * width), top_discriminator(top, 4 * width)
+        self.top = game(*networks, noise, lr)
         self.details: list[GAN] = []
         for level in range((size // smallest).bit_length() - 1):
             side = size >> level

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from demos.common.games import until
 from demos.common.kept import Setting
 from demos.common.run import CommandError
 from demos.experiments import (
@@ -17,7 +18,6 @@ from demos.experiments import (
     vaegan,
 )  # fmt: skip
 from demos.experiments.arithmetic import ReaderRecipe
-from demos.experiments.face_distance import until
 from models.zoo.fgan import DIVERGENCES
 
 pytestmark = pytest.mark.slow
