@@ -41,7 +41,8 @@ def parser() -> ArgumentParser:
         "--size",
         type=int,
         choices=tuple(SIZES),
-        help="of the images: their pixels repeated, with a black margin (default: as they are)",
+        help="of the images: faces are drawn anew at 64; of others the pixels are repeated, with a "
+        "black margin (default: as they are)",
     )
     return parser
 

@@ -1,6 +1,7 @@
 """Image data sets as the programs ask for them: what cannot be read is said in one line."""
 
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from minigrad import data
 from minigrad.data import ImageDataset
 
 
+@lru_cache(2)  # experiments ask for the same again and again, and to draw them takes seconds
 def load(
     name: str, data_dir: str | None = None, limit: int | None = None, verify: bool = True
 ) -> tuple[ImageDataset, ImageDataset]:

@@ -11,9 +11,10 @@ def over_seeds(
     jobs: int | None = None,
 ) -> dict[str, list[Numbers]]:  # fmt: skip
     """What `play(seed=..., **arguments)` gives for the arguments of each row, with `seeds` seeds
-    from the setting's on. All is kept in NAME-runs.json (`measured`)."""
+    from the setting's on. All is kept in NAME-runs.json (`measured`). A GPU has one process."""
     each = range(setting.seed, setting.seed + seeds)
     arguments = {f"{row}, seed {s}": {**rows[row], "seed": s} for row in rows for s in each}
+    jobs = jobs if setting.device == "cpu" else 1
     runs = measured(setting.runs(name), play, arguments, jobs)
     return {row: [runs[f"{row}, seed {s}"] for s in each] for row in rows}
 
@@ -21,7 +22,7 @@ def over_seeds(
 def table_row(runs: list[Numbers], measures: Iterable[str]) -> Numbers:
     """A row of a table: mean and spread of each measure over the seeds in which it is a number; all
     that was found with each seed, but for arrays."""
-    finite = {m: [run[m] for run in runs if plain(run[m]) is not None] for m in measures}
+    finite = {m: [run[m] for run in runs if plain(run.get(m)) is not None] for m in measures}
     found: Numbers = {m: mean_and_spread(values) for m, values in finite.items() if values}
     return {**found, "each seed": [split(run)[0] for run in runs]}
 

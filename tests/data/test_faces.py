@@ -122,3 +122,14 @@ def test_every_factor_can_be_read_off_the_pixels():
         assert explained > 0.7, name
         if name in ("glasses", "gender", "hair"):
             assert ((read[:, i] > 0.5) == wanted).mean() > 0.99, name
+
+
+def test_larger_faces_are_the_same_faces() -> None:
+    factors = faces.draw_factors(np.random.default_rng(0), faces.CHUNK + 3)
+    small, large = faces.render(factors), faces.larger(factors, 2)
+    assert large.shape == (len(small), 3, 64, 64) and large.dtype == np.uint8
+    means = large.reshape(-1, 3, 32, 2, 32, 2).mean((3, 5))
+    # Lines of half a pixel are not rounded alike: mean differences are of a few grey levels.
+    assert np.abs(means - small).mean() < 4
+    repeated = small.repeat(2, 2).repeat(2, 3).astype(int)
+    assert np.abs(large - repeated).mean() > 1.5 * np.abs(means - small).mean()

@@ -9,6 +9,7 @@ from demos import dcgan
 from demos.common.adversarial import enlarged
 from demos.experiments import dcgans
 from minigrad.data import load
+from minigrad.data.faces import render
 from tests.demo_runs import WRITING, contents, run_and_kill
 
 pytestmark = pytest.mark.slow
@@ -97,3 +98,5 @@ def test_enlarged_images():
     doubled = enlarged(data, 64).images
     assert np.array_equal(doubled[:, :, 4:60:2, 5:60:2], data.images)
     assert not doubled[:, :, :4].any() and not doubled[:, :, :, 60:].any()
+    faces = load("faces", "train", limit=2)
+    assert np.array_equal(enlarged(faces, 64).images, render(faces.factors, 2))

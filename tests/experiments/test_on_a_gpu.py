@@ -1,4 +1,4 @@
-"""Networks that experiments share: trained on a GPU, measured on the CPU."""
+"""Networks of experiments: trained on a GPU, measured on the CPU."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,11 +7,23 @@ from typing import Any
 import numpy as np
 import pytest
 
+from demos.common.games import in_steps, learn
 from demos.common.kept import Kept, Setting
-from demos.experiments import aae, autoencoders, autoregressives, dcgans, likelihood_vaes, vaes
-from minigrad import Tensor, nn
+from demos.experiments import (
+    aae,
+    autoencoders,
+    autoregressives,
+    began,
+    dcgans,
+    likelihood_vaes,
+    vaes,
+)
+from demos.experiments.zoo_games import signed
+from minigrad import Tensor, data, nn
 from models.adversarial import Average
 from models.model import Model
+from models.vaegan import vae_gan
+from models.zoo.lapgan import LAPGAN
 
 pytestmark = [pytest.mark.slow, pytest.mark.cuda]
 
@@ -61,3 +73,26 @@ def test_a_network_without_noise_learns_there_what_it_learns_here(tmp_path: Path
     )
     for ours, theirs in zip(here.rows, there.rows, strict=True):
         assert theirs == {name: pytest.approx(value, rel=1e-3) for name, value in ours.items()}
+
+
+GAMES: dict[str, Callable[[], Model]] = {
+    "BEGAN": lambda: began.game(gamma=0.5, rate=0.02),
+    "LAPGAN": lambda: LAPGAN((3, 32, 32), width=2, noise=3),
+    "VAE/GAN": lambda: vae_gan((3, 32, 32), 3, 2, ema=0.9),
+}
+
+
+@pytest.mark.parametrize("name", GAMES)
+def test_a_game_is_played_on_a_gpu_and_comes_back(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(began, "WIDTH", 2)
+    game, steps = GAMES[name](), 5  # of which two are replayed
+    how = {"batch": 4, "seed": 0, "device": "cuda", "prepared": signed}
+    losses = learn(game, data.load("faces", limit=9), in_steps(steps), **how)
+    assert all(len(v) == steps and np.isfinite(v).all() for v in losses.values())
+    assert len({tuple(v) for v in zip(*losses.values(), strict=True)}) == steps
+    held = [*tensors(game)]
+    assert held and all(x.device.type == "cpu" for x in held)
+    images = game.sample(3).numpy()  # type: ignore[attr-defined]
+    assert images.shape == (3, 3, 32, 32) and np.isfinite(images).all()

@@ -157,6 +157,18 @@ def test_samples_are_made_of_draws_of_the_prior(monkeypatch):
     assert abs(z.mean()) < 0.06 and z.std() == pytest.approx(1, abs=0.05)
 
 
+def test_images_are_made_with_averaged_weights():
+    model, x = small(ema=0.99, lr=0.1), images()
+    model.train_step(x)
+    before = model.decode(mg.ones(1, LATENT)).numpy()
+    with mg.no_grad():
+        for parameter in model.decoder.parameters():
+            parameter.zero_()
+    np.testing.assert_array_equal(model.decode(mg.ones(1, LATENT)).numpy(), before)
+    model.train_step(x)
+    assert abs(model.decode(mg.ones(1, LATENT)).numpy() - before).max() > 0
+
+
 def test_a_negative_gamma_is_refused():
     with pytest.raises(ValueError, match="gamma must not be negative, got -1"):
         small(gamma=-1)
