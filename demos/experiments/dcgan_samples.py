@@ -16,7 +16,8 @@ from models.measures.neighbours import memoriser
 
 CLAIM = "samples of a deep convolutional GAN look amazing; they are new images, not copies of data"
 SAMPLES = 10_000  # as many as the reference has, on which the Fréchet distance depends
-TARGET = {"frechet": 8.0, "score": 8.0}  # on MNIST, within 15 minutes of 2 cores
+TARGET = {"frechet": 8.0, "score": 8.0}  # on MNIST
+SECONDS = 2 * 15 * 60  # of one core: 15 minutes of two
 VAE_EPOCHS = 5
 COMPARED = 1_000  # samples whose nearest neighbours are found, and test images
 COPY_NOISE = 0.05  # of a model that has learned its data by heart, planted to be found out
@@ -44,7 +45,7 @@ def run(
     numbers = {
         **found,
         "core seconds of training": sum(seconds),
-        "meets the target of MNIST": meets(found) and sum(seconds) <= 15 * 60,
+        "meets the target of MNIST": meets(found) and sum(seconds) <= SECONDS,
         "target": TARGET,
         NEARNESS: judge.by_heart(images, COMPARED),
         "classifier's accuracy": judge.accuracy,
