@@ -26,8 +26,11 @@ def cuda() -> CUDA:
 
 def allow_tf32(allowed: bool = True) -> None:
     """Let matrix products of float32 on a GPU round their operands to TF32, which has 10 bits of
-    mantissa instead of 23 and runs on tensor cores; off by default."""
+    mantissa instead of 23 and runs on tensor cores; off by default. TypeError if `allowed` is
+    no bool."""
     global _tf32
+    if not isinstance(allowed, bool):
+        raise TypeError(f"allow_tf32: allowed must be a bool, got {allowed!r}")
     _tf32 = allowed
     if _known is not None:
         _set_tf32(_known, allowed)

@@ -206,3 +206,9 @@ def test_cuda_gives_the_device_once_it_has_worked(
     assert standin.compute_types == {np.dtype(np.float32): 7}
     probe.allow_tf32(False)
     assert standin.compute_types == {np.dtype(np.float32): 1}
+
+
+@pytest.mark.parametrize("wrong", ["no", 1, None, np.ones(2)], ids=str)
+def test_tf32_is_allowed_by_true_or_false_alone(wrong: Any) -> None:
+    with pytest.raises(TypeError, match="allow_tf32: allowed must be a bool, got"):
+        mg.allow_tf32(wrong)
