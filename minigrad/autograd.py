@@ -54,6 +54,11 @@ def grad(
     Only the paths that lead to the inputs are walked. RuntimeError for an input that requires no
     gradient or has no part in the outputs, where with allow_unused None is returned. only_inputs is
     always true, as in PyTorch.
+
+    >>> x = mg.tensor(3.0, requires_grad=True)
+    >>> (slope,) = mg.grad(x**3, x, create_graph=True)
+    >>> mg.grad(slope, x)
+    (tensor(18.),)
     """
     if only_inputs is not True:
         raise ValueError("grad: only_inputs=False is gone, as in PyTorch; use backward()")
@@ -209,7 +214,13 @@ _GENERATOR = 0x20  # inspect.CO_GENERATOR
 
 
 class no_grad(_Switch):
-    """Record nothing: a context manager and a decorator."""
+    """Record nothing: a context manager and a decorator.
+
+    >>> w = mg.ones(2, requires_grad=True)
+    >>> with mg.no_grad():
+    ...     print((2 * w).requires_grad)
+    False
+    """
 
     if not TYPE_CHECKING:  # `@no_grad` without parentheses works, but checkers need not follow
 

@@ -47,7 +47,19 @@ class Elementwise(Op[P]):
 
 def elementwise(forward: Callable[Concatenate[Any, P], Any]) -> Elementwise[P]:
     """As `op`, for functions of single elements: operands broadcast, and each rule's result is
-    summed over the axes along which its operand was broadcast."""
+    summed over the axes along which its operand was broadcast.
+
+    >>> @mg.elementwise
+    ... def cube(xp, x):
+    ...     return x * x * x
+    >>> @cube.gradient("x")
+    ... def _(g, x):
+    ...     return 3 * g * x * x
+    >>> x = mg.tensor([1.0, 2.0], requires_grad=True)
+    >>> cube(x).sum().backward()
+    >>> x.grad
+    tensor([ 3., 12.])
+    """
     if not hasattr(forward, "__code__"):
         raise TypeError(f"elementwise: needs a function, got {forward!r:.60}")
     return Elementwise(forward, broadcasts=True)

@@ -31,6 +31,18 @@ def graphed(step: Step) -> Step:
     some to the GPU, or moves an optimizer that counts its steps and is not Adam or AdamW; then it
     has been half done. Later RuntimeError where a replay would do something else than the step:
     other options of an optimizer, or another state of Adam.
+
+    >>> layer = mg.nn.Linear(3, 1)
+    >>> adam = mg.optim.Adam(layer.parameters())
+    >>> @mg.graphed
+    ... def train_step(x, y):
+    ...     loss = (layer(x) - y).square().mean()
+    ...     adam.zero_grad()
+    ...     loss.backward()
+    ...     adam.step()
+    ...     return loss.detach()
+    >>> train_step(mg.ones(8, 3), mg.ones(8, 1)).shape
+    ()
     """
     _check("graphed", step)
     return cast(Step, _Graphed(step))

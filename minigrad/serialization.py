@@ -42,6 +42,10 @@ def save(obj: dict[Any, Any], path: File) -> None:
     The file appears at once, or not at all: a crash while writing leaves the old one whole, and
     `load` finds any bit of it that changes later. TypeError for anything else, with its place in
     `obj`.
+
+    >>> mg.save({"weight": mg.ones(2), "epoch": 3}, "run.safetensors")
+    >>> mg.load("run.safetensors")
+    {'weight': tensor([1., 1.]), 'epoch': 3}
     """
     import json  # here, as all that only files need: the import of minigrad stays light
 

@@ -202,6 +202,11 @@ class Tensor(Kinds):
         """Add the gradient of this tensor to the `.grad` of every leaf that it was made from.
 
         `gradient` is the cotangent, of this tensor's shape; it may be left out for a single number.
+
+        >>> x = mg.tensor([1.0, 2.0], requires_grad=True)
+        >>> (x**3).sum().backward()
+        >>> x.grad
+        tensor([ 3., 12.])
         """
         autograd.backward([self], [gradient], retain_graph, create_graph)
 

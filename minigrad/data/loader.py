@@ -48,6 +48,13 @@ class DataLoader:
     With a `device` the batches are there; a GPU gets each while the one before is in use, or once
     the whole of an ImageDataset, where its memory has room for four. What PyTorch's has for its
     processes is accepted: everything is loaded in this one.
+
+    >>> squares = mg.data.TensorDataset(mg.arange(5), mg.arange(5) ** 2)
+    >>> for x, y in mg.data.DataLoader(squares, batch_size=2):
+    ...     print(x, y)
+    tensor([0, 1]) tensor([0, 1])
+    tensor([2, 3]) tensor([4, 9])
+    tensor([4]) tensor([16])
     """
 
     def __init__(

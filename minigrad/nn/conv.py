@@ -155,6 +155,10 @@ class Conv2d(_Forward):
 
     `weight` is (out_channels, in_channels / groups, kh, kw). ValueError for channels that are no
     multiples of groups, and for geometry that is no int or pair of ints.
+
+    >>> down = mg.nn.Conv2d(3, 8, kernel_size=5, stride=2, padding=2)
+    >>> down(mg.rand(4, 3, 32, 32)).shape
+    (4, 8, 16, 16)
     """
 
     dims = 2
@@ -248,6 +252,10 @@ class ConvTranspose2d(_Transposed):
     """Images (N, in_channels, H, W) -> (N, out_channels, OH, OW): see functional.conv_transpose2d.
 
     `weight` is (in_channels, out_channels / groups, kh, kw). ValueError as Conv2d.
+
+    >>> up = mg.nn.ConvTranspose2d(8, 3, kernel_size=4, stride=2, padding=1)
+    >>> up(mg.rand(4, 8, 16, 16)).shape
+    (4, 3, 32, 32)
     """
 
     dims = 2

@@ -129,7 +129,15 @@ class BatchNorm1d(_BatchNorm):
 
 
 class BatchNorm2d(_BatchNorm):
-    """Batch normalization of images (N, C, H, W)."""
+    """Batch normalization of images (N, C, H, W).
+
+    >>> norm = mg.nn.BatchNorm2d(1)
+    >>> x = mg.tensor([1.0, 3.0]).reshape(2, 1, 1, 1)
+    >>> norm(x).detach().flatten()
+    tensor([-1.,  1.])
+    >>> norm.running_mean, norm.running_var
+    (tensor([0.2]), tensor([1.1]))
+    """
 
     expected: ClassVar = {4: "(N, C, H, W)"}
 

@@ -49,6 +49,10 @@ def gradcheck(
 
     GradcheckError for a wrong gradient, or False where not raise_exception. ValueError for inputs
     that are not float64, or if none requires a gradient.
+
+    >>> x = mg.rand(2, 3, dtype=mg.float64, requires_grad=True)
+    >>> mg.gradcheck(lambda x: x.softmax(1), x)
+    True
     """
     given = listed(inputs)
     names = [f"input {i}" for i in range(len(given))]

@@ -1,12 +1,16 @@
-"""Whatever `help()` can be asked about says in a sentence what it is."""
+"""Whatever `help()` can be asked about says in a sentence what it is, and its examples are true."""
 
+import doctest
 import inspect
 from collections.abc import Iterator
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+
+import minigrad as mg
 
 PUBLIC = [
     "minigrad",
@@ -32,18 +36,36 @@ def methods(kind: type) -> Iterator[tuple[str, Any]]:
                 yield name, getattr(kind, name)
 
 
-def without_docs(module: ModuleType) -> list[str]:
-    """The public names of a module, and the methods of its classes, that say nothing."""
-    found = []
+def docs(module: ModuleType) -> Iterator[tuple[str, str]]:
+    """The public names of a module, and of the methods of its classes, and what they say."""
     for name in dir(module):
         value = getattr(module, name)
         if name.startswith("_") or not is_ours(value):
             continue
-        named = [(name, value)]
+        yield name, (inspect.getdoc(value) or "").strip()
         if inspect.isclass(value):
-            named += [(f"{name}.{method}", part) for method, part in methods(value)]
-        found += [name for name, part in named if not (inspect.getdoc(part) or "").strip()]
-    return found
+            for method, part in methods(value):
+                yield f"{name}.{method}", (inspect.getdoc(part) or "").strip()
+
+
+def without_docs(module: ModuleType) -> list[str]:
+    """Those that say nothing."""
+    return [name for name, said in docs(module) if not said]
+
+
+def examples(module: ModuleType) -> dict[str, doctest.DocTest]:
+    """The examples in those, in which `mg` is minigrad."""
+    parse = doctest.DocTestParser().get_doctest
+    made = {n: parse(said, {"mg": mg}, n, None, 0) for n, said in docs(module) if ">>>" in said}
+    return {name: test for name, test in made.items() if test.examples}
+
+
+def failures(tests: dict[str, doctest.DocTest]) -> list[str]:
+    """What examples print that they do not show."""
+    said: list[str] = []
+    for test in tests.values():
+        doctest.DocTestRunner().run(test, out=said.append)
+    return said
 
 
 @pytest.mark.parametrize("name", PUBLIC)
@@ -65,3 +87,30 @@ def test_what_has_none_is_found() -> None:
         module.__dict__,
     )
     assert without_docs(module) == ["Kind.silent", "Kind.size", "silent"]
+
+
+EXAMPLES = {
+    "minigrad": "Tensor.backward draw elementwise grad gradcheck graphed no_grad profile save",
+    "minigrad.data": "DataLoader",
+    "minigrad.nn": "BatchNorm2d Conv2d ConvTranspose2d",
+    "minigrad.nn.functional": "cross_entropy",
+    "minigrad.optim": "Adam",
+}
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_the_examples_print_what_they_show(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = examples(import_module(name))
+    assert set(EXAMPLES.get(name, "").split()) <= set(found)
+    assert failures(found) == []
+
+
+def test_an_example_that_lies_is_found() -> None:
+    module = ModuleType("minigrad.planted")
+    source = 'def one():\n    """Say it.\n\n    >>> mg.ones(1).item()\n    {}\n    """'
+    for shown, faults in (("1.0", 0), ("2.0", 1)):
+        exec(source.format(shown), module.__dict__)
+        assert len(failures(examples(module))) == faults

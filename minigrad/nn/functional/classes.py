@@ -48,6 +48,9 @@ def cross_entropy(
 
     `target` is classes (N, ...) or (), or probabilities in the shape of the input. Label smoothing
     s gives 1 - s to the target and spreads s over all classes.
+
+    >>> mg.nn.functional.cross_entropy(mg.tensor([[2.0, 0.0]]), mg.tensor([0]))
+    tensor(0.1269)
     """
     name = "cross_entropy"
     if not 0 <= label_smoothing <= 1:

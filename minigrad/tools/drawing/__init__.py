@@ -39,6 +39,9 @@ def draw(
 
     RuntimeError if the tensor has no tape, or one that was freed; ValueError for other suffixes,
     ImportError for .png without matplotlib.
+
+    >>> x = mg.rand(3, requires_grad=True)
+    >>> mg.draw((x * x).sum(), "square.svg", names={"x": x})
     """
     # Here, since most programs draw nothing, and `import minigrad` would take a tenth longer.
     from . import png
