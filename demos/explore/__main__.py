@@ -5,10 +5,11 @@
     python -m demos.explore runs/vae --measure    pictures a second over HTTP, instead of serving
 
 CHECKPOINT is a run's folder, or the checkpoint.safetensors in it, of demos.vae, demos.gan,
-demos.dcgan, or demos.autoencoder --adversarial. All is computed on the CPU. The page has the plane
-of two latents to drag over, a slider for each latent, interpolation and arithmetic between saved
-points; for a VAE also the codes of test images, directions of their attributes, and q(z|x) of an
-image that you draw or load.
+demos.dcgan, demos.autoencoder, or demos.translation --model text. All is computed on the CPU. The
+page has the plane of two latents to drag over, a slider for each latent, interpolation and
+arithmetic between saved points; for a VAE also the codes of test images, directions of their
+attributes, and q(z|x) of an image that you draw or load, for an autoencoder its code; for a GAN of
+captions, sixteen faces of what you type.
 """
 
 import argparse

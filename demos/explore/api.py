@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from demos.common.run import CommandError
 from demos.explore import checkpoint, examples
-from demos.explore.checkpoint import Generator, VAEGenerator
+from demos.explore.checkpoint import AutoencoderGenerator, Generator, VAEGenerator
 from demos.explore.examples import Examples
 
 MOST_IMAGES = 512  # in one answer
+ENCODERS = (VAEGenerator, AutoencoderGenerator)
 FARTHEST = 100.0  # |z|: the prior's samples stay below 6
+MOST_LETTERS = 200  # of a caption
 REACH = 3.0  # standard deviations of the prior that the page shows, or more if codes go farther
 
 Json = dict[str, Any]
@@ -54,7 +57,9 @@ class API:
             "height": height,
             "width": width,
             "classes": self.generator.classes,
-            "encodes": isinstance(self.generator, VAEGenerator),
+            "caption": self.generator.caption,
+            "encodes": isinstance(self.generator, ENCODERS),
+            "posterior": isinstance(self.generator, VAEGenerator),
             "reach": reach,
         }
 
@@ -69,12 +74,13 @@ class API:
             "classes": images.classes,
             "labels": images.labels.tolist(),
             "codes": mu.round(3).astype(float).round(3).tolist(),
-            "kl": kl.tolist(),
+            "kl": None if kl is None else kl.tolist(),
             "attributes": [{**a._asdict(), "direction": a.direction.tolist()} for a in attributes],
         }
 
     def decode(self, asked: Json) -> bytes:
-        """{"z": [[...], ...], "label": 3} to bytes (N, H, W, C); a label if there are classes."""
+        """{"z": [[...], ...], "label": 3} to bytes (N, H, W, C); a label if there are classes, or a
+        caption where the model wants one."""
         z = numbers(asked, "z", -FARTHEST, FARTHEST)
         latent = self.generator.latent
         if z.ndim != 2 or z.shape[1] != latent or not 1 <= len(z) <= MOST_IMAGES:
@@ -82,12 +88,21 @@ class API:
                 f"z must be 1 to {MOST_IMAGES} rows of {latent} numbers, got shape {z.shape}"
             )
         label = self._label(asked)
-        with self.lock:
-            images = self.generator.decode(z.astype(np.float32), label)
+        try:
+            with self.lock:
+                images = self.generator.decode(z.astype(np.float32), label)
+        except ValueError as error:
+            if not self.generator.caption:
+                raise
+            raise BadRequest(str(error)) from error
         return checkpoint.pixels(images).tobytes()
 
-    def _label(self, asked: Json) -> int | None:
+    def _label(self, asked: Json) -> int | str | None:
         label, classes = asked.get("label"), self.generator.classes
+        if self.generator.caption:
+            if type(label) is not str or len(label) > MOST_LETTERS:
+                raise BadRequest(f"label must be a caption of at most {MOST_LETTERS} letters")
+            return label
         if not classes and label is not None:
             raise BadRequest("this model takes no label")
         if classes and (type(label) is not int or not 0 <= label < len(classes)):
@@ -95,16 +110,17 @@ class API:
         return label
 
     def encode(self, asked: Json) -> Json:
-        """{"pixels": [...]}, H W C levels from 0 to 255, to q(z|x), its KL and log p(x|z=mu)."""
-        if not isinstance(self.generator, VAEGenerator):
+        """{"pixels": [...]}, H W C levels from 0 to 255, to q(z|x), its KL and log p(x|z=mu), or to
+        the code and the squared error."""
+        if not isinstance(self.generator, ENCODERS):
             raise BadRequest("this model has no encoder")
         levels, shape = numbers(asked, "pixels", 0, 255), self.generator.shape
         if levels.shape != (size := (int(np.prod(shape)),)):
             raise BadRequest(f"pixels must be {size[0]} numbers, got shape {levels.shape}")
         with self.lock:
-            posterior = self.generator.encode(checkpoint.image(levels, shape))
-        mu, std, kl, log_p = posterior
-        return {"mu": mu.tolist(), "std": std.tolist(), "kl": kl.tolist(), "log_p": log_p}
+            found = self.generator.encode(checkpoint.image(levels, shape))
+        parts = found._asdict().items()
+        return {n: part.tolist() if isinstance(part, np.ndarray) else part for n, part in parts}
 
     def image(self, asked: Json) -> bytes:
         """{"index": 7} to the bytes (H, W, C) of that test image."""
@@ -146,12 +162,16 @@ def numbers(asked: Json, name: str, low: float, high: float) -> NDArray[np.float
 
 
 def opened(path: Path, data_dir: str | None = None) -> API:
-    """The API for a run. Raises CommandError as `checkpoint.load` does."""
+    """The API for a run. Raises CommandError as `checkpoint.load` does, and for an autoencoder
+    without test images, which alone say where its codes lie."""
     generator, args = checkpoint.load(path)
-    if not isinstance(generator, VAEGenerator):
+    if not isinstance(generator, ENCODERS):
         return API(generator)
     try:
         images = examples.read(args, data_dir)
     except (OSError, ValueError) as error:
+        if isinstance(generator, AutoencoderGenerator) and not generator.adversarial:
+            reason = "only test images say where an autoencoder's codes lie"
+            raise CommandError(f"{reason}: {error}") from error
         return API(generator, note=str(error))
     return API(generator, examples.encoded(generator, images))

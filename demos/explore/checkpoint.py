@@ -9,12 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 import minigrad as mg
-from demos import autoencoder, dcgan, gan, vae
+from demos import autoencoder, dcgan, gan, translation, vae
+from demos.common import evaluation, latents
 from demos.common.run import CommandError, Run
+from minigrad.data import ImageDataset, captions
 from minigrad.data.drawn import SPECS
 from minigrad.data.sources import SOURCES
 from models.autoencoder import Autoencoder
 from models.gan import GAN
+from models.text_to_image import text_gan
 from models.vae import VAE, kl_per_latent
 
 Floats = NDArray[np.float32]
@@ -42,15 +45,24 @@ class Posterior(NamedTuple):
     log_p: float  # log p(x|z) at z = mu in nats, summed over pixels
 
 
+class Code(NamedTuple):
+    """What an autoencoder says of one image."""
+
+    mu: Floats  # (latent,): the code
+    error: float  # of the reconstruction, squared, summed over pixels
+
+
 class Generator(Protocol):
-    """What makes images of z ~ N(0, I); `classes` are the labels that it wants besides, if any."""
+    """What makes images of z ~ N(0, I). Besides it may want a label, one of `classes`, or a
+    caption, of which it has an example."""
 
     name: str
     shape: tuple[int, int, int]
     latent: int
     classes: tuple[str, ...]
+    caption: str
 
-    def decode(self, z: Floats, label: int | None) -> Floats:
+    def decode(self, z: Floats, label: Any) -> Floats:
         """z (N, latent) to images (N, C, H, W), in [0, 1] or near it."""
 
 
@@ -58,13 +70,18 @@ class VAEGenerator:
     """The decoder of demos.vae, and the encoder."""
 
     classes: tuple[str, ...] = ()
+    caption = ""
 
     def __init__(self, args: Namespace, model: VAE, shape: tuple[int, int, int]) -> None:
         self.name = f"VAE ({args.model}) of {args.dataset}"
         self.model, self.shape, self.latent = model.eval(), shape, model.latent
 
-    def decode(self, z: Floats, label: int | None = None) -> Floats:
+    def decode(self, z: Floats, label: None = None) -> Floats:
         return self.model.decode(mg.tensor(z)).numpy()
+
+    def codes(self, images: ImageDataset) -> tuple[Floats, Floats]:
+        """The means of q(z|x) of images, and each latent's KL in nats: both (N, latent)."""
+        return latents.encode(self.model, images)
 
     @mg.no_grad()
     def encode(self, image: Floats) -> Posterior:
@@ -76,22 +93,43 @@ class VAEGenerator:
         return Posterior(mu.numpy()[0], std.numpy()[0], kl.numpy()[0], log_p)
 
 
-class AAEGenerator:
-    """The decoder of demos.autoencoder --adversarial, whose codes are like the prior's. Its encoder
-    gives points, and no posterior."""
+class AutoencoderGenerator:
+    """The decoder of demos.autoencoder, and the encoder, which gives points and no posterior.
+
+    With --adversarial codes are like N(0, I), and z is a code. Without, nothing says where codes
+    lie: z is counted from the mean of the test images' codes, in their standard deviations.
+    """
 
     classes: tuple[str, ...] = ()
+    caption = ""
 
     def __init__(self, args: Namespace, model: Autoencoder, shape: tuple[int, int, int]) -> None:
-        self.name = f"adversarial autoencoder ({args.model}) of {args.dataset}"
+        kind = "adversarial autoencoder" if args.adversarial else "autoencoder"
+        self.name, self.adversarial = f"{kind} ({args.model}) of {args.dataset}", args.adversarial
         self.model, self.shape, self.latent = model.eval(), shape, model.code
+        self.middle, self.scale = np.zeros(model.code, np.float32), np.ones(model.code, np.float32)
 
-    def decode(self, z: Floats, label: int | None = None) -> Floats:
-        return self.model.decode(mg.tensor(z)).numpy()
+    def decode(self, z: Floats, label: None = None) -> Floats:
+        return self.model.decode(mg.tensor(self.middle + self.scale * z)).numpy()
+
+    def codes(self, images: ImageDataset) -> tuple[Floats, None]:
+        """The codes of images, (N, latent); there is no KL."""
+        codes = evaluation.codes(self.model, images)
+        if not self.adversarial:
+            self.middle, self.scale = codes.mean(0), codes.std(0) + np.float32(1e-6)
+        return (codes - self.middle) / self.scale, None
+
+    def encode(self, image: Floats) -> Code:
+        """The code of one image (C, H, W) in [0, 1]."""
+        code = self.model.encode(mg.tensor(image[None])).numpy()
+        error = np.square(self.model.decode(mg.tensor(code)).numpy() - image).sum()
+        return Code((code[0] - self.middle) / self.scale, float(error))
 
 
 class GANGenerator:
     """The generator of demos.gan or demos.dcgan, with its averaged weights if there are any."""
+
+    caption = ""
 
     def __init__(
         self, name: str, game: GAN, shape: tuple[int, int, int], classes: tuple[str, ...]
@@ -105,6 +143,23 @@ class GANGenerator:
         return images.numpy()
 
 
+class CaptionGenerator:
+    """The generator of demos.translation --model text: z and a caption to a face."""
+
+    classes: tuple[str, ...] = ()
+    caption = "a smiling red-haired woman with glasses on a blue background"
+
+    def __init__(self, game: GAN, shape: tuple[int, int, int]) -> None:
+        self.name, self.game, self.shape = "GAN of faces with captions", game, shape
+        self.latent = game.noise
+
+    def decode(self, z: Floats, label: str) -> Floats:
+        """ValueError for a caption with a word that is not in the vocabulary."""
+        words = mg.tensor(captions.encode([label] * len(z)))
+        images: mg.Tensor = (self.game.generate(mg.tensor(z), words) + 1) / 2
+        return images.numpy()
+
+
 def load(path: Path) -> tuple[Generator, Namespace]:
     """The generator of a run, given its folder or its checkpoint, and the run's arguments.
 
@@ -115,7 +170,7 @@ def load(path: Path) -> tuple[Generator, Namespace]:
         saved = mg.load(file)
     except (OSError, ValueError) as error:
         raise CommandError(str(error)) from error
-    programs = "demos.vae, demos.gan, demos.dcgan, or demos.autoencoder"
+    programs = "demos.vae, demos.gan, demos.dcgan, demos.autoencoder, or demos.translation"
     made = f", but of demos.{saved['program']}" if isinstance(saved.get("program"), str) else ""
     unknown = CommandError(f"{file} is no checkpoint of {programs}{made}")
     if not isinstance(saved.get("args"), Mapping):
@@ -123,11 +178,16 @@ def load(path: Path) -> tuple[Generator, Namespace]:
     if saved.get("program") == "autoregressive":
         reason = "an autoregressive model has no latents to explore"
         raise CommandError(f"{file} is of demos.autoregressive: {reason}")
+    if saved.get("program") == "translation" and saved["args"].get("model") != "text":
+        reason = "of its models only --model text has latents to explore"
+        raise CommandError(f"{file} is of demos.translation: {reason}")
     try:
         if "model" in saved and "beta" in saved["args"]:
             return _vae(saved)
         if "model" in saved and "code" in saved["args"]:
-            return _aae(saved)
+            return _autoencoder(saved)
+        if "game" in saved:
+            return _text(saved)
         if "gan" in saved:
             return _gan(saved)
     except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
@@ -151,13 +211,18 @@ def _vae(saved: Mapping[str, Any]) -> tuple[Generator, Namespace]:
     return VAEGenerator(args, model, SHAPES[args.dataset]), args
 
 
-def _aae(saved: Mapping[str, Any]) -> tuple[Generator, Namespace]:
+def _autoencoder(saved: Mapping[str, Any]) -> tuple[Generator, Namespace]:
     args = _arguments(autoencoder.parser(), saved["args"])
-    if not args.adversarial:
-        raise CommandError("nothing says where an autoencoder's codes lie but --adversarial")
     model = autoencoder.build(args, SHAPES[args.dataset])
     model.load_state_dict(saved["model"])
-    return AAEGenerator(args, model, SHAPES[args.dataset]), args
+    return AutoencoderGenerator(args, model, SHAPES[args.dataset]), args
+
+
+def _text(saved: Mapping[str, Any]) -> tuple[Generator, Namespace]:
+    args = _arguments(translation.parser("text"), saved["args"])
+    game = text_gan(SHAPES[args.dataset], len(captions.VOCABULARY), width=args.width)
+    game.load_state_dict(saved["game"])
+    return CaptionGenerator(game, SHAPES[args.dataset]), args
 
 
 def _gan(saved: Mapping[str, Any]) -> tuple[Generator, Namespace]:

@@ -1,4 +1,5 @@
-"""Test images with their codes, for a VAE: a map of the latents, and directions of attributes."""
+"""Test images with their codes, for models with an encoder: a map of the latents, and directions of
+attributes."""
 
 from argparse import Namespace
 from typing import NamedTuple
@@ -6,8 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from demos.common import latents
-from demos.explore.checkpoint import Floats, VAEGenerator
+from demos.explore.checkpoint import AutoencoderGenerator, Floats, VAEGenerator
 from minigrad import data
 from minigrad.data import ImageDataset
 
@@ -26,8 +26,8 @@ class Examples(NamedTuple):
     """The first test images and what the encoder says of them."""
 
     images: ImageDataset
-    mu: Floats  # (N, latent), means of q(z|x)
-    kl: Floats  # (latent,), nats, averaged over the images
+    mu: Floats  # (N, latent), means of q(z|x), or the codes
+    kl: Floats | None  # (latent,), nats, averaged over the images
     attributes: list[Attribute]
 
 
@@ -43,14 +43,14 @@ def read(args: Namespace, data_dir: str | None) -> ImageDataset:
     )
 
 
-def encoded(generator: VAEGenerator, images: ImageDataset) -> Examples:
+def encoded(generator: VAEGenerator | AutoencoderGenerator, images: ImageDataset) -> Examples:
     """The images' codes, and the directions of what is known about the images."""
-    mu, kl = latents.encode(generator.model, images)
+    mu, kl = generator.codes(images)
     found = [
         Attribute(name, int(has.sum()), mu[has].mean(0) - mu[~has].mean(0))
         for name, has in attributes(images).items()
     ]
-    return Examples(images, mu, kl.mean(0), found)
+    return Examples(images, mu, None if kl is None else kl.mean(0), found)
 
 
 def a(name: str) -> str:

@@ -9,12 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from demos import vae
+from demos import autoencoder, translation, vae
 from demos.common import cli
 from demos.common.run import Run
 from demos.explore import checkpoint
 from demos.explore.api import API
 from demos.explore.server import Server
+from minigrad.data import captions
+from models.text_to_image import text_gan
 
 
 def save_vae(folder: Path, *argv: str, likelihood: str = "") -> Path:
@@ -32,6 +34,25 @@ def save_gan(folder: Path, program: Any, *argv: str) -> Path:
     Run(folder).save(
         {"args": cli.saved_arguments(args), "gan": built(args, program, 10).state_dict()}
     )
+    return folder
+
+
+def save_autoencoder(folder: Path, *argv: str) -> Path:
+    args = autoencoder.parser().parse_args([*argv, "--code", "2"])
+    model = built(args, autoencoder)
+    state = {"args": cli.saved_arguments(args), "model": model.state_dict()}
+    Run(folder).save(state)
+    return folder
+
+
+def save_text(folder: Path) -> Path:
+    """Of a GAN whose faces are told apart by their captions, though it has learned nothing."""
+    args = translation.parser("text").parse_args(["--width", "2"])
+    game = text_gan(checkpoint.SHAPES["faces"], len(captions.VOCABULARY), width=2)
+    for weight in game.sampler.encoder.parameters():
+        weight.data *= 5
+    state = {"args": cli.saved_arguments(args), "game": game.state_dict()}
+    Run(folder, program="translation").save(state)
     return folder
 
 

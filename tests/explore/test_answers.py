@@ -5,18 +5,28 @@ import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 
+import matplotlib.image
 import numpy as np
 import pytest
 
 import minigrad as mg
 from demos import autoencoder, dcgan, gan
 from demos.common import cli
-from demos.common.run import Run
+from demos.common.run import CommandError, Run
 from demos.explore import checkpoint, examples, server
 from demos.explore.api import opened
+from docs import pictures as readme
 from minigrad import data
+from minigrad.data import captions
 from models.likelihoods import LIKELIHOODS
-from tests.explore.serving import ask, save_gan, save_vae, serving
+from tests.explore.serving import (
+    ask,
+    save_autoencoder,
+    save_gan,
+    save_text,
+    save_vae,
+    serving,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -51,7 +61,9 @@ def test_the_model(served):
         "height": 28,
         "width": 28,
         "classes": [],
+        "caption": "",
         "encodes": True,
+        "posterior": True,
         "reach": 3.0,
     }
 
@@ -183,11 +195,58 @@ def test_enlarged_images(tmp_path):
     assert opened(tmp_path / "checkpoint.safetensors").model()["width"] == 32
 
 
-def test_an_adversarial_autoencoder_has_a_decoder_only(tmp_path):
+def test_an_autoencoders_codes_are_counted_from_their_mean(tmp_path):
+    api = opened(save_autoencoder(tmp_path))
+    assert (api.model()["encodes"], api.model()["posterior"]) == (True, False)
+    model, images = api.generator.model, data.load("glyphs", "test", limit=examples.COUNT)
+    codes = model.encode(mg.tensor(images[:][0])).numpy()
+    mean, std = codes.mean(0), codes.std(0)
+    assert np.allclose(api.data()["codes"], (codes - mean) / std, atol=2e-3)
+    assert api.data()["kl"] is None
+    assert {"like a 3", "more slant"} <= {a["name"] for a in api.data()["attributes"]}
+    expected = model.decode(mg.tensor((mean + std * [1, -2]).astype(np.float32)[None])).numpy()
+    got = np.frombuffer(api.decode({"z": [[1, -2]]}), np.uint8).astype(int)
+    assert np.abs(got - np.rint(np.clip(expected, 0, 1).ravel() * 255)).max() <= 1
+    answer = api.encode({"pixels": list(api.image({"index": 4}))})
+    assert answer["mu"] == pytest.approx(api.shown.mu[4].tolist(), abs=1e-5)
+    x = mg.tensor(images[4:5][0])
+    assert answer["error"] == pytest.approx((model.reconstruct(x) - x).square().sum().item())
+    assert list(answer) == ["mu", "error"]
+
+
+def test_a_gan_of_captions(tmp_path):
+    api = opened(save_text(tmp_path))
+    example = api.model()["caption"]
+    assert (api.model()["latent"], api.model()["encodes"]) == (32, False)
+    z = np.random.default_rng(0).standard_normal((2, 32)).round(3)
+    said = captions.encode([example] * 2), captions.encode(["a sad man"] * 2)
+    with serving(api) as served:
+        answers = []
+        for words, text in zip(said, (example, "A sad man."), strict=True):
+            images = api.generator.game.generate(
+                mg.tensor(z, dtype=mg.float32), mg.tensor(words)
+            ).numpy()
+            levels = np.rint(np.clip((images + 1) / 2, 0, 1) * 255).astype(np.uint8)
+            answer = ask(served, "/api/decode", {"z": z.tolist(), "label": text})
+            assert answer.content == levels.transpose(0, 2, 3, 1).tobytes()
+            answers.append(answer.content)
+        assert answers[0] != answers[1]
+        unknown = ask(served, "/api/decode", {"z": z.tolist(), "label": "a purple cow"})
+        assert (unknown.status, "no word of a caption: cow" in unknown.error) == (400, True)
+        for label in (None, 3, ["a man"], "a" * 201):
+            answer = ask(served, "/api/decode", {"z": z.tolist(), "label": label})
+            assert (answer.status, answer.error) == (
+                400, "label must be a caption of at most 200 letters"
+            )  # fmt: skip
+
+
+def test_an_adversarial_autoencoders_z_are_codes(tmp_path):
     how = ["--adversarial", "--code", "3", "--limit", "20", "--epochs", "1"]
     assert autoencoder.main([*how, "--out", str(tmp_path)]) == 0
     api = opened(tmp_path)
-    assert (api.model()["latent"], api.model()["encodes"]) == (3, False)
+    assert api.model()["latent"] == 3
+    codes = api.generator.model.encode(mg.tensor(api.shown.images[:5][0])).numpy()
+    assert np.allclose(api.data()["codes"][:5], codes, atol=2e-3)
     images = api.generator.model.decode(mg.tensor([[0.5, -1.0, 2.0]])).numpy()
     expected = np.rint(np.clip(images, 0, 1) * 255).astype(np.uint8)
     assert api.decode({"z": [[0.5, -1, 2]]}) == expected.tobytes()
@@ -206,6 +265,14 @@ def test_concurrent_requests_each_get_their_own_answer(served, api):
     assert mg.is_grad_enabled()
 
 
+def test_the_readmes_picture_is_drawn_from_two_runs(tmp_path, monkeypatch):
+    monkeypatch.setattr("demos.common.pictures.FONT", 9)  # which is another there
+    runs = save_vae(tmp_path / "many"), save_vae(tmp_path / "two", "--latent", "2")
+    readme.main(*runs, tmp_path / "vae.png")
+    height, width, _ = matplotlib.image.imread(tmp_path / "vae.png").shape
+    assert 2.5 < width / height < 3
+
+
 # ---- the data ------------------------------------------------------------------------------------
 
 
@@ -218,6 +285,16 @@ def test_without_the_data_there_are_no_test_images(tmp_path, monkeypatch):
     assert len(api.decode({"z": [[0] * 20]})) == 784
     with serving(api) as served:
         assert "from 0 to below 0" in ask(served, "/api/image", {"index": 0}).error
+
+
+def test_without_the_data_nobody_knows_where_an_autoencoders_codes_lie(tmp_path, monkeypatch):
+    monkeypatch.delenv("MINIGRAD_DATA", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    how = ("--dataset", "mnist", "--data-dir", str(tmp_path))
+    with pytest.raises(CommandError, match="only test images say where"):
+        opened(save_autoencoder(tmp_path, *how))
+    adversarial = opened(save_autoencoder(tmp_path / "other", *how, "--adversarial"))
+    assert "mnist" in adversarial.data()["note"]
 
 
 def test_real_data_from_another_folder(tmp_path, data_dir):

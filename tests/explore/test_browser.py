@@ -14,7 +14,7 @@ from demos.explore import examples
 from demos.explore.api import API, opened
 from demos.explore.server import Server
 from tests.explore.browser import ARROW_DOWN, ARROW_RIGHT, END, HOME, SHIFT, Browser, chromedriver
-from tests.explore.serving import save_gan, save_vae, serving
+from tests.explore.serving import save_autoencoder, save_gan, save_text, save_vae, serving
 
 pytestmark = pytest.mark.slow
 
@@ -85,10 +85,13 @@ def picture(page: Browser, selector: str = "#picture") -> list[int]:
     return json.loads(page.run(f"return ({GREY})(arguments[0])", selector))
 
 
+def as_text(levels: list[int] | bytes) -> str:
+    return json.dumps(list(levels), separators=(",", ":"))
+
+
 def wait_for_picture(page: Browser, levels: bytes, selector: str = "#picture") -> None:
     """Waits until a canvas has these grey levels."""
-    expected = json.dumps(list(levels), separators=(",", ":"))
-    assert page.wait(f"({GREY})(args[0]) === args[1]", selector, expected)
+    assert page.wait(f"({GREY})(args[0]) === args[1]", selector, as_text(levels))
 
 
 def z_shown(page: Browser) -> list[float]:
@@ -328,6 +331,45 @@ def test_a_gan_with_labels(browser, tmp_path):
         page.keys("#across", "z3")
         page.keys("#plane", ARROW_RIGHT)
         wait_for_picture(page, api.decode({"z": [[0, 0, 0.1]], "label": 7}))
+
+
+def test_a_caption_is_typed_and_sixteen_faces_seen(browser, tmp_path):
+    api = opened(save_text(tmp_path))
+    count = "document.querySelectorAll('#faces canvas').length"
+    with serving(api) as served, opened_page(browser, served.url) as page:
+        page.click("#reset")
+        assert page.wait(f"{count} === 16")
+        example = api.decode({"z": [[0] * 32], "label": api.generator.caption})
+        wait_for_picture(page, example[::3])
+        before = picture(page, "#faces button:nth-child(3) canvas")
+        type_caption(page, "a sad man")
+        wait_for_picture(page, api.decode({"z": [[0] * 32], "label": "a sad man"})[::3])
+        page.wait(f"({GREY})('#faces button:nth-child(3) canvas') !== args[0]", as_text(before))
+        third = bytes(picture(page, "#faces button:nth-child(3) canvas"))
+        page.click("#faces button:nth-child(3)")
+        wait_for_picture(page, third)
+        type_caption(page, "a purple cow")
+        problem = "document.getElementById('problem').textContent"
+        assert page.wait(f"{problem}.startsWith('no word of a caption: cow')")
+        type_caption(page, "a sad man")
+        assert page.wait("document.getElementById('problem').hidden")
+        page.log()  # the answer to what nobody understands
+
+
+def type_caption(page: Browser, text: str) -> None:
+    field = "document.getElementById('caption')"
+    page.run(f"{field}.value = arguments[0]; {field}.dispatchEvent(new Event('change'))", text)
+
+
+def test_an_autoencoder(browser, tmp_path):
+    api = opened(save_autoencoder(tmp_path))
+    error = api.encode({"pixels": list(api.image({"index": 0}))})["error"]
+    text = "return document.getElementById(arguments[0]).textContent"
+    with serving(api) as served, opened_page(browser, served.url) as page:
+        wait_for_z(page, *api.shown.mu[0].tolist())
+        assert page.run(text, "encode-title") == "The code of an image"
+        assert page.run(text, "nats") == f"squared error {error:.2f}, summed over pixels"
+        wait_for_picture(page, bytes(picture(page)), "#reconstruction")
 
 
 def test_a_phone_and_a_dark_room(page):

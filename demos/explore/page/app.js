@@ -22,6 +22,7 @@ window.addEventListener("unhandledrejection", (event) => {
 
 const [model, data] = await Promise.all([get("/api/model"), get("/api/data")]);
 const labelled = model.classes.length > 0;
+const captioned = model.caption !== "";
 const prior = () => Array.from({ length: model.latent }, randn);
 const dims = Array.from({ length: model.latent }, (_, i) => i);
 if (data.kl && model.latent > 2) dims.sort((a, b) => data.kl[b] - data.kl[a]);
@@ -29,7 +30,7 @@ if (data.kl && model.latent > 2) dims.sort((a, b) => data.kl[b] - data.kl[a]);
 // ---- where z is: all that moves it calls `go`, which shows it everywhere ----
 
 let z = new Array(model.latent).fill(0);
-let label = labelled ? 0 : null;
+let label = labelled ? 0 : captioned ? model.caption : null;
 
 /** Goes to a point; attributes are counted from there unless it was one of them that moved. */
 function go(to, withLabel = label, byAttribute = false) {
@@ -37,6 +38,7 @@ function go(to, withLabel = label, byAttribute = false) {
   label = withLabel;
   if (!byAttribute) attributes.forEach((attribute) => attribute.set(0));
   if (labelled) page.label.value = label;
+  if (captioned) showFaces(label);
   sliders.forEach((slider) => slider.set(z[slider.dim]));
   plane.show(z, label);
   points.setLabel(label);
@@ -52,6 +54,38 @@ const decodeNow = latest(async (at, withLabel) => {
   paint(page.picture, bytes, model);
   say("");
 });
+
+// ---- captions ----
+
+const FACES = 16;
+let faces = []; // the same z of each, whatever the caption
+let said = null;
+
+/** Images of a caption; none of them has the z that is shown. */
+function showFaces(caption) {
+  page.caption.value = caption;
+  if (caption === said) return;
+  said = caption;
+  drawFaces(caption);
+}
+
+const drawFaces = latest(async (caption) => {
+  const images = await decode(faces, caption);
+  page.faces.replaceChildren(...images.map((bytes, i) => {
+    const canvas = element("canvas", { className: "pixels" });
+    paint(canvas, bytes, model);
+    const button = element("button", { className: "frame" }, canvas);
+    button.setAttribute("aria-label", `go to face ${i + 1}`);
+    button.addEventListener("click", () => go(faces[i]));
+    return button;
+  }));
+});
+
+if (captioned) {
+  faces = Array.from({ length: FACES }, prior);
+  page["caption-field"].hidden = page["faces-part"].hidden = false;
+  page.caption.addEventListener("change", () => go(z, page.caption.value));
+}
 
 // ---- sliders ----
 
@@ -194,7 +228,7 @@ async function begin() {
     firsts.forEach((first, i) => points.add(first, label, images[i]));
   }
   go(firsts[0]);
-  if (data.count) await encoder.loadTestImage();
+  if (data.count && encoder) await encoder.loadTestImage();
   document.body.dataset.ready = "yes";
 }
 await begin();

@@ -16,6 +16,11 @@ export class Encoder {
     paint(page.reconstruction, this.drawing.bytes, model);
     this.update = latest(() => this.encode());
     page["encode-card"].hidden = false;
+    if (!model.posterior) {
+      page["encode-title"].textContent = "The code of an image";
+      page["reconstruction-is"].textContent = "decoded from the code";
+      page.sample.hidden = true;
+    }
     page["colour-field"].hidden = model.channels !== 3;
     page["test-field"].hidden = data.count === 0;
     page.index.max = data.count - 1;
@@ -35,7 +40,11 @@ export class Encoder {
     this.encoded(this.posterior);
   }
 
-  show({ mu, std, kl, log_p }) {
+  show({ mu, std, kl, log_p, error }) {
+    if (!this.model.posterior) {
+      this.page.nats.textContent = `squared error ${shown(error)}, summed over pixels`;
+      return;
+    }
     const total = kl.reduce((a, b) => a + b);
     this.page.nats.textContent =
       `KL(q(z|x) ‖ p(z)) = ${shown(total)}, log p(x|z=μ) = ${shown(log_p, 1)} nats`;

@@ -11,7 +11,16 @@ export const COLOURS = [
   "#b07a4f", "#ff7eb6", "#9aa0a6", "#d4b106", "#22b8cf",
 ];
 
+const APART = 16; // CSS pixels between names
 const median = (values) => values.sort((a, b) => a - b)[values.length >> 1];
+
+/** The median of points, or if a name is there, the point nearest to it that is apart from all. */
+function placeOf(points, named) {
+  const middle = [0, 1].map((k) => median(points.map((point) => point[k])));
+  const apart = (a, b) => Math.hypot(a[0] - b[0], a[1] - b[1]);
+  const free = [middle, ...points].filter((at) => named.every((other) => apart(at, other) > APART));
+  return free.reduce((a, b) => (apart(b, middle) < apart(a, middle) ? b : a), free[0] ?? middle);
+}
 
 export class Plane {
   /** `moved(z)` is called with another z when the plane is dragged over. */
@@ -110,7 +119,7 @@ export class Plane {
       }
     }
     if (codes) this.drawCodes(context, x, y);
-    if (this.posterior) this.drawPosterior(context, x, y, side);
+    if (this.posterior?.std) this.drawPosterior(context, x, y, side);
     this.drawCross(context, x(this.z), y(this.z), side);
     context.restore();
     this.drawTicks(context, side, style.getPropertyValue("--faint"));
@@ -127,16 +136,18 @@ export class Plane {
       context.fill();
     });
     context.globalAlpha = 1;
-    // Ten classes are not told apart by colour alone: each has its name at its codes' median.
+    // Ten classes are not told apart by colour alone: each has its name among its codes.
     context.font = "bold 15px system-ui, sans-serif";
     context.textAlign = "center";
     context.textBaseline = "middle";
     context.lineWidth = 3.5;
     context.strokeStyle = "#000c";
+    const named = [];
     classes.forEach((name, label) => {
       const mine = codes.filter((_, i) => labels[i] === label);
       if (!mine.length || pale(label)) return;
-      const at = [median(mine.map(x)), median(mine.map(y))];
+      const at = placeOf(mine.map((code) => [x(code), y(code)]), named);
+      named.push(at);
       context.strokeText(name, ...at);
       context.fillStyle = "#fff";
       context.fillText(name, ...at);
