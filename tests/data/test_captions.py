@@ -47,6 +47,18 @@ def test_the_words_tell_all_whatever_their_order():
     assert max(len(caption.split()) for caption in drawn) <= 15
 
 
+def test_words_come_in_every_order():
+    """Of two things before the noun, and of two behind it: either is first, as often."""
+    drawn = sentences(np.random.default_rng(0), np.zeros((2000, len(SIZES)), int))
+    for a, b in (("sad", "black-haired"), ("spectacles", "wall")):
+        first = [
+            caption.index(a) < caption.index(b)
+            for caption in drawn
+            if a in caption and b in caption
+        ]
+        assert 0.4 < np.mean(first) < 0.6
+
+
 def test_every_word_is_used_and_every_synonym():
     rng = np.random.default_rng(0)
     drawn = " | ".join(sentences(rng, np.tile(EVERY, (4, 1))))

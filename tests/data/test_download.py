@@ -22,8 +22,6 @@ from minigrad.data.download import DownloadError, fetch, unpack
 from minigrad.data.sources import SOURCES, Source
 from tests.data.test_files import line, start
 
-pytestmark = pytest.mark.slow
-
 BODY = bytes(range(256)) * 1000
 
 
@@ -276,6 +274,7 @@ fetch([sys.argv[1]], Path(sys.argv[2]), "")
 """
 
 
+@pytest.mark.slow
 def test_what_a_killed_download_left_is_gone_after_the_next(server, tmp_path):
     server.files = {"/x": BODY}
     server.stalled = {"/x"}

@@ -5,8 +5,6 @@ import pytest
 
 from minigrad.data import faces, load
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture
 def draw():
@@ -21,6 +19,7 @@ def draw():
     return render
 
 
+@pytest.mark.slow
 def test_labels():
     data = load("faces", limit=500)
     woman, smiling = data.factors["gender"] == 1, data.factors["smile"] > 0
@@ -31,6 +30,7 @@ def test_labels():
         assert (smiling[of] == ("smiling" in name)).all()
 
 
+@pytest.mark.slow
 def test_factors_are_independent():
     factors = np.stack(list(load("faces", limit=4000).factors.values()))
     others = np.corrcoef(factors) - np.eye(len(factors))
@@ -108,6 +108,7 @@ def test_long_hair_falls_beside_the_neck(draw):
     assert (long.max(1) < 40).all() and (short.max(1) > 100).all()
 
 
+@pytest.mark.slow
 def test_every_factor_can_be_read_off_the_pixels():
     """Ridge regression on pixels finds each factor: none is drawn too faintly."""
     train, test = load("faces", limit=2000), load("faces", "test", limit=400)

@@ -24,8 +24,6 @@ from minigrad.data.formats import (
     read_idx,
 )
 
-pytestmark = pytest.mark.slow
-
 bytes_arrays = hnp.arrays(np.uint8, hnp.array_shapes(min_dims=1, max_dims=4, min_side=0))
 
 
@@ -98,6 +96,7 @@ def test_idx_of_another_shape(file):
         read_idx(file, (None, 4))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("pack", "kind"), [(gzip.compress, "gzip"), (lzma.compress, "xz")])
 def test_a_packed_file_cut_anywhere_is_refused(tmp_path, pack, kind):
     whole = pack(idx(np.arange(24, dtype=np.uint8).reshape(2, 3, 4)))
@@ -199,6 +198,7 @@ def bomb(head: bytes, megabytes: int) -> bytes:
     return packed.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("head", "read", "what"),
     [
@@ -225,6 +225,7 @@ def test_a_header_that_claims_too_much_is_refused(file, shape):
         read_idx(file)
 
 
+@pytest.mark.slow
 def test_a_file_without_a_known_size_is_read_up_to_a_limit(file, monkeypatch):
     monkeypatch.setattr(formats, "MOST", 10**6)
     file.write_bytes(bomb(b"", 100))

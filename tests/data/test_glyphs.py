@@ -5,8 +5,6 @@ import pytest
 
 from minigrad.data import glyphs, load, strokes
 
-pytestmark = pytest.mark.slow
-
 
 def correlation(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.corrcoef(a, b)[0, 1])
@@ -101,6 +99,7 @@ def test_templates_pass_through_their_points():
         assert steps.max() < 1.0  # pixels: the Gaussians, 0.77 pixels wide, melt into a line
 
 
+@pytest.mark.slow
 def test_a_person_could_read_them(data):
     """1-nearest-neighbour on pixels: as with MNIST, good and not perfect."""
     train, labels = load("glyphs", limit=6000)[:]
@@ -111,6 +110,7 @@ def test_a_person_could_read_them(data):
     assert 0.92 < accuracy < 0.995
 
 
+@pytest.mark.slow
 def test_they_have_mnists_ink(data, data_dir):
     real = load("mnist", data_dir=data_dir("mnist"), limit=4000, download=False)
     ours, theirs = (d.images.mean((1, 2, 3)) / 255 for d in (data, real))

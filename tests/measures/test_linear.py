@@ -34,6 +34,8 @@ def test_pca_is_the_best_of_its_rank(n, d, data):
     x = cloud(n, d)
     found = pca(x, k)
     singular = np.linalg.svd(x - x.mean(0), compute_uv=False)
+    variances = np.pad(singular**2 / n, (0, d - len(singular)))  # beyond the samples there is none
+    assert found.variances == pytest.approx(variances, abs=1e-9)
     assert found.error(x) == pytest.approx((singular[k:] ** 2).sum() / x.size, abs=1e-10)
     assert np.allclose(found.components @ found.components.T, np.eye(k), atol=1e-10)
     assert found.variances[k:].sum() == pytest.approx(found.error(x) * d, abs=1e-9)

@@ -183,6 +183,17 @@ def test_the_likelihood_reads_location_and_scale_from_the_channels():
     assert likelihood.mean(h).shape == x.shape
 
 
+@pytest.mark.parametrize("kind", [Bernoulli, Gaussian, DiscretizedLogistic])
+def test_a_mean_is_an_image(kind):
+    """Of outputs however large: from 0, which is reached or nearly so, to 1."""
+    likelihood = kind()
+    h = mg.linspace(-40, 40, 9).reshape(9, 1, 1, 1).expand(9, likelihood.numbers, 2, 2)
+    mean = likelihood.mean(h).numpy(force=True)
+    assert mean.shape == (9, 1, 2, 2)
+    assert mean.min() == pytest.approx(0, abs=1e-12) and mean.max() == pytest.approx(1, abs=1e-12)
+    assert (np.diff(mean, axis=0) >= 0).all()
+
+
 def test_draws_of_the_discretized_logistic_follow_its_probabilities():
     likelihood = DiscretizedLogistic()
     h = mg.tensor([[0.9, -0.3]]).reshape(1, 2, 1, 1).expand(200_000, 2, 1, 1)

@@ -330,6 +330,8 @@ def test_places_and_truths():
     assert mg.topk(x, 1).indices.tolist() == [[0], [1]]
     assert mg.nonzero(x == 1).tolist() == [[0, 1], [1, 0], [1, 2]]
     assert [p.tolist() for p in mg.where(x == 1)] == [[0, 1, 1], [1, 0, 2]]
+    # Of a number, which has no axes: one place without coordinates, or none.
+    assert [mg.nonzero(mg.tensor(n)).shape for n in (3.0, 0.0)] == [(1, 0), (0, 0)]
     assert x.isinf().tolist() == [[False] * 3, [False, True, False]]
     assert mg.allclose(x, x + 1e-7) is True
     assert mg.allclose(x, x + 1e-3) is False
