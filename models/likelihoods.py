@@ -208,10 +208,10 @@ class LogisticMixture(DiscretizedLogistic):
 
 class ColourMixture(LogisticMixture):
     """The colours of a pixel are of one component together, and in it green's location moves with
-    red, and blue's with both (Salimans et al. 2017, equation 3): three colours, else ValueError.
+    red, and blue's with both (Salimans et al. 2017, equation 3).
 
     By how much is a fourth part of h, behind a tanh. A component's weight is one for all colours:
-    the mean of its three.
+    the mean of theirs in h. ValueError for more than three colours.
     """
 
     numbers = 4 * LogisticMixture.COMPONENTS
@@ -240,18 +240,20 @@ class ColourMixture(LogisticMixture):
         return x
 
     def _parts(self, h: Tensor) -> list[Tensor]:
-        if h.shape[1] != 3 * self.numbers:
-            raise ValueError(f"ColourMixture: needs {3 * self.numbers} channels, got {h.shape[1]}")
+        if h.shape[1] > 3 * self.numbers:
+            raise ValueError(f"ColourMixture: {h.shape[1]} channels are of more than three colours")
         log_weight, *others = super()._parts(h)
         return [log_weight.mean(2, keepdim=True).log_softmax(1), *others]
 
 
 def moved(share: Tensor, x: Tensor) -> Tensor:
-    """What the locations of red, green and blue (..., 3, H, W) are moved by for a pixel x."""
-    red, green, _ = (x - 0.5).split(1, -3)
-    red_in_green, red_in_blue, green_in_blue = share.tanh().split(1, -3)
-    blue = red_in_blue * red + green_in_blue * green
-    return mg.concat([mg.zeros_like(blue), red_in_green * red, blue], -3)
+    """What the locations of up to three colours (..., C, H, W) are moved by for a pixel x: green's
+    by the first share of red, blue's by the second of red and the third of green."""
+    by, before = share.tanh().split(1, -3), (x - 0.5).split(1, -3)
+    red = mg.zeros_like(by[0])
+    green = [by[0] * before[0]] if len(by) > 1 else []
+    blue = [by[1] * before[0] + by[2] * before[1]] if len(by) > 2 else []
+    return mg.concat([red, *green, *blue], -3)
 
 
 def _one_of(log_weight: Tensor, *parts: Tensor) -> list[Tensor]:

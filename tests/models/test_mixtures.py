@@ -31,10 +31,10 @@ def channels(seed: int, count: int, std: float = 1.5, dtype=np.float64) -> mg.Te
     return mg.tensor(rng.normal(0, std, (1, count, 1, 1)).astype(dtype))
 
 
-def all_colours(levels: int = FEW) -> mg.Tensor:
-    """Of one pixel: (levels ** 3, 3, 1, 1)."""
+def all_colours(levels: int = FEW, colours: int = 3) -> mg.Tensor:
+    """Of one pixel: (levels ** colours, colours, 1, 1)."""
     values = np.arange(levels) / (levels - 1)
-    return mg.tensor(np.array(list(product(values, repeat=3))).reshape(-1, 3, 1, 1))
+    return mg.tensor(np.array(list(product(values, repeat=colours))).reshape(-1, colours, 1, 1))
 
 
 def probabilities(likelihood, x: mg.Tensor, h: mg.Tensor) -> np.ndarray:
@@ -49,10 +49,10 @@ def test_the_256_levels_share_all_of_the_probability(seed, std):
     assert p.sum() == pytest.approx(1, abs=1e-12)
 
 
-@given(seed=st.integers(0, 2**16), std=st.floats(0, 4), levels=st.integers(2, 6))
-def test_the_colours_of_a_pixel_share_all_of_the_probability(seed, std, levels):
-    h = channels(seed, 3 * ColourMixture.numbers, std)
-    p = probabilities(coarse(levels), all_colours(levels), h)
+@given(st.integers(0, 2**16), st.floats(0, 4), st.integers(2, 6), st.integers(1, 3))
+def test_the_colours_of_a_pixel_share_all_of_the_probability(seed, std, levels, colours):
+    h = channels(seed, colours * ColourMixture.numbers, std)
+    p = probabilities(coarse(levels), all_colours(levels, colours), h)
     assert p.sum() == pytest.approx(1, abs=1e-12)
 
 
@@ -186,9 +186,17 @@ def test_the_mean_of_a_pixel_moves_with_the_colours_before():
     assert np.allclose(likelihood.draw(h).numpy().ravel(), expected, atol=2 / 255)
 
 
-def test_only_three_colours_depend_on_each_other():
-    with pytest.raises(ValueError, match="60 channels, got 20"):
-        ColourMixture().log_prob(mg.zeros(1, 1, 2, 2), mg.zeros(1, 20, 2, 2))
+@given(seed=st.integers(0, 2**16))
+def test_of_grey_images_both_are_one(seed):
+    h = channels(seed, ColourMixture.numbers)
+    x = mg.tensor(BYTES.reshape(-1, 1, 1, 1))
+    expected = probabilities(LogisticMixture(), x, h[:, : LogisticMixture.numbers])
+    assert np.allclose(probabilities(ColourMixture(), x, h), expected, rtol=1e-12)
+
+
+def test_no_more_than_three_colours_depend_on_each_other():
+    with pytest.raises(ValueError, match="80 channels are of more than three colours"):
+        ColourMixture().log_prob(mg.zeros(1, 4, 2, 2), mg.zeros(1, 80, 2, 2))
 
 
 @pytest.mark.parametrize("kind", [LogisticMixture, ColourMixture])
