@@ -36,8 +36,7 @@ CLAIM = "text to image: a GAN draws what a sentence says, in new combinations to
 TESTED = 2000
 VARIANTS: dict[str, dict[str, Any]] = {
     "GAN-CLS": {},
-    "a fifth of the steps": {"limit": 4000},
-    "a fifth, no wrong captions": {"limit": 4000, "matching": False},
+    "no wrong captions": {"matching": False},
 }
 ASKED = (
     "a smiling woman with glasses",
@@ -71,8 +70,7 @@ class TextRecipe(Recipe):
 def run(
     setting: Setting, *, tested: int = TESTED, reader: ReaderRecipe = READER, **how: Any
 ) -> Finding:
-    """GAN-CLS, its wrong captions being true but for one word; and, for as many steps as another
-    one, with none.
+    """GAN-CLS, its wrong captions being true but for one word; and, for as many steps, with none.
 
     Captions name all that can be said of a face of the test set; for the control they are dealt out
     anew. Four attributes have two values each: gender, smile, glasses, length of hair.

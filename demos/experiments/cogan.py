@@ -21,7 +21,7 @@ from models.objectives import named
 from models.zoo.cogan import PairDiscriminator, PairGenerator
 
 CLAIM = "CoGAN: a joint distribution of two kinds of images without pairs, by shared layers"
-STEPS, SEEDS, SAMPLES, SHOWN = 800, 1, 5_000, 14
+STEPS, SEEDS, SAMPLES, SHOWN = 800, 3, 5_000, 14
 R1 = 1.0  # NOTE: without it the generator draws one digit after 800 steps
 ROWS = {"shared layers": {"shared": True}, "nothing shared": {"shared": False}}
 MEASURES = ("alike", "chance", "information", "core seconds")

@@ -49,11 +49,11 @@ def run(
     ours, theirs = mean.values()
     controls = judge.controls(samples)
     result = (
-        f"Fréchet distance after {seconds:g} core seconds: LAPGAN {ours['frechet']:.0f}, "
+        f"Fréchet distance after {seconds:g} seconds: LAPGAN {ours['frechet']:.0f}, "
         f"DCGAN {theirs['frechet']:.0f}"
     )
     beside = f"LAPGAN on data's 8x8 {ours[OF_DATA]:.0f}; {told(controls)}"
-    numbers = {"tables": {f"{seconds:g} core seconds": table}}
+    numbers = {"tables": {f"{seconds:g} seconds": table}}
     return Finding(CLAIM, result, beside, numbers, controls, draw(runs))
 
 

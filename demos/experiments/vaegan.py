@@ -57,14 +57,14 @@ def run(
     ours, theirs = mean.values()
     controls = judge.controls(samples)
     result = (
-        f"after {seconds:g} core seconds: Fréchet distance {ours['frechet']:.0f}, high frequencies "
+        f"after {seconds:g} seconds: Fréchet distance {ours['frechet']:.0f}, high frequencies "
         f"{ours['sharpness']:.2f} of data's, squared error of reconstructions {ours['mse']:.4f}"
     )
     beside = (
         f"VAE {theirs['frechet']:.0f}, {theirs['sharpness']:.2f}, {theirs['mse']:.4f}; "
         f"{told(controls)}"
     )
-    numbers = {"tables": {f"{seconds:g} core seconds": table}}
+    numbers = {"tables": {f"{seconds:g} seconds": table}}
     return Finding(CLAIM, result, beside, numbers, controls, draw(runs, real))
 
 
