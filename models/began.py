@@ -93,7 +93,7 @@ class AutoencoderDiscriminator(nn.Module):
         last = channels[-1]
         layers += [nn.Conv2d(last, last, 3, 1, 1), nn.ELU()]
         layers += [nn.Flatten(), nn.Linear(last * SMALLEST**2, code)]
-        self.encoder = nn.Sequential(*layers)
+        self.encoder = initialized(nn.Sequential(*layers))
         self.decoder = BEGANGenerator(code, shape, width)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -116,9 +116,24 @@ class BEGANGenerator(nn.Sequential):
             layers += [nn.Upsample(scale_factor=2)] if i else []
             layers += [nn.Conv2d(width, width, 3, 1, 1), nn.ELU()]
         super().__init__(*layers, nn.Conv2d(width, shape[0], 3, 1, 1))
+        initialized(self)
 
 
 SMALLEST = 8
+
+
+def initialized(network: nn.Sequential) -> nn.Sequential:
+    """With weights by Glorot and Bengio (2010), and biases 0.
+
+    NOTE: by the smaller ones that layers have by default, the samples of all z are nearly one image
+    from the start: the deviation of a pixel is 0.028, here it is 0.13 to 0.15 (faces: 0.30).
+    """
+    for parameter in network.parameters():
+        if parameter.ndim > 1:
+            nn.init.xavier_uniform_(parameter)
+        else:
+            nn.init.zeros_(parameter)
+    return network
 
 
 def way(name: str, shape: Shape) -> list[int]:

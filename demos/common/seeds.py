@@ -1,9 +1,36 @@
 """What trainings with several seeds give: every one, and their mean and spread."""
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
 
 from demos.common.kept import Setting
 from demos.common.store import Arguments, Numbers, measured, plain, split
+
+
+class Tabled(NamedTuple):
+    """Trainings with each seed for each row, a table of what was measured, and its means."""
+
+    runs: dict[str, list[Numbers]]
+    table: dict[str, Numbers]
+    mean: dict[str, dict[str, float]]
+
+
+Measure = Callable[[Numbers], Numbers]
+
+
+def tabled(
+    setting: Setting, name: str, play: Callable[..., Numbers], rows: Arguments, seeds: int,
+    measures: Iterable[str], measure: Measure = lambda found: {}, jobs: int | None = None,
+) -> Tabled:  # fmt: skip
+    """The trainings of `over_seeds`, and the measures of what they give, to which `measure` adds
+    what is not kept."""
+    runs = over_seeds(setting, name, play, rows, seeds, jobs)
+    for some in runs.values():
+        for found in some:
+            found |= measure(found)
+    table = {row: table_row(some, measures) for row, some in runs.items()}
+    mean = {row: {m: of[m]["mean"] for m in measures if m in of} for row, of in table.items()}
+    return Tabled(runs, table, mean)
 
 
 def over_seeds(

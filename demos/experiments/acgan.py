@@ -19,7 +19,7 @@ from models.gan import GAN, MLPDiscriminator, MLPGenerator
 from models.zoo.heads import ACGAN
 
 CLAIM = "AC-GAN: a discriminator that reads classes too; what is asked for is drawn, less diversely"
-STEPS, SEEDS, SAMPLES, SHOWN = 800, 3, 5_000, 12
+STEPS, SEEDS, SAMPLES, SHOWN = 800, 1, 5_000, 12
 ROWS = {"AC-GAN": {"reads": True}, "D is given the label": {"reads": False}}
 MEASURES = ("agreement", "diversity", "core seconds")
 

@@ -20,7 +20,7 @@ from models.measures.linear import nearest_neighbour_error
 from models.zoo.bigan import mlp_bigan, recovered
 
 CLAIM = "a GAN can't solve inference queries, p(z|x); with an encoder in the game, it can"
-STEPS, SEEDS, CODES, TESTED, SOUGHT = 800, 3, 10_000, 2_000, 100
+STEPS, SEEDS, CODES, TESTED, SOUGHT = 800, 1, 10_000, 2_000, 100
 SHOWN = 12
 MEASURES = ("1-NN error", "ratio", "ratio by descent", "core seconds")
 

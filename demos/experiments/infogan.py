@@ -21,7 +21,7 @@ from models.measures.factors import mutual_information
 from models.zoo.heads import InfoGAN
 
 CLAIM = "InfoGAN: a code of ten categories, part of the noise, comes to mean digits without labels"
-STEPS, SEEDS, SAMPLES, SHOWN = 800, 3, 5_000, 12
+STEPS, SEEDS, SAMPLES, SHOWN = 800, 1, 5_000, 12
 CATEGORIES, CONTINUOUS, REST = 10, 2, 10
 # NOTE: the paper's rates. With 5e-4 for both, D's features change faster than Q can follow: after
 # 1,000 steps it reads 11 % of the codes.

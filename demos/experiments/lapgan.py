@@ -14,12 +14,13 @@ import minigrad as mg
 from demos.common.figures import Figure, sheet, strips
 from demos.common.games import learn, until
 from demos.common.kept import Setting
+from demos.common.seeds import tabled
 from demos.experiments.arithmetic import ReaderRecipe
-from demos.experiments.dcgans import DCGANRecipe, build
+from demos.experiments.dcgans import build
 from demos.experiments.face_distance import SAMPLES, eye, told
 from demos.experiments.finding import Finding
 from demos.experiments.translations import READER
-from demos.experiments.zoo_games import games, signed
+from demos.experiments.zoo_games import signed
 from minigrad.data import ImageDataset
 from models.measures.parts import in_parts
 from models.zoo.lapgan import LAPGAN, split
@@ -45,7 +46,7 @@ def run(
         return {name: judge.distance(found[key]) for name, key in names.items() if key in found}
 
     play_faces = partial(play, judge.train, samples, setting.device)
-    runs, table, mean = games(setting, "lapgan", play_faces, rows, seeds, MEASURES, measure)
+    runs, table, mean = tabled(setting, "lapgan", play_faces, rows, seeds, MEASURES, measure, 1)
     ours, theirs = mean.values()
     controls = judge.controls(samples)
     result = (
@@ -62,9 +63,7 @@ def play(
 ) -> dict[str, Any]:
     """One training; samples in [0, 1], and of the pyramid those of data's smallest images."""
     mg.manual_seed(seed)
-    model: Any = LAPGAN(SHAPE, width=WIDTH, lr=LR)
-    if kind != "LAPGAN":
-        model = build(SHAPE, recipe=DCGANRecipe(ema=0.99))
+    model: Any = LAPGAN(SHAPE, width=WIDTH, lr=LR) if kind == "LAPGAN" else build(SHAPE)
     how = {"batch": BATCH, "seed": seed, "device": device}
     losses = learn(model, train, until(seconds), **how, prepared=signed)
     steps = len(next(iter(losses.values())))

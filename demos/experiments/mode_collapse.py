@@ -13,7 +13,7 @@ import numpy as np
 
 import minigrad as mg
 from demos.common.figures import Figure, points, sheet
-from demos.common.seeds import over_seeds, seconds, table_row
+from demos.common.seeds import seconds, tabled
 from demos.experiments.finding import Finding, Setting
 from minigrad import nn, optim
 from models.gan import GAN, MLPDiscriminator, MLPGenerator
@@ -64,15 +64,14 @@ def run(
 ) -> Finding:  # fmt: skip
     """Each game with `seeds` seeds, from `seed` on, for equally many steps."""
     rows = {kind: {"kind": kind, "steps": steps} for kind in kinds}
-    runs = over_seeds(setting, "mode-collapse", play, rows, seeds, jobs)
-    table = {kind: table_row(some, MEASURES) for kind, some in runs.items()}
+    runs, table, mean = tabled(setting, "mode-collapse", play, rows, seeds, MEASURES, jobs=jobs)
     sigmas = [s for run in runs.get("SNGAN", []) for s in run["singular values"]]
     numbers = {
         "largest distance of SNGAN's singular values from 1": max(abs(s - 1) for s in sigmas),
         "core seconds of all trainings": seconds(runs),
         "tables": {f"{steps} steps": table},
     }
-    told = {kind: f"{row['modes_20']['mean']:.1f}" for kind, row in table.items()}
+    told = {kind: f"{row['modes_20']:.1f}" for kind, row in mean.items()}
     result = f"modes of 8 with 20 samples after {steps:,} steps: " + ", ".join(
         f"{kind} {modes}" for kind, modes in told.items() if kind != GAME
     )

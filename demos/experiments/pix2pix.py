@@ -10,7 +10,7 @@ import numpy as np
 import minigrad as mg
 from demos.common.figures import Array, Figure, bars, sheet, strips
 from demos.common.games import in_steps, learn
-from demos.common.seeds import over_seeds, seconds, table_row
+from demos.common.seeds import seconds, tabled
 from demos.common.translation import in_colour, prepared, translated
 from demos.experiments.arithmetic import ReaderRecipe
 from demos.experiments.finding import Finding, Setting
@@ -46,14 +46,13 @@ def run(
     steps = setting.times(steps)
     how = {"steps": steps, "limit": limit, "tested": tested, **widths}
     rows = {name: {**how, "weights": weights} for name, weights in VARIANTS.items()}
-    runs = over_seeds(setting, "pix2pix", partial(play, setting, reader), rows, seeds, jobs)
-    table = {name: table_row(some, MEASURES) for name, some in runs.items()}
+    play_faces = partial(play, setting, reader)
+    runs, table, mean = tabled(setting, "pix2pix", play_faces, rows, seeds, MEASURES, jobs=jobs)
     y, x = faces.tested(tested, "edges")
     others = {"true faces": y, "blurred by 0.7 pixels": blurred(y, 0.7), **controls(x, y)}
     control = {n: measures(setting, reader, np.array(made), y) for n, made in others.items()}
-    result = "; ".join(f"{name}: {said(row)}" for name, row in table.items())
-    noise = table[BOTH]["noise"]["mean"]
-    result += f"; two passes of {BOTH} differ by {noise:.3f} per pixel"
+    result = "; ".join(f"{name}: {said(row)}" for name, row in mean.items())
+    result += f"; two passes of {BOTH} differ by {mean[BOTH]['noise']:.3f} per pixel"
     wanted = ("true faces", "mean image", "wrong pairs")
     beside = "; ".join(f"{name}: {said(control[name])}" for name in wanted)
     numbers = {
@@ -95,14 +94,11 @@ def measures(setting: Setting, reader: ReaderRecipe, made: Array, y: Array) -> d
     }
 
 
-def said(row: Mapping[str, Any]) -> str:
-    """A row of measures, or of their means over seeds."""
-    l1, frechet, sharpness, backgrounds = (
-        value["mean"] if isinstance(value := row[name], Mapping) else value for name in MEASURES[:4]
-    )
+def said(row: Mapping[str, float]) -> str:
+    """A row of measures."""
     return (
-        f"L1 {l1:.3f}, Fréchet {frechet:.1f}, sharpness {sharpness:.2f}, "
-        f"backgrounds {backgrounds:.2f}"
+        f"L1 {row['l1']:.3f}, Fréchet {row['frechet']:.1f}, sharpness {row['sharpness']:.2f}, "
+        f"backgrounds {row['backgrounds']:.2f}"
     )
 
 

@@ -5,53 +5,57 @@
     D1(x1), D2(x2)      first layers are each one's own, the last ones shared
 
 Each discriminator sees images of its own kind only, never a pair. That both images of a z show the
-same is what sharing leaves as the easiest way. A pair is one tensor here, (N, 2 C, H, W), so that
+same is what sharing leaves as the easiest way: the last layers of G are convolutions, which cannot
+move what is drawn, only say how. (A dense last layer can: its pairs agree hardly more often than by
+chance.) A pair is one tensor here, (N, 2 C, H, W), so that
 the game is models/gan.py's; data are batches of both kinds, in no order, side by side.
 """
 
-import math
 from collections.abc import Sequence
+from typing import Any
 
 import minigrad as mg
 from minigrad import Tensor, nn
 
-from ..gan import MLP, Shape
+from ..dcgan import DCGANDiscriminator, DCGANGenerator
+from ..gan import Shape
 
 
 class PairGenerator(nn.Module):
-    """Noise (N, noise) to pairs (N, 2 C, H, W) in [-1, 1] of images (C, H, W).
+    """Noise (N, noise) to pairs (N, 2 C, H, W) in [-1, 1] of images (C, H, W): two of DCGAN's
+    generators, which have all layers but the last in common.
 
-    Without `shared`, each kind has first layers of its own: two GANs with one noise.
+    Without `shared` they have nothing in common but the noise.
     """
 
-    def __init__(
-        self, noise: int, hidden: Sequence[int], shape: Shape, *, shared: bool = True
-    ) -> None:
+    def __init__(self, noise: int, shape: Shape, width: int, *, shared: bool = True) -> None:
         super().__init__()
-        trunks = [MLP([noise, *hidden], nn.ReLU) for _ in range(1 if shared else 2)]
-        self.trunks = nn.ModuleList(trunks)
-        self.tails = nn.ModuleList(nn.Linear(hidden[-1], math.prod(shape)) for _ in range(2))
-        self.shape = shape
+        both = [DCGANGenerator(noise, shape, width).layers for _ in range(2)]
+        self.trunks = nn.ModuleList(layers[:-2] for layers in (both[:1] if shared else both))
+        self.tails = nn.ModuleList(layers[-2:] for layers in both)
 
     def forward(self, z: Tensor) -> Tensor:
-        hidden = [trunk(z).relu() for trunk in self.trunks]
-        both = [tail(hidden[min(i, len(hidden) - 1)]) for i, tail in enumerate(self.tails)]
-        return mg.concat([x.tanh().reshape(-1, *self.shape) for x in both], 1)
+        hidden = [trunk(z) for trunk in self.trunks]
+        return mg.concat([tail(h) for tail, h in zip(self.tails, in_pairs(hidden))], 1)
 
 
 class PairDiscriminator(nn.Module):
-    """Pairs (N, 2 C, H, W) to scores (2 N,): of all first images, then of all second ones."""
+    """Pairs (N, 2 C, H, W) to scores (2 N,), of all first images, then of all second ones: two of
+    DCGAN's discriminators, which have all layers but the first in common."""
 
-    def __init__(self, shape: Shape, hidden: Sequence[int], *, shared: bool = True) -> None:
+    def __init__(self, shape: Shape, width: int, *, shared: bool = True) -> None:
         super().__init__()
-        self.heads = nn.ModuleList(nn.Linear(math.prod(shape), hidden[0]) for _ in range(2))
-        leaky = lambda: nn.LeakyReLU(0.2)
-        trunks = [MLP([*hidden, 1], leaky) for _ in range(1 if shared else 2)]
-        self.trunks = nn.ModuleList(trunks)
+        both = [DCGANDiscriminator(shape, width) for _ in range(2)]
+        self.heads = nn.ModuleList(d.features[:2] for d in both)
+        self.trunks = nn.ModuleList(
+            nn.Sequential(*d.features[2:], d.score) for d in (both[:1] if shared else both)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
-        scores = []
-        for i, (head, kind) in enumerate(zip(self.heads, x.chunk(2, 1), strict=True)):
-            trunk = self.trunks[min(i, len(self.trunks) - 1)]
-            scores.append(trunk(nn.functional.leaky_relu(head(kind.flatten(1)), 0.2)).squeeze(1))
-        return mg.concat(scores)
+        parts = zip(in_pairs(self.trunks), self.heads, x.chunk(2, 1), strict=True)
+        return mg.concat([trunk(head(kind)).squeeze(1) for trunk, head, kind in parts])
+
+
+def in_pairs(parts: Sequence[Any]) -> list[Any]:
+    """The part of each kind, of two parts, or of one that is shared."""
+    return [parts[0], parts[-1]]

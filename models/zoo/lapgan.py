@@ -51,8 +51,8 @@ class DetailGenerator(nn.Module):
         super().__init__()
         self.shape = shape
         self.layers = nn.Sequential(
-            nn.Conv2d(shape[0] + 1, width, 3, 1, 1), nn.ReLU(),
-            nn.Conv2d(width, width, 3, 1, 1), nn.ReLU(),
+            nn.Conv2d(shape[0] + 1, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU(),
+            nn.Conv2d(width, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU(),
             nn.Conv2d(width, shape[0], 3, 1, 1),
         )  # fmt: skip
         initialize(self.layers)
@@ -69,10 +69,11 @@ class DetailDiscriminator(nn.Module):
 
     def __init__(self, shape: Shape, width: int) -> None:
         super().__init__()
+        wide = 2 * width
         self.layers = nn.Sequential(
             nn.Conv2d(2 * shape[0], width, 4, 2, 1), nn.LeakyReLU(0.2),
-            nn.Conv2d(width, 2 * width, 4, 2, 1), nn.LeakyReLU(0.2),
-            nn.Flatten(), nn.Linear(2 * width * (shape[1] // 4) ** 2, 1), nn.Flatten(0),
+            nn.Conv2d(width, wide, 4, 2, 1, bias=False), nn.BatchNorm2d(wide), nn.LeakyReLU(0.2),
+            nn.Flatten(), nn.Linear(wide * (shape[1] // 4) ** 2, 1), nn.Flatten(0),
         )  # fmt: skip
         initialize(self.layers)
 
@@ -145,4 +146,4 @@ def game(generator: nn.Module, discriminator: nn.Module, noise: int, lr: float) 
     adam, d_adam = (
         optim.Adam(network.parameters(), lr, (0.5, 0.999)) for network in (generator, discriminator)
     )
-    return GAN(generator, discriminator, adam, d_adam, noise=noise, ema=0.99)
+    return GAN(generator, discriminator, adam, d_adam, noise=noise, ema=0.999)

@@ -246,9 +246,9 @@ STEPS: dict[str, Callable[[Device], tuple[Step, list[nn.Module]]]] = {
     ),
     "CoGAN": lambda place: played(
         GAN,
-        (PairGenerator(4, (8,), (1, 4, 4)), PairDiscriminator((1, 4, 4), (8, 8))),
+        (PairGenerator(4, (1, 28, 28), 2), PairDiscriminator((1, 28, 28), 2)),
         place,
-        (6, 2, 4, 4),
+        (3, 2, 28, 28),
         noise=4,
     ),
     "LAPGAN": lambda place: lapgan_step(place),

@@ -15,6 +15,7 @@ from models.zoo.lapgan import LAPGAN, split
 from tests.models.games import trace
 
 SHAPE, HIDDEN, N = (1, 4, 4), (6, 5), 4
+LARGER = (1, 28, 28)
 
 
 def images(n=N, shape=SHAPE) -> mg.Tensor:
@@ -200,7 +201,7 @@ def test_latents_are_found_by_descent():
 
 
 def test_a_pairs_images_are_judged_apart():
-    d, x = PairDiscriminator(SHAPE, HIDDEN), mg.randn(N, 2, 4, 4, requires_grad=True)
+    d, x = PairDiscriminator(LARGER, 2).eval(), mg.randn(N, 2, 28, 28, requires_grad=True)
     scores = d(x)
     assert scores.shape == (2 * N,)
     for i in (1, N + 1):
@@ -214,18 +215,18 @@ def test_a_pairs_images_are_judged_apart():
 @pytest.mark.parametrize("shared", [True, False])
 def test_what_is_shared_is_the_trunk(shared):
     g, d = (
-        PairGenerator(3, HIDDEN, SHAPE, shared=shared),
-        PairDiscriminator(SHAPE, HIDDEN, shared=shared),
+        PairGenerator(3, LARGER, 2, shared=shared),
+        PairDiscriminator(LARGER, 2, shared=shared),
     )
-    assert g(mg.randn(N, 3)).shape == (N, 2, 4, 4)
+    assert g(mg.randn(N, 3)).shape == (N, 2, 28, 28)
     for network in (g, d):
         assert len(network.trunks) == 1 + (not shared)
-    losses = GAN(g, d, *adams([g], [d]), noise=3).train_step(images(N, (2, 4, 4)))
+    losses = GAN(g, d, *adams([g], [d]), noise=3).train_step(images(N, (2, 28, 28)))
     assert all(np.isfinite(v.item()) for v in losses.values())
     with mg.no_grad():
-        for tail in g.tails:
-            tail.weight.copy_(g.tails[0].weight)
-            tail.bias.copy_(g.tails[0].bias)
+        for tail, _ in g.tails:
+            tail.weight.copy_(g.tails[0][0].weight)
+            tail.bias.copy_(g.tails[0][0].bias)
     first, second = g(mg.randn(N, 3)).numpy(force=True).transpose(1, 0, 2, 3)
     assert np.array_equal(first, second) is shared
 
