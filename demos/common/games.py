@@ -13,7 +13,7 @@ from minigrad import Tensor, optim
 from minigrad.data import DataLoader, Dataset
 from models.model import Losses, Model
 
-FETCH_EVERY = 500  # steps: asking for a number makes a GPU's queue run empty
+FETCH_EVERY = 100  # steps: asking for numbers makes a GPU's queue run empty
 
 
 def learn(

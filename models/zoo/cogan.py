@@ -11,7 +11,6 @@ chance.) A pair is one tensor here, (N, 2 C, H, W), so that
 the game is models/gan.py's; data are batches of both kinds, in no order, side by side.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import minigrad as mg
@@ -56,6 +55,6 @@ class PairDiscriminator(nn.Module):
         return mg.concat([trunk(head(kind)).squeeze(1) for trunk, head, kind in parts])
 
 
-def in_pairs(parts: Sequence[Any]) -> list[Any]:
+def in_pairs(parts: Any) -> list[Any]:
     """The part of each kind, of two parts, or of one that is shared."""
     return [parts[0], parts[-1]]
