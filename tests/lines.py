@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.sources import ROOT, parse
 
-PAGES = [ROOT / "docs" / name for name in ("lecture.md", "zoo.md")]
+PAGES = [ROOT / name for name in ("README.md", "docs/lecture.md", "docs/zoo.md")]
 LINK = re.compile(r"\[`([^`]+)`\]\(([^)#]+)(?:#L(\d+))?\)")
 ABOVE = 10  # lines above a definition from which it is still seen
 

@@ -125,7 +125,7 @@ def test_commands_in_lines_are_found_and_nothing_else() -> None:
     assert [(b.text, b.line) for b in inline(text)] == [("make test", 1), ("python -m m a", 5)]
 
 
-# ---- docs/lecture.md and zoo.md: names are defined where links lead, experiments exist -----------
+# ---- README.md, docs/lecture.md and zoo.md: names are defined where links lead, experiments exist -----------
 
 
 def lecture_rows() -> list[list[str]]:
@@ -137,7 +137,7 @@ def lecture_rows() -> list[list[str]]:
 @pytest.mark.parametrize("page", lines.PAGES, ids=lambda p: p.stem)
 def test_names_in_pages_lead_to_the_lines_that_define_them(page: Path) -> None:
     text = page.read_text("utf-8")
-    assert len(lines.LINK.findall(text)) > 10
+    assert len(lines.LINK.findall(text)) >= (3 if page.stem == "README" else 10)
     assert lines.faults(text, page.parent) == [], "`python -m tests.lines` writes the links anew"
 
 
