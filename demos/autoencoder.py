@@ -108,7 +108,7 @@ def train(args: Namespace, run: Run) -> None:
     cli.write_summary(args, trainer, numbers)
     said = ", ".join(f"{name} {value:.5f}" for name, value in numbers.items() if "mse" in name)
     print(f"{said} (per pixel)")
-    farewell(run.folder, explored=isinstance(learner, AAE))
+    farewell(run.folder, explored=True)
 
 
 def build(args: Namespace, image_shape: tuple[int, ...]) -> Autoencoder:

@@ -126,7 +126,7 @@ def train(args: Namespace, run: Run) -> None:
     summary = {name: value for name, value in last.items() if name.startswith("test_")}
     cli.write_summary(args, trainer, summary)
     print(f"{listed(summary)} (nats per image; less is better)")
-    farewell(run.folder)
+    farewell(run.folder, explored=True)
 
 
 def falling(model: Autoregressive, optimizer: optim.Optimizer, steps: int) -> Scheduled:

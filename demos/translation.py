@@ -169,7 +169,7 @@ def train(args: Namespace, run: Run) -> None:
         with random_numbers(args.seed, args.device):
             play.save_caption(run.file("caption.png"), words, args.caption)
         print(f"{run.folder}/caption.png: {args.caption}")
-    farewell(run.folder)
+    farewell(run.folder, explored=True)
 
 
 def encoded(caption: str) -> Array:

@@ -5,11 +5,12 @@
     python -m demos.explore runs/vae --measure    pictures a second over HTTP, instead of serving
 
 CHECKPOINT is a run's folder, or the checkpoint.safetensors in it, of demos.vae, demos.gan,
-demos.dcgan, demos.autoencoder, or demos.translation --model text. All is computed on the CPU. The
-page has the plane of two latents to drag over, a slider for each latent, interpolation and
+demos.dcgan, demos.autoencoder, demos.autoregressive, or demos.translation. All is computed on the
+CPU. The page has the plane of two latents to drag over, a slider for each latent, interpolation and
 arithmetic between saved points; for a VAE also the codes of test images, directions of their
 attributes, and q(z|x) of an image that you draw or load, for an autoencoder its code; for a GAN of
-captions, sixteen faces of what you type.
+captions, sixteen faces of what you type. An autoregressive model completes what you draw; what a
+translation makes of it is shown beside it.
 """
 
 import argparse
@@ -26,7 +27,9 @@ import numpy as np
 
 from demos.common import cli
 from demos.common.run import CommandError
-from demos.explore.api import API, opened
+from demos.explore.api import API
+from demos.explore.images import ImageAPI
+from demos.explore.opening import opened
 from demos.explore.server import ADDRESS, Server
 
 MEASURED = 3.0  # seconds
@@ -56,6 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = program.parse_args(argv)
     try:
         api = opened(args.checkpoint, args.data_dir)
+        if args.measure and not isinstance(api, API):
+            raise CommandError("--measure is for models with latents")
         with Server(api, 0 if args.measure else args.port) as server:
             if args.measure:
                 measure(server)
@@ -68,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def serve(server: Server, api: API) -> None:
+def serve(server: Server, api: API | ImageAPI) -> None:
     """Serves until it is interrupted."""
     if api.note:
         print(f"without test images: {api.note}")
@@ -79,6 +84,7 @@ def serve(server: Server, api: API) -> None:
 def measure(server: Server) -> None:
     """Says how many pictures a second come over HTTP, one with each request, as when dragging."""
     threading.Thread(target=server.serve_forever, daemon=True).start()
+    assert isinstance(server.api, API)
     generator = server.api.generator
     rng, connection = (
         np.random.default_rng(0),

@@ -3,14 +3,12 @@
 import json
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from demos.common.run import CommandError
-from demos.explore import checkpoint, examples
+from demos.explore import checkpoint
 from demos.explore.checkpoint import AutoencoderGenerator, Generator, VAEGenerator
 from demos.explore.examples import Examples
 
@@ -32,6 +30,8 @@ class API:
 
     `note` says why there are none.
     """
+
+    page = "index.html"
 
     def __init__(self, generator: Generator, shown: Examples | None = None, note: str = "") -> None:
         self.generator, self.shown, self.note = generator, shown, note
@@ -159,19 +159,3 @@ def numbers(asked: Json, name: str, low: float, high: float) -> NDArray[np.float
     if array.size == 0 or not ((low <= array) & (array <= high)).all():
         raise BadRequest(f"{name} must have numbers from {low:g} to {high:g} only")
     return array.astype(np.float64)
-
-
-def opened(path: Path, data_dir: str | None = None) -> API:
-    """The API for a run. Raises CommandError as `checkpoint.load` does, and for an autoencoder
-    without test images, which alone say where its codes lie."""
-    generator, args = checkpoint.load(path)
-    if not isinstance(generator, ENCODERS):
-        return API(generator)
-    try:
-        images = examples.read(args, data_dir)
-    except (OSError, ValueError) as error:
-        if isinstance(generator, AutoencoderGenerator) and not generator.adversarial:
-            reason = "only test images say where an autoencoder's codes lie"
-            raise CommandError(f"{reason}: {error}") from error
-        return API(generator, note=str(error))
-    return API(generator, examples.encoded(generator, images))

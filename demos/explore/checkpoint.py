@@ -1,7 +1,8 @@
 """What can be explored: the decoder in a run's checkpoint, and its encoder if it has one."""
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -160,49 +161,58 @@ class CaptionGenerator:
         return images.numpy()
 
 
-def load(path: Path) -> tuple[Generator, Namespace]:
-    """The generator of a run, given its folder or its checkpoint, and the run's arguments.
+def read(path: Path) -> tuple[dict[str, Any], Path]:
+    """What a run has saved, given its folder or its checkpoint, and the file.
 
     Raises CommandError, in one line, where there is none, or none that can be read.
     """
     file = path / Run.CHECKPOINT if path.is_dir() else path
     try:
-        saved = mg.load(file)
+        return mg.load(file), file
     except (OSError, ValueError) as error:
         raise CommandError(str(error)) from error
-    programs = "demos.vae, demos.gan, demos.dcgan, demos.autoencoder, or demos.translation"
+
+
+@contextmanager
+def fitting(file: Path) -> Iterator[None]:
+    """Raises CommandError for what cannot be made of what is saved."""
+    try:
+        yield
+    except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        reason = " ".join(line.strip() for line in str(error).splitlines()[:2])
+        raise CommandError(f"{file} does not fit the program that wrote it: {reason}") from error
+
+
+def load(path: Path) -> tuple[Generator, Namespace]:
+    """The generator of a run, given its folder or its checkpoint, and the run's arguments.
+
+    Raises CommandError, in one line, where there is none, or none that can be read.
+    """
+    saved, file = read(path)
+    programs = "vae, gan, dcgan, autoencoder, autoregressive, or translation of demos"
     made = f", but of demos.{saved['program']}" if isinstance(saved.get("program"), str) else ""
     unknown = CommandError(f"{file} is no checkpoint of {programs}{made}")
     if not isinstance(saved.get("args"), Mapping):
         raise unknown
-    if saved.get("program") == "autoregressive":
-        reason = "an autoregressive model has no latents to explore"
-        raise CommandError(f"{file} is of demos.autoregressive: {reason}")
-    if saved.get("program") == "translation" and saved["args"].get("model") != "text":
-        reason = "of its models only --model text has latents to explore"
-        raise CommandError(f"{file} is of demos.translation: {reason}")
-    try:
+    with fitting(file):
         if "model" in saved and "beta" in saved["args"]:
             return _vae(saved)
         if "model" in saved and "code" in saved["args"]:
             return _autoencoder(saved)
-        if "game" in saved:
-            return _text(saved)
         if "gan" in saved:
             return _gan(saved)
-    except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
-        reason = " ".join(line.strip() for line in str(error).splitlines()[:2])
-        raise CommandError(f"{file} does not fit the program that wrote it: {reason}") from error
+        if "game" in saved and saved["args"].get("model") == "text":
+            return _text(saved)
     raise unknown
 
 
-def _arguments(parser: ArgumentParser, saved: Mapping[str, Any]) -> Namespace:
+def arguments(parser: ArgumentParser, saved: Mapping[str, Any]) -> Namespace:
     """A run's arguments, on the CPU; what it did not have yet is as by default."""
     return Namespace(**vars(parser.parse_args([])) | dict(saved) | {"device": "cpu"})
 
 
 def _vae(saved: Mapping[str, Any]) -> tuple[Generator, Namespace]:
-    args = _arguments(vae.parser(), saved["args"])
+    args = arguments(vae.parser(), saved["args"])
     if args.posterior != "gaussian":
         reason = "its single latents have no mean, deviation and KL to show"
         raise CommandError(f"a VAE with --posterior {args.posterior} cannot be explored: {reason}")
@@ -212,14 +222,14 @@ def _vae(saved: Mapping[str, Any]) -> tuple[Generator, Namespace]:
 
 
 def _autoencoder(saved: Mapping[str, Any]) -> tuple[Generator, Namespace]:
-    args = _arguments(autoencoder.parser(), saved["args"])
+    args = arguments(autoencoder.parser(), saved["args"])
     model = autoencoder.build(args, SHAPES[args.dataset])
     model.load_state_dict(saved["model"])
     return AutoencoderGenerator(args, model, SHAPES[args.dataset]), args
 
 
 def _text(saved: Mapping[str, Any]) -> tuple[Generator, Namespace]:
-    args = _arguments(translation.parser("text"), saved["args"])
+    args = arguments(translation.parser("text"), saved["args"])
     game = text_gan(SHAPES[args.dataset], len(captions.VOCABULARY), width=args.width)
     game.load_state_dict(saved["game"])
     return CaptionGenerator(game, SHAPES[args.dataset]), args
@@ -229,7 +239,7 @@ def _gan(saved: Mapping[str, Any]) -> tuple[Generator, Namespace]:
     if toy := saved["args"].get("toy"):
         raise CommandError(f"a GAN of points (--toy {toy}) has no images to explore")
     program, kind = (dcgan, "DCGAN") if "width" in saved["args"] else (gan, "GAN")
-    args = _arguments(program.parser(), saved["args"])
+    args = arguments(program.parser(), saved["args"])
     shape = SHAPES[args.dataset]
     if size := getattr(args, "size", None):
         shape = (shape[0], size, size)

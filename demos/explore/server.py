@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from demos.common.run import CommandError
 from demos.explore.api import API, BadRequest, parsed
+from demos.explore.images import ImageAPI
 
 ADDRESS = "127.0.0.1"
 MOST_BYTES = 1 << 20  # of a request's body
@@ -56,11 +57,14 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 128  # connections that wait to be accepted
     daemon_threads = True  # Ctrl-C does not wait for a browser to let go of its connection
 
-    def __init__(self, api: API, port: int) -> None:
+    def __init__(self, api: API | ImageAPI, port: int) -> None:
         self.api = api
         self.free = threading.BoundedSemaphore(MOST_CONNECTIONS)
-        self.files = {f"/{p.name}": (TYPES[p.suffix], p.read_bytes()) for p in PAGE.iterdir()}
-        self.files["/"] = self.files.pop("/index.html")
+        self.files = {
+            "/" if p.suffix == ".html" else f"/{p.name}": (TYPES[p.suffix], p.read_bytes())
+            for p in PAGE.iterdir()
+            if p.suffix != ".html" or p.name == api.page
+        }
         try:
             super().__init__((ADDRESS, port), Handler)
         except OSError as error:

@@ -141,3 +141,43 @@ def chromedriver() -> Iterator[str]:
     finally:
         process.terminate()
         process.communicate()
+
+
+# ---- the page ------------------------------------------------------------------------------------
+
+
+@contextmanager
+def opened_page(browser: Browser, url: str) -> Iterator[Browser]:
+    """The page, ready; there must be nothing in its console at the end."""
+    browser.screen(1360, 1000)
+    browser.open(url)
+    assert browser.wait("document.body.dataset.ready") == "yes"
+    yield browser
+    browser.run("sessionStorage.clear()")  # the next page begins with points of its own
+    assert browser.log() == []
+    assert browser.run("return document.getElementById('problem').hidden")
+
+
+GREY = """
+    (selector) => {
+      const canvas = document.querySelector(selector);
+      const {width, height} = canvas;
+      const context = new OffscreenCanvas(width, height).getContext("2d");
+      context.drawImage(canvas, 0, 0);
+      const {data} = context.getImageData(0, 0, width, height);
+      return JSON.stringify([...data.filter((_, i) => i % 4 === 0)]);
+    }"""
+
+
+def picture(page: Browser, selector: str = "#picture") -> list[int]:
+    """The grey levels of a canvas, row by row."""
+    return json.loads(page.run(f"return ({GREY})(arguments[0])", selector))
+
+
+def as_text(levels: list[int] | bytes) -> str:
+    return json.dumps(list(levels), separators=(",", ":"))
+
+
+def wait_for_picture(page: Browser, levels: bytes, selector: str = "#picture") -> None:
+    """Waits until a canvas has these grey levels."""
+    assert page.wait(f"({GREY})(args[0]) === args[1]", selector, as_text(levels))

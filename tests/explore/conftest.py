@@ -1,13 +1,16 @@
 """A run to explore, and its server."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from demos.explore import examples
-from demos.explore.api import API, opened
+from demos.explore.api import API
+from demos.explore.opening import opened
 from demos.explore.server import Server
+from tests.explore.browser import Browser, chromedriver
 from tests.explore.serving import save_vae, serving
 
 
@@ -32,3 +35,15 @@ def api(run) -> API:
 def served(api) -> Iterator[Server]:
     with serving(api) as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory) -> Iterator[Browser]:
+    if missing := [n for n in ("chromium", "chromedriver") if shutil.which(n) is None]:
+        pytest.skip(f"no {' and no '.join(missing)}: Debian has them in chromium, chromium-driver")
+    with chromedriver() as driver:
+        found = Browser(driver, tmp_path_factory.mktemp("profile"))
+        try:
+            yield found
+        finally:
+            found.close()

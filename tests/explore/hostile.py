@@ -6,7 +6,7 @@ import threading
 from functools import cache
 from pathlib import Path
 
-from demos.explore.api import opened
+from demos.explore.opening import opened
 from demos.explore.server import Server
 from tests.explore.serving import save_vae
 

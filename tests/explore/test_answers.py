@@ -14,7 +14,7 @@ from demos import autoencoder, dcgan, gan
 from demos.common import cli
 from demos.common.run import CommandError, Run
 from demos.explore import checkpoint, examples, server
-from demos.explore.api import opened
+from demos.explore.opening import opened
 from docs import pictures as readme
 from minigrad import data
 from minigrad.data import captions

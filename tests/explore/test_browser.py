@@ -1,34 +1,32 @@
 """The explorer's page in a real browser."""
 
-import json
 import re
-import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
 
 from demos import gan
 from demos.explore import examples
-from demos.explore.api import API, opened
+from demos.explore.api import API
+from demos.explore.opening import opened
 from demos.explore.server import Server
-from tests.explore.browser import ARROW_DOWN, ARROW_RIGHT, END, HOME, SHIFT, Browser, chromedriver
+from tests.explore.browser import (
+    ARROW_DOWN,
+    ARROW_RIGHT,
+    END,
+    GREY,
+    HOME,
+    SHIFT,
+    Browser,
+    as_text,
+    opened_page,
+    picture,
+    wait_for_picture,
+)
 from tests.explore.serving import save_autoencoder, save_gan, save_text, save_vae, serving
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory) -> Iterator[Browser]:
-    if missing := [n for n in ("chromium", "chromedriver") if shutil.which(n) is None]:
-        pytest.skip(f"no {' and no '.join(missing)}: Debian has them in chromium, chromium-driver")
-    with chromedriver() as driver:
-        found = Browser(driver, tmp_path_factory.mktemp("profile"))
-        try:
-            yield found
-        finally:
-            found.close()
 
 
 # ---- the page ------------------------------------------------------------------------------------
@@ -51,47 +49,10 @@ def served(api) -> Iterator[Server]:
         yield found
 
 
-@contextmanager
-def opened_page(browser: Browser, url: str) -> Iterator[Browser]:
-    """The page, ready; there must be nothing in its console at the end."""
-    browser.screen(1360, 1000)
-    browser.open(url)
-    assert browser.wait("document.body.dataset.ready") == "yes"
-    yield browser
-    browser.run("sessionStorage.clear()")  # the next page begins with points of its own
-    assert browser.log() == []
-    assert browser.run("return document.getElementById('problem').hidden")
-
-
 @pytest.fixture
 def page(browser, served) -> Iterator[Browser]:
     with opened_page(browser, served.url) as found:
         yield found
-
-
-GREY = """
-    (selector) => {
-      const canvas = document.querySelector(selector);
-      const {width, height} = canvas;
-      const context = new OffscreenCanvas(width, height).getContext("2d");
-      context.drawImage(canvas, 0, 0);
-      const {data} = context.getImageData(0, 0, width, height);
-      return JSON.stringify([...data.filter((_, i) => i % 4 === 0)]);
-    }"""
-
-
-def picture(page: Browser, selector: str = "#picture") -> list[int]:
-    """The grey levels of a canvas, row by row."""
-    return json.loads(page.run(f"return ({GREY})(arguments[0])", selector))
-
-
-def as_text(levels: list[int] | bytes) -> str:
-    return json.dumps(list(levels), separators=(",", ":"))
-
-
-def wait_for_picture(page: Browser, levels: bytes, selector: str = "#picture") -> None:
-    """Waits until a canvas has these grey levels."""
-    assert page.wait(f"({GREY})(args[0]) === args[1]", selector, as_text(levels))
 
 
 def z_shown(page: Browser) -> list[float]:

@@ -125,7 +125,7 @@ def test_commands_in_lines_are_found_and_nothing_else() -> None:
     assert [(b.text, b.line) for b in inline(text)] == [("make test", 1), ("python -m m a", 5)]
 
 
-# ---- README.md, docs/lecture.md and zoo.md: names are defined where links lead, experiments exist -----------
+# ---- README.md, docs/lecture.md, zoo.md: links lead to definitions, and experiments exist --------
 
 
 def lecture_rows() -> list[list[str]]:

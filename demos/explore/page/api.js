@@ -35,6 +35,14 @@ export async function decode(zs, label) {
   return zs.map((_, i) => bytes.subarray(i * size, (i + 1) * size));
 }
 
+/** What is made of bytes (height, width, channels), of which rows are given: `count` images. */
+export async function make(pixels, rows, count) {
+  const body = { pixels: Array.from(pixels), rows };
+  const bytes = new Uint8Array(await (await ask("/api/make", body)).arrayBuffer());
+  const size = bytes.length / count;
+  return Array.from({ length: count }, (_, i) => bytes.subarray(i * size, (i + 1) * size));
+}
+
 /** `work`, one call at a time: of the calls that come meanwhile, the last is made afterwards. */
 export function latest(work) {
   let busy = false;
