@@ -67,9 +67,9 @@ def parser() -> ArgumentParser:
     add("--hidden", **default, nargs="+", default=[1000], help="of made (default: 1000)")
     add(
         "--likelihood",
-        choices=("bernoulli", "logistic"),
-        help="of a pixel; logistic is that of a byte (default: bernoulli for grey images, logistic "
-        "for colour)",
+        choices=("bernoulli", "logistic", "mixture"),
+        help="of a pixel; logistic and mixture are those of a byte (default: bernoulli for grey "
+        "images, logistic for colour)",
     )
     add("--conditional", action="store_true", help="learn p(x|label); samples are of each class")
     return parser

@@ -75,8 +75,8 @@ def parser() -> ArgumentParser:
     add(
         "--likelihood",
         choices=tuple(LIKELIHOODS),
-        help="of a pixel; logistic is that of a byte (default: bernoulli for grey images, whose "
-        "grey levels are then the targets; gaussian for colour)",
+        help="of a pixel; logistic, mixture and colours are those of bytes (default: bernoulli for "
+        "grey images, whose grey levels are then the targets; gaussian for colour)",
     )
     add(
         "--blocks",

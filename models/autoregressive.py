@@ -34,13 +34,16 @@ class Autoregressive(nn.Module, ABC):
 
     Images are (N, *image_shape), pixels in [0, 1]. With `conditions` > 0 all is given c as well: a
     `context` (N, conditions, H, W), a map that may say something else at every pixel, or (N,
-    conditions, 1, 1), such as `one_hot` labels.
+    conditions, 1, 1), such as `one_hot` labels. ValueError for a likelihood of all colours at once:
+    here a colour's h has seen those before it.
     """
 
     def __init__(
         self, image_shape: Shape, likelihood: str = "bernoulli", conditions: int = 0
     ) -> None:
         super().__init__()
+        if issubclass(likelihoods.named(likelihood), likelihoods.ColourMixture):
+            raise ValueError(f"{type(self).__name__}: {likelihood!r} draws no colour alone")
         self.image_shape = image_shape
         self.colours = image_shape[0]
         self.likelihood = likelihoods.named(likelihood)()

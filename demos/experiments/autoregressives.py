@@ -50,7 +50,7 @@ MODELS: dict[str, dict[str, Any]] = {
 
 
 def untrained(recipe: AutoregressiveRecipe, shape: tuple[int, ...]) -> Autoregressive:
-    likelihood = "bernoulli" if shape[0] == 1 else "logistic"
+    likelihood = "bernoulli" if shape[0] == 1 else "mixture"
     if recipe.model == "made":
         return MADE(shape, recipe.hidden, likelihood)
     kind = KINDS[recipe.model]
@@ -64,11 +64,21 @@ def untrained(recipe: AutoregressiveRecipe, shape: tuple[int, ...]) -> Autoregre
     )
 
 
+def lengthened(setting: Setting, recipe: AutoregressiveRecipe) -> AutoregressiveRecipe:
+    """A recipe for `longer` times as many steps: of more images, and then of more epochs."""
+    size = len(recipe.images(setting)[0])
+    first = min(recipe.train_on or size, size)
+    images = setting.times(first * recipe.epochs)
+    if first < size and images < size:
+        return replace(recipe, train_on=images, epochs=1)
+    return replace(recipe, train_on=None, epochs=max(1, round(images / size)))
+
+
 def trained(setting: Setting, model: str, **how: Any) -> Kept:
     """The model of a recipe, its rows having the nats of test images, drawn once."""
     dataset = setting.dataset or "glyphs"
     how = {"model": model, "dataset": dataset, **MODELS[model], **how}
-    recipe = setting.lengthened(AutoregressiveRecipe(**how))
+    recipe = lengthened(setting, AutoregressiveRecipe(**how))
     train, test = recipe.images(setting)
     if recipe.train_on:
         train, _ = replace(recipe, limit=recipe.train_on).images(setting)

@@ -56,9 +56,18 @@ def trained(setting: Setting, values: Mapping[str, Any]) -> tuple[Kept, Tensor]:
 
 
 def network(mean: Any, k: int) -> VAE:
-    """The paper's network and its first weights: Glorot & Bengio's, and for the last biases the
-    logits of the mean image (C, H, W)."""
+    """The paper's network, for images with the mean (C, H, W)."""
     vae = mlp_vae(mean.shape, LATENT, HIDDEN, nn.Tanh, k=k)
+    first_weights(vae, mean)
+    return vae
+
+
+def first_weights(vae: VAE, mean: Any) -> None:
+    """The paper's: those of Glorot & Bengio, and for the last biases the logits of the mean image.
+
+    NOTE: two stochastic layers need them. From the usual ones z1 goes out of use at the beginning
+    and never comes back, whatever the weight of the KL.
+    """
     for layer in vae.modules():
         if isinstance(layer, nn.Linear):
             nn.init.xavier_uniform_(layer.weight)
@@ -67,4 +76,3 @@ def network(mean: Any, k: int) -> VAE:
     *_, last, _ = vae.decoder
     with mg.no_grad():
         last.bias.copy_(mg.tensor((np.log(p) - np.log1p(-p)).astype(np.float32)))
-    return vae

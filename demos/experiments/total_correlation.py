@@ -14,7 +14,8 @@ import numpy as np
 import minigrad as mg
 from demos.common.evaluation import flat
 from demos.common.figures import Figure, bars, sheet
-from demos.common.kept import Falling, Setting
+from demos.common.games import in_steps, learn
+from demos.common.kept import Setting
 from demos.common.latents import encode
 from demos.common.run import CommandError
 from demos.common.seeds import over_seeds, seconds, table_row
@@ -25,6 +26,7 @@ from minigrad.data import ImageDataset
 from models.likelihoods import Gaussian
 from models.measures.factors import Codes, measure
 from models.measures.linear import pca
+from models.model import Learner
 from models.total_correlation import BetaTCVAE, total_correlation
 from models.vae import VAE, conv_vae
 
@@ -46,8 +48,10 @@ def run(
     if setting.dataset not in (None, "faces"):
         raise CommandError(f"total-correlation: it is about faces, not {setting.dataset}")
     train, test = setting.images("faces", limit)
+    steps = setting.times(steps)
     rows = {name: {"steps": steps, **how} for name, how in objectives.items()}
-    runs = over_seeds(setting, "total-correlation", partial(play, train, test), rows, seeds, jobs)
+    one = partial(play, train, test, setting.device)
+    runs = over_seeds(setting, "total-correlation", one, rows, seeds, jobs)
     table = {name: table_row(some, MEASURES) for name, some in runs.items()}
     linear = measure(pca(flat(train)[:FITTED], LATENT).encode(flat(test)), test.factors)
     names = linear.names
@@ -86,17 +90,16 @@ def network(kind: str, beta: float) -> VAE:
 
 
 def play(
-    train: ImageDataset, test: ImageDataset, *, steps: int, seed: int, kind: str = "",
-    beta: float = 1,
+    train: ImageDataset, test: ImageDataset, device: str, *, steps: int, seed: int,
+    kind: str = "", beta: float = 1,
 ) -> dict[str, Any]:  # fmt: skip
     """One training, and what its codes have of the factors."""
     mg.manual_seed(seed)
     model = network(kind, beta)
     learned = [p for p in model.parameters() if p.requires_grad]
-    learner = Falling(model, optim.Adam(learned, LR), steps, LR / 30)
-    rng = np.random.default_rng(seed)
-    for _ in range(steps):
-        learner.train_step(mg.tensor(train[rng.integers(0, len(train), BATCH)][0]))
+    learner = Learner(model, optim.Adam(learned, LR))
+    pixels = lambda x, labels: (x,)
+    learn(learner, train, in_steps(steps), batch=BATCH, seed=seed, device=device, prepared=pixels)
     codes, kl = encode(model, test)
     x = mg.tensor(test[:1000][0])
     found: Codes = measure(codes, test.factors)

@@ -131,7 +131,7 @@ def seen_too_early(model: Autoregressive) -> int:
     return int(np.triu(depends).sum())
 
 
-@pytest.mark.parametrize("likelihood", ["bernoulli", "logistic"])
+@pytest.mark.parametrize("likelihood", ["bernoulli", "logistic", "mixture"])
 @pytest.mark.parametrize("shape", [(1, 3, 4), (3, 3, 2)])
 @pytest.mark.parametrize("name", MODELS)
 def test_nothing_is_seen_that_comes_later(name: str, shape: tuple[int, ...], likelihood: str):
@@ -312,6 +312,7 @@ def test_labels_as_a_context():
         (lambda: GatedPixelCNN((3, 8, 8), 16), "multiple of 3, got 16"),
         (lambda: PixelRNN((3, 8, 8), 16), "multiple of 6, got 16"),
         (lambda: PixelCNN((1, 8, 8), likelihood="cauchy"), "cauchy"),
+        (lambda: PixelCNN((3, 8, 8), 6, likelihood="colours"), "PixelCNN: 'colours' draws no"),
         (lambda: PixelCNN((1, 3, 3), 4, 1, conditions=2).sample(1), "need one"),
         (lambda: PixelCNN((1, 3, 3), 4, 1).sample(1, mg.zeros(1, 2, 1, 1)), "need one"),
     ],
