@@ -43,7 +43,9 @@ from tests.sources import PACKAGES, relative, sources
 FOLDERS = [f"minigrad/{name}" for name in ("ops", "nn", "optim", "data", "backend")] + ["models"]
 FILES = [f"minigrad/{name}.py" for name in ("op", "tape", "plan", "autograd", "broadcasting")]
 FILES += [f"demos/common/{name}.py" for name in ("training", "adversarial", "evaluation", "finite")]
-ON_A_GPU = {f"minigrad/backend/{name}.py" for name in ("cuda", "launch", "philox")}
+ON_A_GPU = {
+    f"minigrad/backend/{name}.py" for name in ("cublas", "cuda", "graph", "launch", "philox")
+}
 
 # The tests of a folder of the source, where they are not in one of its name.
 HOME = {

@@ -92,6 +92,8 @@ def computed(node: ast.AST) -> Iterator[ast.AST]:
         return
     if isinstance(node, ast.Call) and ast.unparse(node.func) in ("TypeVar", "cast", "NewType"):
         return
+    if isinstance(node, ast.keyword) and node.arg == "strict":
+        return  # zip's
     for name, value in ast.iter_fields(node):
         if name not in ("annotation", "returns", "type_comment", "type_params"):
             children = value if isinstance(value, list) else [value]

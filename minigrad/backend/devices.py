@@ -45,9 +45,8 @@ def device_of(array: Array) -> Device:
 def xp_of(*operands: Any) -> Any:
     """The array module (numpy or cupy) of the first device array among the operands."""
     for x in operands:
-        found = _by_array_type.get(type(x))
-        if found is not None and found is not cpu:
-            return found.xp
+        if type(x) in elsewhere:
+            return elsewhere[type(x)].xp
     return np
 
 

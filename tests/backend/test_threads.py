@@ -134,6 +134,8 @@ def test_a_forked_process_is_in_no_block_of_another_thread():
 
 
 def _product() -> None:
+    both = threading.Barrier(2, timeout=20)
+    threads.for_blocks(2, lambda _: both.wait())  # its own threads help, as the parent's did
     x = mg.ones(512, 512)
     sys.exit(0 if (x @ x).numpy()[0, 0] == 512 else 1)
 

@@ -44,7 +44,8 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
                 self.send_error(404)
                 return
             self.send_response(200)
-            self.send_header("Content-Length", str(state.length.get(self.path, len(body))))
+            if (length := state.length.get(self.path, len(body))) is not None:
+                self.send_header("Content-Length", str(length))
             self.end_headers()
             if self.path in state.stalled | state.dripping:
                 self.wfile.write(body[: len(body) // 2 if self.path in state.stalled else 1])
@@ -130,6 +131,35 @@ def test_without_tqdm_a_line_is_printed(server, tmp_path, monkeypatch, capsys):
     server.files = {"/x": BODY}
     fetch([server.url + "/x"], tmp_path / "x", sha256(BODY))
     assert capsys.readouterr().err == "downloading x (256,000 bytes)\n"
+
+
+@pytest.mark.parametrize("total", [0, len(BODY)])
+def test_a_bar_knows_how_much_there_is_to_come(server, tmp_path, monkeypatch, total):
+    """Where the server does not say, it has no end to show."""
+    bars = []
+
+    class Bar:
+        def __init__(self, **options: object) -> None:
+            self.options, self.done = options, 0
+            bars.append(self)
+
+        def __enter__(self) -> "Bar":
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def update(self, n: int) -> None:
+            self.done += n
+
+    monkeypatch.setitem(sys.modules, "tqdm", SimpleNamespace(tqdm=Bar))
+    server.files = {"/x": BODY}
+    server.length = {"/x": total or None}
+    fetch([server.url + "/x"], tmp_path / "x", sha256(BODY))
+    (bar,) = bars
+    assert bar.done == len(BODY)
+    assert bar.options["total"] == (total or None)
+    assert (bar.options["desc"], bar.options["unit"]) == ("x", "B")
 
 
 def test_a_mirror_that_sends_a_byte_now_and_then_is_given_up(server, tmp_path, monkeypatch):

@@ -319,6 +319,17 @@ def test_einsum_of_three():
         )
 
 
+def test_a_grid_of_any_number_of_vectors():
+    given = [mg.arange(n) for n in (2, 3, 4)]
+    for many in range(1, 4):
+        for how in ("ij", "xy"):
+            expected = np.meshgrid(*[np.arange(n) for n in (2, 3, 4)[:many]], indexing=how)
+            for found in (
+                mg.meshgrid(*given[:many], indexing=how), mg.meshgrid(given[:many], indexing=how)
+            ):  # fmt: skip
+                np.testing.assert_equal([x.numpy() for x in found], [*expected])
+
+
 # ---- what is not on the tape ---------------------------------------------------------------------
 
 

@@ -91,6 +91,20 @@ def test_state_dict_goes_by_place_and_loads_copies():
     assert not np.shares_memory(moments[0].array, moments[1].array)
 
 
+@pytest.mark.parametrize("cls", [optim.SGD, optim.Adam, optim.AdamW, optim.RMSprop])
+def test_a_state_from_before_there_was_a_switch_has_it_off(cls):
+    opt = cls([nn.Parameter(mg.ones(2))], lr=0.1, maximize=True)
+    saved = opt.state_dict()
+    for group in saved["param_groups"]:
+        for switch in ("amsgrad", "maximize"):
+            group.pop(switch, None)
+    opt.load_state_dict(saved)
+    assert opt.param_groups[0]["maximize"] is False
+    del saved["param_groups"][0]["lr"]
+    with pytest.raises(ValueError, match="group 0 has no 'lr'"):
+        opt.load_state_dict(saved)
+
+
 def test_what_does_not_fit_is_listed_and_nothing_is_changed():
     def made(cls=optim.Adam, sizes=(2, 3)):
         params = [nn.Parameter(mg.ones(n)) for n in sizes]
