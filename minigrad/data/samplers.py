@@ -143,7 +143,7 @@ def _choice(weights: Any, n: int, replacement: bool, generator: Generator | None
     else:  # the first n of independent waiting times, whose rates are the weights
         with np.errstate(divide="ignore", invalid="ignore"):
             times = np.where(weights > 0, -np.log1p(-u) / weights, np.inf)
-        found = np.argsort(times, kind="stable")[:n]
+        found = np.argsort(times)[:n]
     return [int(index) for index in found]
 
 

@@ -129,6 +129,16 @@ def test_all_slots_are_changed_equally_often():
     np.testing.assert_allclose(counts, len(shown) / len(SIZES), rtol=0.1)
 
 
+def test_what_is_not_said_of_captions():
+    data = load("faces", limit=40)
+    usual, spelt = (
+        captions.captioned(data, **how)
+        for how in ({}, {"seed": 0, "times": 4, "share": 0.8, "wrong": "changed"})
+    )
+    for a, b in zip(usual[:], spelt[:]):
+        np.testing.assert_array_equal(a, b)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("wrong", captions.WRONG)
 def test_captions_are_true_of_their_faces_and_wrong_ones_are_not(wrong):

@@ -15,8 +15,6 @@ from minigrad.data.files import find_files
 from minigrad.data.formats import CorruptFileError
 from minigrad.data.sources import SOURCES
 
-pytestmark = pytest.mark.slow
-
 IMAGES, LABELS = "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"
 
 
@@ -194,6 +192,7 @@ def test_real_mnists(data_dir, name, split):
     assert data.images.max() == 255 and data.images.min() == 0
 
 
+@pytest.mark.slow
 def test_real_mnist_known_values(data_dir):
     data = load("mnist", data_dir=data_dir("mnist"), download=False)
     assert data.labels[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
@@ -214,6 +213,7 @@ def test_one_mnist_is_not_taken_for_the_other(data_dir, name, other):
         load(name, "test", data_dir=data_dir(other), download=False)
 
 
+@pytest.mark.slow
 def test_one_split_or_batch_is_not_taken_for_another(data_dir, tmp_path):
     amats, batches = data_dir("binarized-mnist"), data_dir("cifar-10")
     (tmp_path / "binarized_mnist_test.amat.gz").symlink_to(amats / "binarized_mnist_valid.amat.gz")
@@ -234,6 +234,7 @@ def test_a_wrong_pixel_is_found(data_dir, tmp_path):
         load("mnist", "test", data_dir=tmp_path, download=False)
 
 
+@pytest.mark.slow
 def test_real_cifar(data_dir):
     folder = data_dir("cifar-10")
     train = load("cifar-10", data_dir=folder, limit=500, download=False)
@@ -247,6 +248,7 @@ def test_real_cifar(data_dir):
     assert tuple(meta) == test.classes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("split", ["train", "valid", "test"])
 def test_real_binarized_mnist(data_dir, split):
     rows = {"train": 50_000, "valid": 10_000, "test": 10_000}[split]

@@ -40,8 +40,9 @@ def test_small_distances_of_float32_do_not_cancel():
 def test_nearest_refuses_what_does_not_fit():
     with pytest.raises(ValueError, match=r"got \[3, 2\] and \[3, 4\]"):
         nearest(np.zeros((3, 2)), np.zeros((3, 4)))
-    with pytest.raises(ValueError, match="nearest: needs rows"):
-        nearest(np.zeros((3, 2)), np.zeros((0, 2)))
+    for n, m in ((3, 0), (0, 3)):
+        with pytest.raises(ValueError, match="nearest: needs rows"):
+            nearest(np.zeros((n, 2)), np.zeros((m, 2)))
 
 
 def test_new_points_have_ratio_1():

@@ -92,6 +92,7 @@ def test_a_steps_numbers(name, monkeypatch):
     assert [*found] == [*wanted]
     for key, value in wanted.items():
         assert found[key].item() == pytest.approx(value, rel=1e-5, abs=1e-6), key
+        assert not found[key].requires_grad
 
 
 @pytest.mark.parametrize("name", GAMES)
@@ -102,6 +103,12 @@ def test_a_step_moves_every_network(name):
     before = {k: trace(part) for k, part in parts.items()}
     gan.train_step(mg.randn(N, *SHAPE), *[LABELS] * isinstance(gan, ACGAN))
     assert all(trace(part) != before[k] for k, part in parts.items())
+
+
+def test_a_code_as_long_as_the_noise_but_not_longer():
+    headed(InfoGAN, 3, categories=3, continuous=1)
+    with pytest.raises(ValueError, match=r"InfoGAN: a code of 3 \+ 2 numbers in noise of 4"):
+        headed(InfoGAN, 3, categories=3, continuous=2)
 
 
 @pytest.mark.parametrize("name", ["AC-GAN", "InfoGAN"])

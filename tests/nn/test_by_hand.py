@@ -119,6 +119,16 @@ def test_smooth_resizing(mode, corners, size, scale):
     np.testing.assert_allclose(out.array, rows @ x.numpy() @ columns.T, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.parametrize("mode", ["nearest", "nearest-exact", *KERNELS])
+def test_a_scale_computed_anew_is_that_of_the_size(mode):
+    """Of 5 pixels times 1.7 come 8; how far apart they lie is either 1 / 1.7, or 5 / 8."""
+    x = double(2, 3, 5, 5)
+    anew = F.interpolate(x, scale_factor=1.7, mode=mode, recompute_scale_factor=True)
+    np.testing.assert_array_equal(anew.array, F.interpolate(x, 8, mode=mode).array)
+    given = F.interpolate(x, scale_factor=1.7, mode=mode)
+    assert given.shape == anew.shape and (given.array != anew.array).any()
+
+
 def test_resizing_to_means_of_areas_and_to_nearest_pixels():
     x = double(2, 3, 5, 7)
     np.testing.assert_array_equal(
@@ -249,3 +259,27 @@ def test_layers_and_directions_are_layers_of_their_own(kind):
     np.testing.assert_allclose(out.numpy(force=True), y.numpy(force=True), rtol=1e-12)
     found = last if kind is nn.GRU else last[0]
     np.testing.assert_array_equal(found.numpy(force=True), mg.concat(states).numpy(force=True))
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("ignore_index", [-100, 1])
+@pytest.mark.parametrize("loss", [F.nll_loss, F.cross_entropy])
+def test_a_target_that_is_ignored_counts_nothing(loss, ignore_index, weighted):
+    x, y = double(6, 3), np.array([0, 1, 2, 1, 0, 2])
+    y[2] = ignore_index
+    kept = np.flatnonzero(y != ignore_index)
+    weight = mg.tensor([0.5, 2.0, 3.0], dtype=mg.float64) if weighted else None
+    how = {"weight": weight} | ({"ignore_index": 1} if ignore_index == 1 else {})
+    for reduction in ("mean", "sum", "none"):
+        a, b = (v.clone().requires_grad_() for v in (x, x[kept]))
+        found = loss(a, mg.tensor(y), reduction=reduction, **how)
+        wanted = loss(b, mg.tensor(y[kept]), weight, reduction=reduction)
+        found.sum().backward()
+        wanted.sum().backward()
+        grad = np.zeros((6, 3))
+        grad[kept] = b.grad.numpy()
+        np.testing.assert_allclose(a.grad.numpy(), grad, rtol=1e-12)
+        if reduction == "none":
+            assert (np.delete(found.numpy(force=True), kept) == 0).all()
+            found = found[kept]
+        np.testing.assert_allclose(found.numpy(force=True), wanted.numpy(force=True), rtol=1e-12)

@@ -248,6 +248,9 @@ def test_embedding_and_activations_say_what_does_not_fit():
             F.conv2d(mg.ones(1, 1, 4, 4), mg.ones(1, 1, 2, 2), None, 2, padding)
     with pytest.raises(ValueError, match="conv1d: expected input"):
         F.conv1d(mg.ones(3), mg.ones(1, 1, 2))
+    for conv in (F.conv1d, F.conv_transpose1d):
+        with pytest.raises(ValueError, match=rf"{conv.__name__}: .* a weight with 3 dimensions"):
+            conv(mg.ones(1, 1, 3), mg.ones(1, 1, 1, 2))
     with pytest.raises(ValueError, match="conv1d: padding must be one int"):
         F.conv1d(mg.ones(1, 3), mg.ones(1, 1, 2), padding=(1, 1))
     with pytest.raises(ValueError, match="Conv2d: padding_mode must be one of"):

@@ -135,11 +135,13 @@ X = np.arange(24.0).reshape(2, 3, 4) % 7
 EVERY = [mg.sum, mg.mean, mg.var, mg.std, mg.amax, mg.amin, mg.logsumexp]
 
 
-@pytest.mark.parametrize("f", EVERY)
+@pytest.mark.parametrize("f", [*EVERY, mg.prod, mg.any, mg.all, mg.argmax, mg.argmin])
 def test_an_axis_is_not_kept_unless_asked_for(f):
     assert f(X).shape == ()
     assert f(X, 1).shape == (2, 4)
     assert f(X, 1, keepdim=True).shape == (2, 1, 4)
+    np.testing.assert_array_equal(f(X, keepdim=True), np.reshape(f(X), (1, 1, 1)))
+    np.testing.assert_array_equal(f(X, -1, keepdim=True), f(X, 2)[..., None])
 
 
 @pytest.mark.parametrize("f", EVERY)
@@ -208,6 +210,7 @@ def test_empty_reductions():
     mg.sum(empty).backward()
     assert empty.grad.shape == (2, 0)
     assert mg.logsumexp(empty, 1).tolist() == [-math.inf, -math.inf]
+    assert mg.logsumexp(empty, 1, keepdim=True).tolist() == [[-math.inf], [-math.inf]]
     assert mg.softmax(empty, 1).shape == mg.log_softmax(empty, 1).shape == (2, 0)
 
 
