@@ -21,6 +21,13 @@ class IncompatibleKeys(NamedTuple):
     missing_keys: list[str]
     unexpected_keys: list[str]
 
+    def __repr__(self) -> str:
+        """As PyTorch says it."""
+        missing, unexpected = self
+        if not missing and not unexpected:
+            return "<All keys matched successfully>"
+        return f"IncompatibleKeys(missing_keys={missing}, unexpected_keys={unexpected})"
+
 
 def load(
     tensors: Mapping[str, Tensor], values: Mapping[str, Any], strict: bool, owner: str

@@ -227,10 +227,11 @@ def test_load_state_dict_takes_other_floats_into_the_dtype_that_is_here(dtype):
 
 def test_load_state_dict_not_strict_returns_the_names_and_still_refuses_misfits():
     layer = nn.Linear(2, 2)
-    missing, unexpected = layer.load_state_dict(
-        {"weight": mg.ones(2, 2), "other": mg.ones(1)}, strict=False
-    )
+    keys = layer.load_state_dict({"weight": mg.ones(2, 2), "other": mg.ones(1)}, strict=False)
+    missing, unexpected = keys
     assert (missing, unexpected) == (["bias"], ["other"])
+    assert repr(keys) == "IncompatibleKeys(missing_keys=['bias'], unexpected_keys=['other'])"
+    assert repr(layer.load_state_dict(layer.state_dict())) == "<All keys matched successfully>"
     assert layer.weight.tolist() == [[1, 1], [1, 1]]
     with pytest.raises(RuntimeError, match="weight: float32"):
         layer.load_state_dict({"weight": mg.ones(3, 2)}, strict=False)
