@@ -72,3 +72,14 @@ def test_the_drawings_are_the_same_as_ever(name):
     """To a tenth of a grey level in each part: a pixel of 64 may be rounded otherwise."""
     images = load(name, limit=len(MEANS[name])).images
     np.testing.assert_allclose(blocks(images), MEANS[name], atol=0.1)
+
+
+# Of each colour, over the first 100 images. A colour that is one level off anywhere moves a sum by
+# 80 or more; a sine's last bit moves one pixel in some 10,000 by one.
+SUMS = {"glyphs": [2482989], "faces": [14836602, 13814547, 12884814]}
+
+
+@pytest.mark.parametrize("name", SUMS)
+def test_the_drawings_have_the_same_ink_as_ever(name):
+    images = load(name, limit=100).images
+    np.testing.assert_allclose(images.sum((0, 2, 3), dtype=int), SUMS[name], rtol=0, atol=30)

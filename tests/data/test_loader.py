@@ -209,3 +209,28 @@ def test_batches_on_a_device_are_tensors():
     assert pixels.numpy().dtype == np.float32 and labels.numpy().dtype == np.int64
     np.testing.assert_array_equal(pixels.numpy(), expected)
     np.testing.assert_array_equal(labels.numpy(), expected_labels)
+
+
+@pytest.mark.parametrize("drop_last", [False, True])
+def test_images_kept_on_a_device_come_in_the_same_batches(drop_last, monkeypatch):
+    """As on a GPU with room for them; here the "other" device is the CPU, told to have some."""
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (11, 1, 2, 2)).astype(np.uint8)
+    data = ImageDataset(images, np.arange(11), "drawn here", ())
+    copies = []
+    monkeypatch.setattr(ImageDataset, "on", lambda self, _: copies.append(self) or self)
+
+    def batches(room: int) -> list[list[list[float]]]:
+        monkeypatch.setattr(type(mg.device("cpu")), "room", lambda _: room)
+        loader = DataLoader(data, 4, True, drop_last=drop_last, seed=3, device="cpu")
+        first = [[x.tolist() for x in batch] for _ in range(2) for batch in loader]
+        next(stopped := iter(loader))
+        rest = DataLoader(data, 4, True, drop_last=drop_last, seed=3, device="cpu")
+        rest.load_state_dict(loader.state_dict())
+        stopped.close()
+        return first + [[x.tolist() for x in batch] for batch in rest]
+
+    usual = batches(4 * images.nbytes - 1)
+    assert not copies
+    assert batches(4 * images.nbytes) == usual
+    assert copies == [data, data]  # once for each loader

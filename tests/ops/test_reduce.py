@@ -174,6 +174,8 @@ def test_max_takes_one_dim_and_amax_several():
     with pytest.raises(ValueError, match=r"max: takes one dim.*amax"):
         mg.max(mg.tensor(X), (0, 1))
     assert mg.amax(mg.tensor(X), (0, 1)).shape == (4,)
+    x, y = mg.tensor([1.0, 2.0]), mg.tensor([2.0, 1.0])
+    assert (mg.max(x, y).tolist(), mg.min(x, y).tolist()) == ([2, 2], [1, 1])
 
 
 @pytest.mark.parametrize("f", [mg.mean, mg.var, mg.std])

@@ -1,6 +1,7 @@
 """Optimizers in a training loop; their groups and arguments."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 import minigrad as mg
 import minigrad.nn.functional as F
 from minigrad import nn, optim
+from minigrad.backend.graph import recording
 from tests.optim.configurations import configurations
 
 # ---- in a training loop --------------------------------------------------------------------------
@@ -173,3 +175,23 @@ def test_repr():
         "AdamW (\nParameter Group 0\n    amsgrad: False\n    betas: (0.9, 0.999)\n    eps: 1e-08\n"
         "    lr: 0.001\n    maximize: False\n    weight_decay: 0.01\n)"
     )
+
+
+def test_what_changes_after_a_step_was_captured_is_told(monkeypatch):
+    """A replay would not notice it. What is captured asks `check` before each replay."""
+    checks = []
+    weight = nn.Parameter(mg.ones(3))
+    weight.grad = mg.ones(3)
+    sgd, adagrad = optim.SGD([weight], 0.1, momentum=0.9), optim.Adagrad([weight])
+    adagrad.step()
+    monkeypatch.setattr(recording, "graph", SimpleNamespace(each=checks.append))
+    sgd.step()
+    with pytest.raises(RuntimeError, match="Adagrad: it counts its steps"):
+        adagrad.step()
+    monkeypatch.setattr(recording, "graph", None)
+    (check,) = checks
+    sgd.step()
+    check()
+    sgd.param_groups[0]["lr"] = 0.2
+    with pytest.raises(RuntimeError, match="SGD: an option has changed since"):
+        check()
