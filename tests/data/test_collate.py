@@ -287,8 +287,9 @@ def test_random_split() -> None:
     assert [len(part) for part in random_split(range(1), [1, 0])] == [1, 0]
     with pytest.raises(ValueError, match=r"\[7, 4\] do not add up to the 10 samples"):
         random_split(data, [7, 4])
-    with pytest.raises(ValueError, match="fractions must add up to 1"):
-        random_split(data, [0.5, 0.4])
+    for fractions in ([0.5, 0.4], [0.5, 0.6], [1.5, -0.5]):
+        with pytest.raises(ValueError, match="fractions must add up to 1"):
+            random_split(data, fractions)
 
 
 def test_concatenation() -> None:

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+import minigrad as mg
 from models.measures import (
     distances,
+    energies,
     equations,
     factors,
     frechet,
@@ -29,6 +31,10 @@ T = np.linspace(0, 1, 5)
 MEASURES = {
     "wasserstein_1d": (distances.wasserstein_1d, ROWS[0], OTHERS[0]),
     "jensen_shannon": (distances.jensen_shannon, P[0], Q[0], np.arange(6.0)),
+    **{
+        f"energies.{name}": (lambda z, u=u: u(mg.from_numpy(z)).numpy(), ROWS[:, :2])
+        for name, u in energies.ENERGIES.items()
+    },
     "equations.as_long": (equations.as_long, ROWS, OTHERS),
     "factors.measure": (factors.measure, CODES, KNOWN),
     "factors.turned": (factors.turned, CODES, KNOWN, 2, 0),

@@ -110,7 +110,7 @@ def test_points_of_lines_and_arcs():
 
 
 def test_steps_along_paths():
-    line = np.stack([np.arange(33.0), np.zeros(33)], axis=1)  # even
+    line = np.stack([np.arange(33.0), np.ones(33)], axis=1)  # even
     jump = np.where(np.arange(33)[:, None] < 10, 0.0, [3, 4])  # all at once
     features = np.stack([line, jump])
     assert paths.steps(features).shape == (2, 32)

@@ -34,12 +34,19 @@ def test_pca_is_the_best_of_its_rank(n, d, data):
     x = cloud(n, d)
     found = pca(x, k)
     singular = np.linalg.svd(x - x.mean(0), compute_uv=False)
-    variances = np.pad(singular**2 / n, (0, d - len(singular)))  # beyond the samples there is none
-    assert found.variances == pytest.approx(variances, abs=1e-9)
     assert found.error(x) == pytest.approx((singular[k:] ** 2).sum() / x.size, abs=1e-10)
     assert np.allclose(found.components @ found.components.T, np.eye(k), atol=1e-10)
     assert found.variances[k:].sum() == pytest.approx(found.error(x) * d, abs=1e-9)
     assert found.encode(x).shape == (n, k)
+
+
+@pytest.mark.parametrize(("n", "d"), [(4, 7), (7, 7), (9, 7)])
+def test_pca_has_a_variance_for_every_feature(n, d):
+    """Where there are fewer samples, none is left for the others."""
+    x = cloud(n, d)
+    singular = np.linalg.svd(x - x.mean(0), compute_uv=False)
+    variances = np.pad(singular**2 / n, (0, d - len(singular)))
+    assert pca(x, 3).variances == pytest.approx(variances, abs=1e-9)
 
 
 def test_pca_of_more_rows_than_are_worked_on_at_once(monkeypatch):
