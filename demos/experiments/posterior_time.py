@@ -4,9 +4,9 @@ The KL of two stochastic layers is weighted in slowly, lest z2 goes out of use (
 2016, section 2.2).
 """
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from time import process_time
 from typing import Any
 
 import minigrad as mg
@@ -119,15 +119,13 @@ class Shares:
         self.curve: list[list[float]] = []  # seconds, and what was measured
 
     def __iter__(self) -> Iterator[float]:
-        start = time.process_time()
-        while (used := time.process_time() - start) < self.seconds:
+        start = process_time()
+        while (used := process_time() - start) < self.seconds:
             self.last = used / self.seconds
             yield self.last
-            if (used := time.process_time() - start) * CURVE >= self.seconds * (
-                len(self.curve) + 1
-            ):
+            if (used := process_time() - start) * CURVE >= self.seconds * (len(self.curve) + 1):
                 self.curve.append([used, self.measure()])
-                start = time.process_time() - used
+                start = process_time() - used
 
 
 def draw(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:

@@ -1,6 +1,7 @@
 """Networks of experiments: trained on a GPU, measured on the CPU."""
 
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from demos.experiments import (
     began,
     dcgans,
     likelihood_vaes,
+    posterior_time,
+    total_correlation,
     vaes,
 )
 from demos.experiments.zoo_games import signed
@@ -65,6 +68,25 @@ def test_a_network_trained_on_a_gpu_is_measured_on_the_cpu(name: str, tmp_path: 
     again = [*tensors(TRAININGS[name](setting).model)]  # read from the folder
     for x, y in zip(held, again, strict=True):
         np.testing.assert_array_equal(x.numpy(force=True), y.numpy(force=True))
+
+
+@pytest.mark.parametrize("posterior", [posterior_time.PLAIN, posterior_time.TWO])
+def test_posteriors_of_equal_time_are_trained_there(
+    posterior: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks = count()
+    monkeypatch.setattr(posterior_time, "process_time", lambda: next(ticks) / 10)
+    how: dict[str, Any] = {"images": 4, "samples": 60, "limit": 50, "seed": 0, "seconds": 2}
+    setting = Setting(0, tmp_path, "glyphs", device="cuda")
+    found = posterior_time.play(setting, posterior=posterior, dataset="glyphs", **how)
+    assert found["steps"] > 3  # by a graph
+    assert found["-L"] < found["-ELBO"] < 600
+
+
+def test_factors_are_learned_there(tmp_path: Path) -> None:
+    images = Setting(0, tmp_path).images("faces", 60)
+    found = total_correlation.play(*images, "cuda", steps=5, seed=0, kind="tc", beta=10.0)
+    assert np.isfinite(found["total correlation"])
 
 
 def test_a_network_without_noise_learns_there_what_it_learns_here(tmp_path: Path) -> None:
