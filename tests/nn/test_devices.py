@@ -76,6 +76,13 @@ def test_dropout_draws_where_the_tensor_is(gpu):
     assert abs((host(out) == 0).mean() - 0.25) < 5 * np.sqrt(0.25 * 0.75 / 2400)
 
 
+@pytest.mark.parametrize("norm", [nn.utils.spectral_norm, nn.utils.weight_norm])
+def test_a_norm_of_weights_is_where_they_are(gpu, norm):
+    layer = norm(nn.Linear(3, 2).to(gpu))
+    assert layer(mg.ones(4, 3, device=gpu)).device is gpu
+    assert {x.device for x in layer.state_dict().values()} == {gpu}
+
+
 @pytest.mark.parametrize(("cls", "options"), CONFIGURATIONS.values(), ids=CONFIGURATIONS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_optimizers(gpu, cls, options, dtype):
