@@ -1,5 +1,6 @@
 """What the GANs' programs make of their arguments and of images: without training, and fast."""
 
+import json
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+from demos import gan
 from demos.common import adversarial, pictures
 from demos.common.adversarial import Images, enlarged, game, game_arguments
 from demos.common.run import CommandError
@@ -139,3 +141,23 @@ def test_enlarged_images(size, times):
 def test_images_are_not_made_smaller():
     with pytest.raises(CommandError, match="images of 2x2 are larger than 1x1"):
         enlarged(dataset(2, 1), 1)
+
+
+# ---- a run ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_a_run_takes_batches_for_every_step_of_a_round(tmp_path, monkeypatch):
+    """k batches at a time, without what is left over, in an order of the seed and the epoch."""
+    seen = []
+    step = GAN.train_step
+    monkeypatch.setattr(GAN, "train_step", lambda s, x: seen.append(x.tolist()) or step(s, x))
+    argv = ["--toy", "ring", "--limit", "10", "--epochs", "2", "--hidden", "4", "--seed", "5"]
+    assert gan.main([*argv, "--batch-size", "2", "--k", "2", "--out", str(tmp_path)]) == 0
+    assert [len(x) for x in seen] == [4, 4, 4, 4]
+    assert seen[0] + seen[1] != seen[2] + seen[3]
+    rows = (tmp_path / "metrics.csv").read_text().splitlines()
+    last = json.loads((tmp_path / "summary.json").read_text())
+    for name, value in zip(rows[0].split(","), rows[-1].split(","), strict=True):
+        if name != "epoch" and value != "inf":
+            assert last[name] == pytest.approx(float(value), rel=1e-5), name
