@@ -22,7 +22,7 @@ from models.measures.exact import (
     total_probability,
 )
 from models.pixelcnn import GatedPixelCNN, MaskedConv2d, PixelCNN
-from models.pixelrnn import PixelRNN
+from models.pixelrnn import PixelRNN, step
 
 GREY, COLOUR = (1, 3, 3), (3, 2, 2)
 MODELS: dict[str, Callable[..., Autoregressive]] = {
@@ -276,6 +276,17 @@ def test_progress_is_told_row_by_row():
     rows = []
     MODELS["PixelCNN"](GREY).sample(1, progress=lambda given: (rows.append(i) or i for i in given))
     assert rows == [0, 1, 2]
+
+
+def test_a_row_lstms_step_is_an_lstms():
+    """Of van den Oord et al. 2016a, equation 3: output, forget and input gate, and the content."""
+    numbers = np.random.default_rng(0)
+    gates, c = numbers.normal(0, 2, (2, 12, 5)), numbers.normal(0, 1, (2, 3, 5))
+    o, f, i = (1 / (1 + np.exp(-gates[:, n : n + 3])) for n in (0, 3, 6))
+    after = f * c + i * np.tanh(gates[:, 9:])
+    found = step(mg.tensor(gates), mg.tensor(c))
+    np.testing.assert_allclose(found[0].numpy(), o * np.tanh(after), rtol=1e-12)
+    np.testing.assert_allclose(found[1].numpy(), after, rtol=1e-12)
 
 
 # ---- learning ------------------------------------------------------------------------------------
