@@ -31,13 +31,14 @@ def time_of(found: Mapping[str, Any], folder: Path) -> str:
 
 
 def costs(page: Path) -> dict[str, str]:
-    """How long experiments took, by name: of the rows of a page with the tables of this module."""
+    """How long experiments took, by name: of the rows of a page with the tables of this module, but
+    for those of a GPU."""
     rows = re.findall(
-        r"`python -m demos\.experiments ([\w-]+)[^`]*` \| ([^|]*) \|$",
+        r"`python -m demos\.experiments ([\w-]+)([^`]*)` \| ([^|]*) \|$",
         page.read_text("utf-8") if page.exists() else "",
         re.M,
     )
-    return {name: _time(text) for name, text in rows}
+    return {name: _time(text) for name, how, text in rows if "--device" not in how}
 
 
 def _time(text: str) -> str:

@@ -174,7 +174,7 @@ def test_the_results_have_a_row_for_each_experiment() -> None:
     from demos.experiments.__main__ import entries
 
     text = (ROOT / "docs/results.md").read_text("utf-8")
-    rows = re.findall(r"`python -m demos\.experiments ([\w-]+)[^`]* --seed \d+`", text)
+    rows = re.findall(r"`python -m demos\.experiments ([\w-]+)[^`]* --seed \d+[^`]*`", text)
     assert rows == list(entries())
 
 
