@@ -20,7 +20,7 @@ from models.measures.factors import mutual_information
 from models.zoo.cogan import PairDiscriminator, PairGenerator
 
 CLAIM = "CoGAN: a joint distribution of two kinds of images without pairs, by shared layers"
-STEPS, SEEDS, SAMPLES, SHOWN, WIDTH = 400, 1, 5_000, 14, 16
+STEPS, SEEDS, SAMPLES, SHOWN, WIDTH = 600, 1, 5_000, 14, 16
 ROWS = {"shared layers": {"shared": True}, "nothing shared": {"shared": False}}
 MEASURES = ("alike", "chance", "information", "core seconds")
 
@@ -64,7 +64,7 @@ def game(train: Any, device: str, *, shared: bool, steps: int, seed: int) -> dic
     discriminator = PairDiscriminator(shape, WIDTH, shared=shared)
     adams = [adam(network.parameters()) for network in (generator, discriminator)]
     gan = GAN(generator, discriminator, *adams, noise=NOISE, ema=0.99)
-    how = {"batch": 2 * BATCH, "seed": seed, "device": device}
+    how = {"batch": BATCH, "seed": seed, "device": device}
     learn(gan, train, in_steps(steps), **how, prepared=unpaired)
     return {"pairs": made(gan, gan.draw_noise(SAMPLES))}
 
