@@ -243,3 +243,11 @@ def test_amat_wrong_files(file):
         file.write_bytes(whole[:position] + byte + whole[position + 1 :])
         with pytest.raises(CorruptFileError, match="line 2 is not 784 digits 0 or 1"):
             read_amat(file, 3)
+
+
+def test_a_magic_number_alone_is_a_short_header(tmp_path):
+    for axes, missing in ((1, 4), (3, 12)):
+        (tmp_path / "x").write_bytes(idx(np.zeros((1,) * axes, np.uint8))[:4])
+        short = f"short by {missing} bytes of {4 + missing} for the IDX header"
+        with pytest.raises(CorruptFileError, match=short):
+            read_idx(tmp_path / "x")
