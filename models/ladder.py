@@ -4,9 +4,9 @@
     q(z|x) = q(z_1|x) q(z_2|z_1, x) ... q(z_L|z_1, ..., z_{L-1}, x)
 
 Both take the same way down, from a coarse grid to the image (Sønderby et al. 2016, "Ladder
-variational autoencoders"; the residual networks are those of Kingma et al. 2016, appendix C). What
-is said of an image need only be said once, at the grid that it belongs to: the prior of a fine
-latent knows the coarse ones, where that of a VAE with one layer of them knows nothing.
+variational autoencoders"), through residual networks as in Kingma et al. 2016 and Child 2021, but
+small ones. What is said of an image need only be said once, at the grid that it belongs to: the
+prior of a fine latent knows the coarse ones, where that of one layer of latents knows nothing.
 
 Each prior is N(mean, exp(spread)), and its posterior is relative to it (Vahdat & Kautz 2020,
 section 3.2): z = mean + exp(spread / 2) e, where p(e) = N(0, I) and q(e) = N(mu, exp(logvar)). The
@@ -94,13 +94,13 @@ class Down(nn.Module):
         self, image_shape: Shape, width: int, latent: int, layers: Sequence[int], numbers: int
     ) -> None:
         super().__init__()
-        colours, height, width_ = image_shape
+        colours, *size = image_shape
         self.sizes: list[Shape] = []
         rungs: list[nn.Module] = []
         for depth, many in zip(range(len(layers), 0, -1), layers, strict=True):
             for i in range(many):
                 rungs.append(Rung(width, latent, finer=bool(rungs) and i == 0))
-                self.sizes.append((latent, height >> depth, width_ >> depth))
+                self.sizes.append((latent, *(n >> depth for n in size)))
         self.start = nn.Parameter(mg.zeros(1, width, *self.sizes[0][1:]))
         self.rungs = nn.ModuleList(rungs)
         self.head = nn.Sequential(nn.ReLU(), nn.ConvTranspose2d(width, colours * numbers, 4, 2, 1))
@@ -115,7 +115,7 @@ class Down(nn.Module):
         h = self.start.expand(len(eps), *self.start.shape[1:])
         log_ratio = kl = mg.zeros_like(eps[:, 0])
         parts = eps.split([math.prod(size) for size in self.sizes], 1)
-        on = {s.shape[2]: s for s in seen}
+        on = {grid.shape[2]: grid for grid in seen}
         for rung, size, part in zip(self.rungs, self.sizes, parts, strict=True):
             h, ratio, cost = rung(h, part.reshape(-1, *size), on.get(size[1]))
             log_ratio, kl = log_ratio + ratio.flatten(1).sum(1), kl + cost.flatten(1).sum(1)
@@ -175,9 +175,8 @@ def ladder_vae(
     """`latent` latents at each place of every grid: of an eighth, a quarter and half the image's
     size, with so many `layers` on each. Height and width must be multiples of the coarsest, else
     ValueError. `options` are VAE's beta and k."""
-    _, height, width_ = image_shape
     coarsest = 2 ** len(layers)
-    if height % coarsest or width_ % coarsest:
+    if any(n % coarsest for n in image_shape[1:]):
         raise ValueError(f"ladder_vae: needs multiples of {coarsest}, got {image_shape}")
     numbers = likelihoods.named(likelihood).numbers
     up = Up(image_shape[0], width, len(layers))
