@@ -96,6 +96,20 @@ FAULTS = [
         ("models/likelihoods::the_gaussian_likelihood_is_summed_over_pixels", "parity/vae::*"),
     ),
     Fault(
+        "green that is moved by itself",
+        "models/likelihoods.py",
+        "by[0] * before[0]",
+        "by[0] * before[1]",
+        ("models/mixtures::the_colours_of_a_pixel_share_all_of_the_probability",),
+    ),
+    Fault(
+        "a prior that has the posterior's mean",
+        "models/ladder.py",
+        "logvar - e * e)",
+        "logvar - (e - mu) * (e - mu))",
+        ("models/ladder::the_weights_are_the_densities_of_the_same_latents",),
+    ),
+    Fault(
         "a discriminator's step that reaches the generator",
         "models/gan.py",
         "with mg.no_grad(), untouched_buffers(self.generator):\n            samples",
