@@ -1,8 +1,5 @@
 """What a trained model makes of a data set: means over images, whatever the batches."""
 
-import io
-import sys
-
 import numpy as np
 import pytest
 
@@ -46,20 +43,6 @@ def test_a_bound_of_many_samples():
     vae.iwae = lambda x, k, **options: seen.append((len(x), k, options)) or mg.full((len(x),), -2.0)
     assert evaluation.mean_iwae(vae, DataLoader(DATA, 3), 4, rows=8) == pytest.approx(2)
     assert seen == [(3, 4, {"rows": 8}), (3, 4, {"rows": 8}), (1, 4, {"rows": 8})]
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-@pytest.mark.parametrize("kind", [io.StringIO, Terminal])
-def test_a_bar_is_shown_on_a_terminal_alone_and_wiped_off(kind, monkeypatch):
-    monkeypatch.setattr("sys.stderr", kind())
-    evaluation.mean_iwae(mlp_vae((1, 3, 3), latent=2, hidden=(5,)), DataLoader(DATA, 3), 2)
-    shown = sys.stderr.getvalue().split("\r")
-    assert any("IWAE" in line for line in shown) == (kind is Terminal)
-    assert not "".join(shown[-2:]).strip()
 
 
 def test_an_autoencoders_loss_and_codes():

@@ -1,6 +1,5 @@
 """The training harness: metrics, checkpoints, exact continuation, signals."""
 
-import io
 import os
 import signal
 import threading
@@ -8,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tqdm import tqdm
 
 import minigrad as mg
 from demos.common import training
@@ -101,30 +99,6 @@ def straight(tmp_path_factory) -> dict[str, bytes]:
     folder = tmp_path_factory.mktemp("straight")
     Game(folder).fit()
     return contents(folder)
-
-
-def test_a_bar_begins_where_the_run_was_stopped(tmp_path, monkeypatch):
-    bars = []
-
-    class Bar(tqdm):
-        def __init__(self, **options):
-            options["disable"] = False
-            super().__init__(**options, file=io.StringIO())
-            bars.append((options, self))
-
-    monkeypatch.setattr(training, "tqdm", Bar)
-    game = Game(tmp_path, epochs=2)
-
-    def stop():
-        if len(game.steps) == 2:
-            raise Killed
-
-    game.before_step = stop
-    with pytest.raises(Killed):
-        game.fit()
-    Game(tmp_path, resume=True, epochs=2).fit()
-    seen = [(how["desc"], how["initial"], bar.n, how["total"]) for how, bar in bars]
-    assert seen == [("epoch 1/2", 0, 2, 3), ("epoch 1/2", 2, 3, 3), ("epoch 2/2", 0, 3, 3)]
 
 
 @pytest.mark.parametrize("every", [0, 1, 2])

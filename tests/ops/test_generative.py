@@ -319,31 +319,6 @@ def test_einsum_of_three():
         )
 
 
-def test_what_is_repeated_or_stacked_any_number_of_times():
-    x = mg.tensor([[1, 2], [3, 4]])
-    for repeats in (0, 1, 3, [0, 2], [2, 0], [3]):
-        given = repeats if isinstance(repeats, int) else mg.tensor(repeats)
-        for dim in (None, 0, 1, -1):
-            if dim is not None or len(np.atleast_1d(repeats)) == 1:
-                found = mg.repeat_interleave(x, given, dim)
-                np.testing.assert_array_equal(found, np.repeat(x.numpy(), repeats, dim))
-    for many in (1, 2, 3):
-        for stack, numpy in ((mg.vstack, np.vstack), (mg.hstack, np.hstack)):
-            for part in (x, x[0], x[0, 0]):
-                np.testing.assert_array_equal(stack([part] * many), numpy([part.numpy()] * many))
-
-
-def test_a_grid_of_any_number_of_vectors():
-    given = [mg.arange(n) for n in (2, 3, 4)]
-    for many in range(1, 4):
-        for how in ("ij", "xy"):
-            expected = np.meshgrid(*[np.arange(n) for n in (2, 3, 4)[:many]], indexing=how)
-            for found in (
-                mg.meshgrid(*given[:many], indexing=how), mg.meshgrid(given[:many], indexing=how)
-            ):  # fmt: skip
-                np.testing.assert_equal([x.numpy() for x in found], [*expected])
-
-
 # ---- what is not on the tape ---------------------------------------------------------------------
 
 
