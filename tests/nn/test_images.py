@@ -257,3 +257,11 @@ def test_embedding_and_activations_say_what_does_not_fit():
         nn.Conv2d(1, 1, 2, padding_mode="none")
     with pytest.raises(ValueError, match="ConvTranspose2d: padding_mode must be 'zeros'"):
         nn.ConvTranspose2d(1, 1, 2, padding_mode="reflect")
+
+
+@pytest.mark.parametrize("mode", ["constant", "reflect", "replicate", "circular"])
+def test_padding_is_in_pairs(mode):
+    x = mg.ones(1, 2, 4, 4)
+    for pad in ([1], [1, 1, 1], [1] * 10):
+        with pytest.raises(ValueError, match="pad: .*pairs"):
+            F.pad(x, pad, mode)
