@@ -263,5 +263,5 @@ def test_embedding_and_activations_say_what_does_not_fit():
 def test_padding_is_in_pairs(mode):
     x = mg.ones(1, 2, 4, 4)
     for pad in ([1], [1, 1, 1], [1] * 10):
-        with pytest.raises(ValueError, match="pad: .*pairs"):
+        with pytest.raises(ValueError, match=r"pad: .*pairs"):
             F.pad(x, pad, mode)
