@@ -30,6 +30,10 @@ class Setting(NamedTuple):
     device: str = "cpu"
     longer: float = 1.0
 
+    def recipe(self, kind: "type[R]", default: str = "glyphs", **how: Any) -> "R":
+        """A recipe for the data set that was asked for, else for `default`, lengthened."""
+        return self.lengthened(kind(**{"dataset": self.dataset or default, **how}))
+
     def lengthened(self, recipe: "R") -> "R":
         """A recipe of `longer` times as many epochs."""
         return replace(recipe, epochs=self.times(recipe.epochs))
@@ -39,8 +43,9 @@ class Setting(NamedTuple):
         return max(1, round(self.longer * steps))
 
     def runs(self, name: str) -> Path:
-        """Where `measured` keeps the trainings of an experiment."""
-        return self.folder / f"{name}{self._on}-runs.json"
+        """Where `measured` keeps the trainings of an experiment: of each length its own."""
+        longer = "" if self.longer == 1 else f"-longer{self.longer:g}"
+        return self.folder / f"{name}{self._on}{longer}-runs.json"
 
     def network(self, recipe: "Recipe") -> Path:
         """The folder of a recipe's network."""

@@ -86,7 +86,7 @@ def run(
 def aae(setting: Setting, **how: Any) -> Kept:
     """The adversarial autoencoder of a recipe for the setting's data (else glyphs); its rows have
     the distance of test images' codes to N(0, I)."""
-    recipe = setting.lengthened(AAERecipe(**{"dataset": setting.dataset or "glyphs", **how}))
+    recipe = setting.recipe(AAERecipe, **how)
     train, test = recipe.images(setting)
 
     def build(steps: int) -> AAE:

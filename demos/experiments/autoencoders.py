@@ -25,9 +25,7 @@ class AutoencoderRecipe(Recipe):
 def autoencoder(setting: Setting, **how: Any) -> Kept:
     """The autoencoder of a recipe for the setting's data (else glyphs); its rows have the errors on
     test images."""
-    recipe = setting.lengthened(
-        AutoencoderRecipe(**{"dataset": setting.dataset or "glyphs", **how})
-    )
+    recipe = setting.recipe(AutoencoderRecipe, **how)
     train, test = recipe.images(setting)
 
     def build(steps: int) -> Learner:

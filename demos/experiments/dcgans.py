@@ -68,7 +68,7 @@ def build(
 def dcgan(setting: Setting, **how: Any) -> Kept:
     """The DCGAN of a recipe for the setting's data (else glyphs); its rows have the seconds of one
     core that each epoch took."""
-    recipe = setting.lengthened(DCGANRecipe(**{"dataset": setting.dataset or "glyphs", **how}))
+    recipe = setting.recipe(DCGANRecipe, **how)
     train, _ = recipe.images(setting)
     classes = len(train.classes) if recipe.conditional else 0
     start = time.process_time()

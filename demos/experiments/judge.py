@@ -30,7 +30,7 @@ def judge_of(
 
     Its seed is 0 whatever the experiment's: all that share a folder share its scale.
     """
-    recipe = JudgeRecipe(**{"dataset": setting.dataset or "glyphs", **how})
+    recipe = setting._replace(longer=1.0).recipe(JudgeRecipe, **how)
     train, test = data or recipe.images(setting)
 
     def build(steps: int) -> Learner:

@@ -74,7 +74,7 @@ def run(
 
 def pixelvae(setting: Setting, **how: Any) -> Kept:
     """The model of a recipe for the setting's data (else MNIST)."""
-    recipe = setting.lengthened(PixelVAERecipe(**{"dataset": setting.dataset or "mnist", **how}))
+    recipe = setting.recipe(PixelVAERecipe, "mnist", **how)
     train, _ = recipe.images(setting)
 
     def build(steps: int) -> Falling:

@@ -51,7 +51,7 @@ def vae(setting: Setting, **how: Any) -> VAE:
 
 def kept_vae(setting: Setting, **how: Any) -> Kept:
     """`vae`, with what its training left."""
-    recipe = setting.lengthened(VAERecipe(**{"dataset": setting.dataset or "glyphs", **how}))
+    recipe = setting.recipe(VAERecipe, **how)
     train, _ = recipe.images(setting)
 
     def build(steps: int) -> Learner:

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from demos.common.kept import Setting
 from demos.common.run import CommandError, Run
 from demos.common.seeds import mean_and_spread
 from demos.common.store import measured, write_json
 from demos.experiments import __main__ as everything
 from demos.experiments import k_steps, tables
 from demos.experiments.finding import Finding
+from demos.experiments.vaes import VAERecipe
 
 pytestmark = pytest.mark.slow
 
@@ -37,6 +39,20 @@ def test_results_are_kept_and_not_made_again(tmp_path):
     assert made == [2, 3, 3]
     changed = measured(file, square, {**arguments, "a": {"x": 5}}, jobs=1)
     assert changed["a"]["square"] == 25
+
+
+def test_each_device_and_length_keeps_its_own(tmp_path):
+    usual = Setting(0, tmp_path)
+    others = [usual, usual._replace(longer=2.5), usual._replace(device="cuda")]
+    assert [setting.runs("a").name for setting in others] == [
+        "a-runs.json", "a-longer2.5-runs.json", "a-cuda-runs.json",
+    ]  # fmt: skip
+    recipes = [setting.recipe(VAERecipe, epochs=2) for setting in others]
+    assert [recipe.epochs for recipe in recipes] == [2, 5, 2]
+    networks = [s.network(recipe).name for s, recipe in zip(others, recipes, strict=True)]
+    assert networks == ["vae-glyphs-epochs2-seed0", "vae-glyphs-epochs5-seed0",
+                        "vae-glyphs-epochs2-seed0-cuda"]  # fmt: skip
+    assert usual._replace(longer=0.01).times(20) == 1
 
 
 def test_arrays_are_kept_beside_the_numbers(tmp_path):
