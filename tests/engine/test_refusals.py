@@ -40,6 +40,12 @@ REFUSED: dict[str, tuple[Callable[[], object], type[Exception]]] = {
     # ---- layers ----
     "Dropout: p must be from 0 to 1, got -0.1": (lambda: nn.Dropout(-0.1), ValueError),
     "padding='same' needs stride 1": (lambda: nn.Conv2d(1, 1, 3, 2, "same"), ValueError),
+    "conv2d: groups must be a positive int, got 1.5": (
+        lambda: nn.functional.conv2d(mg.ones(1, 1, 2, 2), mg.ones(1, 1, 1, 1), groups=1.5),
+        ValueError),
+    "conv_transpose2d: groups must be a positive int, got 0": (
+        lambda: nn.functional.conv_transpose2d(mg.ones(1, 1, 2, 2), mg.ones(1, 1, 1, 1), groups=0),
+        ValueError),
     "Embedding: weight [3, 2] is not [2, 2]": (
         lambda: nn.Embedding(2, 2, _weight=mg.ones(3, 2)), ValueError),
     "Embedding: expected rows (V, D)": (

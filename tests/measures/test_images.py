@@ -93,6 +93,15 @@ def test_frechet_of_features_that_are_far_from_zero():
     )
 
 
+@pytest.mark.parametrize("wrong", [math.nan, math.inf])
+def test_frechet_of_what_is_not_finite_is_refused_in_either_place(wrong):
+    a, b = np.random.default_rng(0).standard_normal((2, 4, 3))
+    b[1, 2] = wrong
+    for pair in ((a, b), (b, a)):
+        with pytest.raises(ValueError, match="frechet_distance: features that are infinite or NaN"):
+            frechet_distance(*pair)
+
+
 def test_frechet_of_fewer_features_than_dimensions():
     a, b = np.random.default_rng(0).standard_normal((2, 10, 64))
     assert 0 < frechet_distance(a, b) < math.inf

@@ -40,6 +40,14 @@ def test_gradients_are_scaled_to_a_norm():
         utils.clip_grad_norm_(with_gradients([math.inf]), 1.0, error_if_nonfinite=True)
 
 
+@pytest.mark.parametrize("p", [0.5, 1, 1.5, 2, 3, math.inf])
+def test_a_norm_of_any_order_is_that_of_all_elements(p):
+    x = np.array([3.0, -2.0, 0.5, -1.0])
+    expected = abs(x).max() if p == math.inf else (abs(x) ** p).sum() ** (1 / p)
+    parts = [mg.tensor(x[:1]), mg.tensor(x[1:].reshape(3, 1))]
+    assert utils.get_total_norm(parts, p).item() == pytest.approx(expected, rel=1e-12)
+
+
 def test_gradients_are_cut():
     params = with_gradients([3.0, -2.0, 0.5])
     utils.clip_grad_value_(params, 1.0)
@@ -214,6 +222,21 @@ def test_dropout_is_between_layers_in_training_alone():
     assert layer(x)[0].tolist() != layer(x)[0].tolist()
     layer.eval()
     assert layer(x)[0].tolist() == layer(x)[0].tolist()
+
+
+@pytest.mark.parametrize("kind", [nn.GRU, nn.LSTM])
+def test_dropout_is_of_what_a_layer_gives_to_the_next(kind):
+    """All is dropped: the second layer sees zeros, the first layer all that there is."""
+    layer, plain = kind(3, 4, 2, dropout=1.0), kind(3, 4, 2)
+    plain.load_state_dict(layer.state_dict())
+    first = lambda states: (states if kind is nn.GRU else states[0])[0].tolist()
+    a, b = mg.randn(2, 2, 3), mg.randn(2, 2, 3)
+    out_a, last_a = layer(a)
+    out_b, _ = layer(b)
+    assert out_a.tolist() == out_b.tolist()
+    assert first(last_a) == first(plain(a)[1])
+    layer.eval()
+    assert layer(a)[0].tolist() == plain(a)[0].tolist() != out_a.tolist()
 
 
 def test_a_network_learns_to_remember():
