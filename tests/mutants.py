@@ -50,7 +50,7 @@ ON_A_GPU = {
 # The tests of a folder of the source, where they are not in one of its name.
 HOME = {
     "minigrad": "engine", "backend": "ops", "functional": "nn", "lr_scheduler": "optim",
-    "common": "demos", "utils": "nn",
+    "common": "demos", "utils": "nn", "zoo": "models",
 }  # fmt: skip
 FEW = 40
 OPTIONS = (
@@ -141,7 +141,7 @@ def run(copy: Path, stage: Stage) -> str | None:
     if status in (0, 5):  # 5: no test was left to run
         return None
     text = printed.read_text("utf-8", "replace")
-    if status == NO_VERDICT:
+    if status in (NO_VERDICT, pytest.ExitCode.USAGE_ERROR):
         raise RuntimeError(f"pytest did not run: {text}")
     failed = re.search(r"^(?:FAILED|ERROR) (tests/\S+)", text, re.M)
     return failed[1] if failed else f"status {status}"

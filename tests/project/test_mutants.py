@@ -4,6 +4,7 @@ import pytest
 
 from tests import mutants
 from tests.mutations import mutants as made_of
+from tests.sources import relative, sources
 
 
 def changed(source: str) -> set[str]:
@@ -69,6 +70,13 @@ def test_a_draw_is_the_same_for_a_seed_and_can_be_made_at_a_line(capsys):
     assert drawn[0][0] in capsys.readouterr().out.splitlines()
     assert mutants.main(["--at", drawn[0][0], "--list"]) == 0
     assert set(capsys.readouterr().out.splitlines()) == {drawn[0][0]}
+
+
+def test_the_tests_of_every_file_are_somewhere():
+    """Where a folder is not there, pytest ends with an error of its own, which kills no mutant."""
+    files = [*mutants.FILES, *map(relative, sources(*mutants.FOLDERS))]
+    homes = {mutants.home_of(file) for file in files}
+    assert [name for name in homes if not (mutants.ROOT / "tests" / name).is_dir()] == []
 
 
 def test_the_first_stage_that_notices_kills_and_the_copy_is_whole_again(monkeypatch, tmp_path):
