@@ -70,8 +70,9 @@ def failures(names: Sequence[str], fault: Fault | None = None) -> set[str]:
 
 
 def copy_of_the_tree(copy: Path) -> Path:
-    for part in ("minigrad", "models", "demos", "tests"):
-        shutil.copytree(ROOT / part, copy / part, ignore=shutil.ignore_patterns("__pycache__"))
+    ignore = shutil.ignore_patterns("__pycache__", "*.png")
+    for part in ("minigrad", "models", "demos", "tests", "docs"):
+        shutil.copytree(ROOT / part, copy / part, ignore=ignore)
     shutil.copy(ROOT / "pyproject.toml", copy)
     with (copy / "tests" / "conftest.py").open("a", encoding="utf-8") as conftest:
         conftest.write(NO_SHRINKING)
