@@ -258,6 +258,16 @@ def test_with_the_right_details_the_image_comes_back():
     np.testing.assert_allclose(model.enlarged(small).numpy(), x.numpy(), 1e-5, 1e-6)
 
 
+def test_every_pixel_is_under_as_many_taps_as_its_neighbours():
+    """A kernel that its stride does not divide draws a chequerboard."""
+    networks = [part for gan in (*lapgan().details, lapgan().top) for part in vars(gan).values()]
+    layers = [m for n in networks if isinstance(n, nn.Module) for m in n.modules()]
+    convolutions = [m for m in layers if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)]
+    assert any(m.stride != (1, 1) for m in convolutions)
+    for m in convolutions:
+        assert all(k % s == 0 for k, s in zip(m.kernel_size, m.stride, strict=True)), m
+
+
 def test_every_level_learns_the_details_of_data():
     model, x = lapgan(), images(3, (2, 16, 16))
     seen = []
