@@ -2,23 +2,12 @@
 
 import { decode, element, get, latest, paint } from "./api.js";
 import { Encoder } from "./encoder.js";
+import { page, say } from "./page.js";
 import { COLOURS, Plane } from "./plane.js";
 import { Points } from "./points.js";
 import { randn, shown } from "./vectors.js";
 
 const STRENGTH = 2; // of an attribute, to both sides
-
-const page = Object.fromEntries(
-  [...document.querySelectorAll("[id]")].map((found) => [found.id, found]));
-
-function say(problem) {
-  page.problem.textContent = problem;
-  page.problem.hidden = !problem;
-}
-window.addEventListener("unhandledrejection", (event) => {
-  say(event.reason.message);
-  event.preventDefault();
-});
 
 const [model, data] = await Promise.all([get("/api/model"), get("/api/data")]);
 const labelled = model.classes.length > 0;

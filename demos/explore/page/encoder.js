@@ -2,6 +2,7 @@
 
 import { decode, element, encode, latest, paint, testImage } from "./api.js";
 import { Drawing } from "./drawing.js";
+import { ink } from "./page.js";
 import { randn, shown } from "./vectors.js";
 
 const SHOWN = 12; // latents, those with the largest KL
@@ -12,7 +13,7 @@ export class Encoder {
   constructor(page, model, data, encoded, go) {
     Object.assign(this, { page, model, data, encoded, go });
     this.drawing = new Drawing(
-      page.drawing, model, () => this.ink(), () => this.update(), () => this.say("drawn"));
+      page.drawing, model, ink, () => this.update(), () => this.say("drawn"));
     paint(page.reconstruction, this.drawing.bytes, model);
     this.update = latest(() => this.encode());
     page["encode-card"].hidden = false;
@@ -25,11 +26,6 @@ export class Encoder {
     page["test-field"].hidden = data.count === 0;
     page.index.max = data.count - 1;
     this.listen();
-  }
-
-  ink() {
-    const hex = this.page.erase.checked ? "#000000" : this.page.colour.value;
-    return [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
   }
 
   async encode() {

@@ -2,25 +2,9 @@
 
 import { element, get, latest, make, paint, testImage } from "./api.js";
 import { Drawing } from "./drawing.js";
-
-const page = Object.fromEntries(
-  [...document.querySelectorAll("[id]")].map((found) => [found.id, found]));
-
-function say(problem) {
-  page.problem.textContent = problem;
-  page.problem.hidden = !problem;
-}
-window.addEventListener("unhandledrejection", (event) => {
-  say(event.reason.message);
-  event.preventDefault();
-});
+import { ink, page, say } from "./page.js";
 
 const model = await get("/api/model");
-
-function ink() {
-  const hex = page.erase.checked ? "#000000" : page.colour.value;
-  return [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
-}
 
 const name = (what) => (page["x-is"].textContent = `x: ${what}`);
 
