@@ -1,7 +1,7 @@
 """Trainings of minutes, by steps or by time, which nobody will go on with: no checkpoints."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, repeat
 from typing import Any
 
@@ -30,25 +30,25 @@ def learn(
     loader = DataLoader(data, size, shuffle=True, drop_last=True, seed=seed, device=device)
     step = mg.graphed(lambda *some: game.train_step(*prepared(*some)))
     waiting: list[Losses] = []
-    fetched: list[NDArray[Any]] = []
-    names: list[str] = []
+    parts: list[dict[str, NDArray[Any]]] = []
     for share, some in zip(shares, chain.from_iterable(repeat(loader))):
         for group, rate in rates:
             group["lr"] = rate * min(1.0, 2 * (1 - share))
         waiting.append(step(*some))
         if len(waiting) == FETCH_EVERY:
-            names, waiting = list(waiting[0]), fetch(waiting, fetched)
+            parts.append(fetched(waiting))
+            waiting.clear()
     if waiting:
-        names, waiting = list(waiting[0]), fetch(waiting, fetched)
+        parts.append(fetched(waiting))
     game.to("cpu")
-    return dict(zip(names, np.concatenate(fetched).T, strict=True)) if fetched else {}
+    return {name: np.concatenate([p[name] for p in parts]) for name in (parts[0] if parts else ())}
 
 
-def fetch(waiting: list[Losses], fetched: list[NDArray[Any]]) -> list[Losses]:
-    """Moves losses of some steps from the device to the end of `fetched`, a row for each step."""
-    numbers = mg.stack([value for losses in waiting for value in losses.values()])
-    fetched.append(numbers.numpy(force=True).reshape(len(waiting), -1))
-    return []
+def fetched(steps: Sequence[Losses]) -> dict[str, NDArray[Any]]:
+    """The losses of some steps, from the device in one piece."""
+    numbers = mg.stack([value for losses in steps for value in losses.values()])
+    rows = numbers.numpy(force=True).reshape(len(steps), -1)
+    return dict(zip(steps[0], rows.T, strict=True))
 
 
 def optimizers(game: Model) -> Iterator[optim.Optimizer]:
