@@ -26,7 +26,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import NamedTuple
 
@@ -280,7 +280,9 @@ def run_all(drawn: Sequence[Mutant], folder: Path, args: argparse.Namespace) -> 
     fork = multiprocessing.get_context("fork")
     start = (folder, reach, args)
     with ProcessPoolExecutor(args.jobs, fork, Worker.start, start) as pool:
-        for mutant, (how, by) in zip(drawn, pool.map(Worker.judge, drawn), strict=True):
+        judged = {pool.submit(Worker.judge, mutant): mutant for mutant in drawn}
+        for future in as_completed(judged):
+            mutant, (how, by) = judged[future], future.result()
             killed[how] += 1
             print(f"{how or 'SURVIVED':8} {mutant}\n         {by}", flush=True)
             if not how:
