@@ -54,10 +54,11 @@ def run(
     numbers: dict[str, Any] = {}
     images = {}
     for name, model in (("adversarial", game.model.model), ("plain", plain)):
-        z = codes(model, test)
+        z, learned = codes(model, test), codes(model, train)
         numbers[f"{name}: codes"] = measured(z)
+        numbers[f"{name}: codes of training images"] = measured(learned)
         numbers[f"{name}: test mse"] = mean_loss(model, test) / test.images[0].size
-        fitted = gaussian(codes(model, train), samples, rng)
+        fitted = gaussian(learned, samples, rng)
         images[f"{name}, N(0, I)"] = decoded(model, rng.standard_normal((samples, CODE)))
         images[f"{name}, fitted Gaussian"] = decoded(model, fitted)
         images[f"{name}, reconstructions"] = decoded(model, z[:samples])

@@ -60,10 +60,22 @@ def test_codes_are_compared_with_the_prior_in_parts(monkeypatch):
     monkeypatch.setattr(mmd, "squared_mmd", lambda x, y: seen.append((x, y)) or len(seen))
     z = np.random.default_rng(0).standard_normal((100, 3))
     assert to_normal(z) == (1.5, mmd.floor(40, 3))
-    np.testing.assert_array_equal(np.concatenate([x for x, _ in seen]), z[:80])
+    codes = np.concatenate([x for x, _ in seen])
+    rows = {row.tobytes() for row in codes}
+    assert codes.shape == (80, 3) and len(rows) == 80 and rows <= {row.tobytes() for row in z}
     draws = np.concatenate([y for _, y in seen])
     assert draws.shape == (80, 3) and len(np.unique(draws)) == 240
     assert to_normal(z[:7]).floor == mmd.floor(7, 3)
+
+
+def test_the_order_of_codes_does_not_count(monkeypatch):
+    """Draws in the order of their first number: a part of neighbours would be far from the whole."""
+    monkeypatch.setattr(mmd, "PART", 200)
+    z = np.random.default_rng(1).standard_normal((2000, 2))
+    z = z[z[:, 0].argsort()]
+    found, floor = to_normal(z)
+    assert found < 2 * floor
+    assert squared_mmd(z[:200], z[::10]) > 20 * floor
 
 
 def test_the_shape_counts_where_the_moments_are_alike():
