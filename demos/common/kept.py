@@ -20,7 +20,8 @@ from models.model import Losses, Model, Scheduled
 class Setting(NamedTuple):
     """What an experiment is given: its random numbers' seed; a folder where it may keep parts of
     its work, to go on from if it is stopped; data, None being the experiment's own choice; where
-    its networks are trained (they are measured on the CPU), and how many times as long as usual.
+    its networks are trained (they are measured on the CPU), how many times as long as usual, and
+    with how many seeds, from the first on, None being as many as usual.
     """
 
     seed: int
@@ -29,6 +30,7 @@ class Setting(NamedTuple):
     data_dir: str | None = None
     device: str = "cpu"
     longer: float = 1.0
+    seeds: int | None = None
 
     def recipe(self, kind: "type[R]", default: str = "glyphs", **how: Any) -> "R":
         """A recipe for the data set that was asked for, else for `default`, lengthened."""

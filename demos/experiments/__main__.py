@@ -93,6 +93,10 @@ def parser() -> ArgumentParser:
     add("--dataset", choices=data.NAMES)
     add("--data-dir", metavar="DIR", help="where the real data are")
     add("--seed", type=cli.whole(0), default=0, metavar="N", help="(default: %(default)s)")
+    add(
+        "--seeds", type=cli.whole(1), metavar="N",
+        help="how many, from --seed on, of experiments that have several",
+    )  # fmt: skip
     add("--device", choices=("cpu", "cuda"), default="cpu", help="(default: %(default)s)")
     add(
         "--longer", type=cli.positive, default=1.0, metavar="K",
@@ -127,7 +131,7 @@ def do(args: Namespace) -> None:
     known = entries()
     cli.check_device(args.device)
     places = (Path(args.out), args.dataset, args.data_dir)
-    setting = Setting(args.seed, *places, args.device, args.longer)
+    setting = Setting(args.seed, *places, args.device, args.longer, args.seeds)
     failed = []
     for name in chosen(args.names, known):
         if done(name, setting):

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from inspect import signature
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,21 +30,25 @@ class Finding(NamedTuple):
     invariants: Mapping[str, bool] = {}
 
 
-Experiment = Callable[[Setting], Finding]
+Experiment = Callable[..., Finding]  # of a Setting; those of several seeds take `seeds`, too
 
 
 def perform(name: str, experiment: Experiment, setting: Setting) -> None:
     """Does an experiment, and writes its picture and its numbers.
 
-    Raises CommandError if the folder cannot be written to, if data could not be read, or, when all
-    is written, if an invariant does not hold.
+    Raises CommandError if the folder cannot be written to, if data could not be read, if a number
+    of seeds is given to an experiment of one, or, when all is written, if an invariant does not
+    hold.
     """
+    seeds = {} if setting.seeds is None else {"seeds": setting.seeds}
+    if seeds and "seeds" not in signature(experiment).parameters:
+        raise CommandError("--seeds: it has one training of each kind")
     try:
         setting.folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CommandError(f"cannot write to {setting.folder}: {error.strerror}") from error
     start = time.perf_counter()
-    found = experiment(setting)
+    found = experiment(setting, **seeds)
     seconds = time.perf_counter() - start
     path = setting.folder / name
     pictures.save(f"{path}.png", found.figure)
@@ -70,6 +75,8 @@ def perform(name: str, experiment: Experiment, setting: Setting) -> None:
 def command_of(name: str, setting: Setting) -> str:
     """The command that repeats an experiment, wherever its data are."""
     dataset = f" --dataset {setting.dataset}" if setting.dataset else ""
+    seeds = "" if setting.seeds is None else f" --seeds {setting.seeds}"
     device = f" --device {setting.device}" if setting.device != "cpu" else ""
     longer = f" --longer {setting.longer:g}" if setting.longer != 1 else ""
-    return f"python -m demos.experiments {name}{dataset} --seed {setting.seed}{device}{longer}"
+    which = f"{name}{dataset} --seed {setting.seed}{seeds}"
+    return f"python -m demos.experiments {which}{device}{longer}"

@@ -159,6 +159,24 @@ def test_experiments_are_found_by_their_names(two, tmp_path):
     assert (two[-1].seed, two[-1].dataset) == (0, None)
 
 
+def test_seeds_are_for_experiments_of_several(there_are, tmp_path, capsys):
+    found = []
+
+    def several(setting, *, seeds=2):
+        found.append(seeds)
+        return Finding("claim", "result", "beside", {}, {}, Figure())
+
+    there_are(a=several, b=some([]))
+    out = ("--out", str(tmp_path))
+    assert everything.main(["a", *out]) == 0
+    assert everything.main(["all", "--seeds", "5", *out]) == 2
+    assert everything.main(["a", "--seeds", "5", *out]) == 0  # is done
+    assert found == [2, 5]
+    assert "b: --seeds: it has one training of each kind" in capsys.readouterr().err
+    written = json.loads((tmp_path / "a.json").read_text())
+    assert written["command"] == "python -m demos.experiments a --seed 0 --seeds 5"
+
+
 def test_data_that_cannot_be_read_stop_one_experiment_only(there_are, tmp_path, capsys):
     found = []
 
