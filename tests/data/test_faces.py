@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from minigrad.data import faces, load
+from minigrad.data.canvas import ellipse
 
 
 @pytest.fixture
@@ -134,3 +135,10 @@ def test_larger_faces_are_the_same_faces() -> None:
     assert np.abs(means - small).mean() < 4
     repeated = small.repeat(2, 2).repeat(2, 3).astype(int)
     assert np.abs(large - repeated).mean() > 1.5 * np.abs(means - small).mean()
+
+
+def test_an_ellipses_centre_is_inside_and_its_edge_at_distance_0():
+    at = np.float32([0, 2, 0, 4])
+    distance = ellipse(at, np.float32([0, 0, 3, 0]), 2.0, 3.0)
+    assert (distance[:3] <= 0).all() and distance[3] > 1
+    np.testing.assert_allclose(distance[1:3], 0, atol=1e-6)

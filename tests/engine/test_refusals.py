@@ -31,6 +31,18 @@ REFUSED: dict[str, tuple[Callable[[], object], type[Exception]]] = {
     "scatter: src [1, 3] is smaller": (
         lambda: mg.scatter(X, 0, mg.tensor([[0], [0]]), X[:1]), ValueError),
     "masked_fill: needs one value": (lambda: mg.masked_fill(X, X > 0, X), ValueError),
+    "outer: needs vectors, got [2, 3] and [3]": (lambda: mg.outer(X, X[0]), ValueError),
+    "outer: needs vectors, got [3] and [2, 3]": (lambda: mg.outer(X[0], X), ValueError),
+    "roll: without dims one shift, got (1, 2)": (lambda: mg.roll(X, (1, 2)), TypeError),
+    "sum: dim must be an int or several, got 'a'": (lambda: mg.sum(X, "a"), TypeError),
+    "sum: dim must be an int or several, got True": (lambda: mg.sum(X, True), TypeError),
+    "split: needs an int or a list of ints, got 1.5": (lambda: mg.split(X, 1.5), TypeError),
+    "var: unbiased is True or False, and excludes correction; got unbiased 1": (
+        lambda: mg.var(X, 1, unbiased=1), TypeError),
+    "std: unbiased is True or False, and excludes correction; got unbiased True, correction 1": (
+        lambda: mg.std(X, 1, unbiased=True, correction=1), TypeError),
+    "log_softmax: over which dim?": (lambda: mg.log_softmax(X), TypeError),
+    "softmax: over which dim?": (lambda: mg.softmax(X), TypeError),
     "einsum: 'j' in 'ij,jk' is both 3 and 2": (lambda: mg.einsum("ij,jk", X, X), ValueError),
     "index: uint8 may mean a mask or places": (
         lambda: X[mg.tensor([0, 1], dtype=mg.uint8)], IndexError),
@@ -76,6 +88,10 @@ REFUSED: dict[str, tuple[Callable[[], object], type[Exception]]] = {
         lambda: RandomSampler(range(3), num_samples=-1), ValueError),
     "WeightedRandomSampler: needs a row of finite": (
         lambda: WeightedRandomSampler([1, np.inf], 1), ValueError),
+    "random_split: [4, -1] do not add up": (
+        lambda: data.random_split(range(3), [4, -1]), ValueError),
+    "random_split: fractions must add up to 1, got [1.5, -0.5]": (
+        lambda: data.random_split(range(3), [1.5, -0.5]), ValueError),
     "BatchSampler: batch_size must be at least 1": (
         lambda: BatchSampler(range(3), 0, False), ValueError),
 }  # fmt: skip

@@ -1,4 +1,6 @@
-"""No measure changes what it measures: of arrays that cannot be written to it gives the same."""
+"""No measure changes what it measures, and a number is Python's: a table of them is JSON."""
+
+import dataclasses
 
 import numpy as np
 import pytest
@@ -94,3 +96,19 @@ def test_a_measure_leaves_its_arguments_as_they_are(name):
     measure, *arguments = MEASURES[name]
     arguments = [locked(each) for each in arguments]
     np.testing.assert_equal(measure(*arguments), measure(*arguments))
+
+
+def numbers(value):
+    """What a result is made of that is no array."""
+    if dataclasses.is_dataclass(value):
+        value = vars(value)
+    if isinstance(value, dict | tuple | list):
+        parts = value.values() if isinstance(value, dict) else value
+        return [number for part in parts for number in numbers(part)]
+    return [] if isinstance(value, np.ndarray) else [value]
+
+
+@pytest.mark.parametrize("name", MEASURES)
+def test_a_number_that_is_measured_is_pythons(name):
+    measure, *arguments = MEASURES[name]
+    assert {type(number) for number in numbers(measure(*arguments))} <= {int, float, bool, str}

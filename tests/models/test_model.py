@@ -1,5 +1,7 @@
 """What programs need of a model; and that the models of papers to come have it, too."""
 
+from collections.abc import Iterable, Mapping
+
 import numpy as np
 import pytest
 
@@ -54,6 +56,23 @@ def test_a_state_is_that_of_all_parts_and_goes_on():
 def test_a_state_with_other_parts_is_refused():
     with pytest.raises(ValueError, match=r"Balanced.load_state_dict: expected .*'k'"):
         Balanced().load_state_dict(learner().state_dict())
+
+
+def tensors(state) -> list[mg.Tensor]:
+    if isinstance(state, mg.Tensor):
+        return [state]
+    parts = state.values() if isinstance(state, Mapping) else state
+    return [t for part in parts for t in tensors(part)] if isinstance(parts, Iterable) else []
+
+
+def test_a_model_moves_with_all_that_it_is_made_of(gpu):
+    """Networks, a number of its own, and what the optimizers keep."""
+    model, x = Balanced(), mg.rand(3, *SHAPE)
+    model.train_step(x)
+    assert model.to(gpu) is model
+    kept = tensors(model.state_dict())
+    assert len(kept) > 3 * len([*model.generator.parameters(), *model.discriminator.parameters()])
+    assert all(t.device is gpu for t in kept if t.ndim or t is model.k)
 
 
 # ---- models to come ------------------------------------------------------------------------------

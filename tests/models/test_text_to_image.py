@@ -74,6 +74,7 @@ def test_the_discriminator_refuses_samples_and_wrong_captions_by_half_each(match
     assert loss.item() == pytest.approx(softplus(-of_data) + refused, rel=1e-5)
     assert real.item() == pytest.approx(of_data.mean(), rel=1e-5)
     assert fake.item() == pytest.approx(of_samples.mean(), rel=1e-5)
+    assert not any(value.requires_grad for value in (loss, real, fake))
 
 
 def test_wrong_captions_stand_beside_data(monkeypatch):

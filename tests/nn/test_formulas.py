@@ -161,6 +161,19 @@ def test_same_puts_what_is_odd_at_the_end(kernel):
     np.testing.assert_array_equal(valid, F.conv1d(x, w).numpy())
 
 
+@pytest.mark.parametrize("kernel", [(2, 5), (4, 3), (3, 2), (2, 4)])
+@pytest.mark.parametrize("dilation", [(1, 1), (3, 1), (1, 2)])
+def test_same_of_images_is_so_on_each_axis(kernel, dilation):
+    x, w = double(1, 1, 7, 8), double(1, 1, *kernel)
+    total = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
+    (top, bottom), (left, right) = ((n // 2, n - n // 2) for n in total)
+    around = F.pad(x, (left, right, top, bottom))
+    np.testing.assert_array_equal(
+        F.conv2d(x, w, padding="same", dilation=dilation).numpy(),
+        F.conv2d(around, w, dilation=dilation).numpy(),
+    )
+
+
 # ---- lengths and angles --------------------------------------------------------------------------
 
 
