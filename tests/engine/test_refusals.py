@@ -43,6 +43,20 @@ REFUSED: dict[str, tuple[Callable[[], object], type[Exception]]] = {
         lambda: mg.std(X, 1, unbiased=True, correction=1), TypeError),
     "log_softmax: over which dim?": (lambda: mg.log_softmax(X), TypeError),
     "softmax: over which dim?": (lambda: mg.softmax(X), TypeError),
+    "repeat_interleave: repeats must be a number >= 0, got -1": (
+        lambda: mg.repeat_interleave(X, -1), TypeError),
+    "repeat_interleave: repeats must be a number >= 0, got 1.5": (
+        lambda: mg.repeat_interleave(X, 1.5), TypeError),
+    "split: the size of the pieces must be positive, got 0": (lambda: mg.split(X, 0), ValueError),
+    "masked_select: shapes [2, 3] and [2] do not broadcast": (
+        lambda: mg.masked_select(X, mg.tensor([True, False])), ValueError),
+    "clip: needs min, max or both": (lambda: mg.clip(X), TypeError),
+    "grad: only_inputs=False is gone": (
+        lambda: mg.grad(leaf(2.0), leaf(1.0), only_inputs=False), ValueError),
+    "pad: needs pairs for at most 2 axes, got [1, 2, 3]": (
+        lambda: nn.functional.pad(X, (1, 2, 3), "reflect"), ValueError),
+    "pad: needs pairs for at most 2 axes, got [1, 1, 1, 1, 1, 1]": (
+        lambda: nn.functional.pad(X, (1,) * 6, "circular"), ValueError),
     "einsum: 'j' in 'ij,jk' is both 3 and 2": (lambda: mg.einsum("ij,jk", X, X), ValueError),
     "index: uint8 may mean a mask or places": (
         lambda: X[mg.tensor([0, 1], dtype=mg.uint8)], IndexError),
