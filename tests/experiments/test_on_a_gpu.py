@@ -18,11 +18,12 @@ from demos.experiments import (
     dcgans,
     likelihood_vaes,
     posterior_time,
+    posteriors,
     total_correlation,
     vaes,
 )
 from demos.experiments.zoo_games import signed
-from minigrad import Tensor, data, nn
+from minigrad import Tensor, data, nn, no_grad, tensor
 from models.adversarial import Average
 from models.model import Model
 from models.vaegan import vae_gan
@@ -81,6 +82,27 @@ def test_posteriors_of_equal_time_are_trained_there(
     found = posterior_time.play(setting, posterior=posterior, dataset="glyphs", **how)
     assert found["steps"] > 3  # by a graph
     assert found["-L"] < found["-ELBO"] < 600
+
+
+def test_an_encoder_with_flows_goes_on_there_and_is_fitted_to_images(tmp_path: Path) -> None:
+    setting = Setting(0, tmp_path, device="cuda")
+    how: dict[str, Any] = {**SMALL, "dataset": "glyphs", "begun": 1, "epochs": 1}
+    recipe = posteriors.PosteriorRecipe(posterior="iaf", **how)
+    vae = posteriors.trained(setting, recipe)
+    assert all(x.device.type == "cpu" for x in tensors(vae))
+    x = tensor(setting.images("glyphs", 5)[0][:][0])
+    decoder = [p.numpy(force=True) for p in vae.decoder.parameters()]
+
+    def elbo() -> float:
+        with no_grad():
+            return vae.log_weights(x, 200).mean().item()
+
+    before = elbo()
+    posteriors.fit(vae, x, 20, "cuda")
+    assert elbo() > before
+    assert all(x.device.type == "cpu" for x in tensors(vae))
+    for old, new in zip(decoder, vae.decoder.parameters(), strict=True):
+        np.testing.assert_array_equal(new.numpy(force=True), old)
 
 
 def test_factors_are_learned_there(tmp_path: Path) -> None:

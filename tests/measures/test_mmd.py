@@ -69,7 +69,7 @@ def test_codes_are_compared_with_the_prior_in_parts(monkeypatch):
 
 
 def test_the_order_of_codes_does_not_count(monkeypatch):
-    """Draws in the order of their first number: a part of neighbours would be far from the whole."""
+    """Draws in the order of their first number: neighbours are far from the whole."""
     monkeypatch.setattr(mmd, "PART", 200)
     z = np.random.default_rng(1).standard_normal((2000, 2))
     z = z[z[:, 0].argsort()]
