@@ -63,7 +63,12 @@ REFUSED: dict[str, tuple[Callable[[], object], type[Exception]]] = {
     "var: takes (unbiased) or (dim, unbiased)": (lambda: mg.var(X, False, True), TypeError),
     "grad: takes True or False as its options": (
         lambda: mg.grad(leaf(2.0), [leaf(1.0)], None, ONE), TypeError),
+    "zeros: tensors are made of numbers and bools, not of <U1": (
+        lambda: mg.zeros(2, dtype="U1"), TypeError),
+    "allow_tf32: allowed must be a bool, got 1": (lambda: mg.allow_tf32(1), TypeError),
     # ---- layers ----
+    "adaptive_avg_pool2d: expected (N, C, H, W) or (C, H, W), got [2, 3]": (
+        lambda: nn.functional.adaptive_avg_pool2d(X, 1), ValueError),
     "Dropout: p must be from 0 to 1, got -0.1": (lambda: nn.Dropout(-0.1), ValueError),
     "padding='same' needs stride 1": (lambda: nn.Conv2d(1, 1, 3, 2, "same"), ValueError),
     "conv2d: groups must be a positive int, got 1.5": (
