@@ -67,7 +67,7 @@ def prod(
 
     By halves, as in a tournament: its gradient needs no division, and is right for zeros.
     """
-    if dim is None and not numpy_spelling.get("axis"):
+    if dim is None and numpy_spelling.get("axis") is None:
         kept = tuple([1] * x.ndim) if keepdim else ()
         return reshape(prod(reshape(x, (math.prod(x.shape),)), 0, dtype=dtype), kept)
     how = reduction("prod", x, dim, keepdim, numpy_spelling)

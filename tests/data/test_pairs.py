@@ -44,6 +44,11 @@ def test_edges_do_not_see_brightness_or_the_order_of_colours(n, channels, height
     np.testing.assert_array_equal(pairs.edges(x), pairs.edges(x[:, ::-1]))
 
 
+def test_edges_do_not_see_which_side_is_the_bright_one():
+    x = images(4)
+    np.testing.assert_array_equal(pairs.edges(x), pairs.edges(255 - x))
+
+
 def test_paper_and_ink_have_colours_of_their_own():
     grey = np.zeros((200, 1, 2, 10), np.uint8)
     grey[:, :, 0] = 255  # ink above, paper below

@@ -66,7 +66,19 @@ REFUSED: dict[str, tuple[Callable[[], object], type[Exception]]] = {
     "zeros: tensors are made of numbers and bools, not of <U1": (
         lambda: mg.zeros(2, dtype="U1"), TypeError),
     "allow_tf32: allowed must be a bool, got 1": (lambda: mg.allow_tf32(1), TypeError),
+    "gather: index must be a tensor of integers, got tensor([[0.": (
+        lambda: mg.gather(X, 0, X), TypeError),
+    "gather: index must be a tensor of integers, got [[0]]": (
+        lambda: mg.gather(X, 0, [[0]]), TypeError),
     # ---- layers ----
+    "batch_norm: running_var has shape [2], expected [3]": (
+        lambda: nn.functional.batch_norm(X, mg.zeros(3), mg.ones(2)), ValueError),
+    "batch_norm: input is float32 and running_var float64": (
+        lambda: nn.functional.batch_norm(X, mg.zeros(3), mg.ones(3, dtype=mg.float64)), TypeError),
+    "interpolate: from [0] to [2] there is nothing to resize": (
+        lambda: nn.functional.interpolate(mg.ones(1, 1, 0), 2), ValueError),
+    "interpolate: from [3, 0] to [2, 2] there is nothing to resize": (
+        lambda: nn.functional.interpolate(mg.ones(1, 1, 3, 0), 2), ValueError),
     "adaptive_avg_pool2d: expected (N, C, H, W) or (C, H, W), got [2, 3]": (
         lambda: nn.functional.adaptive_avg_pool2d(X, 1), ValueError),
     "Dropout: p must be from 0 to 1, got -0.1": (lambda: nn.Dropout(-0.1), ValueError),

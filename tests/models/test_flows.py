@@ -326,6 +326,17 @@ def tiny_flow_state() -> dict:
     return with_flows(tiny(), "iaf", 1).state_dict()
 
 
+@pytest.mark.parametrize("name", FLOWS)
+def test_several_draws_of_each_posterior_are_as_rows_of_their_own(name):
+    """(k, N, latent), as for IWAE's bound."""
+    flow, z, h = made(name, 4, 2), mg.randn(2, 3, 4), mg.randn(2, 3, FEATURES)
+    together = flow(z.double(), h.double())
+    alone = flow(z.double().flatten(0, 1), h.double().flatten(0, 1))
+    for one, other in zip(together, alone, strict=True):
+        found = one.numpy(force=True).reshape(other.shape)
+        np.testing.assert_allclose(found, other.numpy(force=True), rtol=1e-12)
+
+
 def test_errors_say_what_was_expected():
     with pytest.raises(ValueError, match="one of planar, iaf, householder and 1 step or more"):
         with_flows(tiny(), "radial", 2)

@@ -149,8 +149,24 @@ def test_a_model_is_what_it_was(line):
 
 
 def losses_of(model: Any, inputs: list[mg.Tensor]) -> list[float]:
-    found = model.train_step(*inputs) if isinstance(model, Model) else model.losses(*inputs)
+    game = isinstance(model, Model)
+    found = model.train_step(*inputs) if game else model.losses(*inputs)
+    assert not any(value.requires_grad for value in found.values()) or not game
     return [value.item() for value in found.values()]
+
+
+@pytest.mark.parametrize("line", lines(MODELS))
+def test_a_model_of_doubles_makes_nothing_else(line):
+    made, given, *_ = line.split(" | ")
+    model = made_by(made)
+    if isinstance(model, Model):
+        return
+    x = mg.rand(3, *eval(given, NAMES)[0], dtype=mg.float64)
+    outputs = [*model.double().losses(x).values()]
+    outputs += [model.reconstruct(x)] if hasattr(model, "reconstruct") else []
+    if hasattr(model, "sample") and not made.startswith("pixel"):  # pixel by pixel: seconds
+        outputs.append(model.sample(2))
+    assert {value.dtype for value in outputs} == {mg.float64}
 
 
 @pytest.mark.parametrize("line", lines(RATES))

@@ -248,6 +248,16 @@ def test_a_module_is_called_with_other_weights_and_has_its_own_again():
     assert layer.weight is before
 
 
+def test_a_module_is_called_with_what_it_is_given_by_name():
+    class Scaled(nn.Linear):
+        def forward(self, x, by=1.0):
+            return super().forward(x) * by
+
+    layer, x = Scaled(2, 2), mg.randn(3, 2)
+    y = functional_call(layer, {}, x, {"by": 3.0})
+    np.testing.assert_allclose(y.numpy(force=True), 3 * layer(x).numpy(force=True), 1e-6)
+
+
 # ---- several samples at once ---------------------------------------------------------------------
 
 

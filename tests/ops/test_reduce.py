@@ -154,6 +154,12 @@ def test_numpys_spelling(f):
     np.testing.assert_array_equal(kept, f(X, (0, 2), keepdim=True))
 
 
+@pytest.mark.parametrize("axis", [0, 1, -1])
+@pytest.mark.parametrize("f", [*EVERY, mg.prod, mg.any, mg.all, mg.softmax, mg.log_softmax])
+def test_numpys_axis_is_dim(f, axis):
+    np.testing.assert_array_equal(f(X, axis=axis), f(X, axis))
+
+
 @pytest.mark.parametrize("f", [*EVERY, mg.softmax, mg.log_softmax, mg.max, mg.argmax])
 def test_a_dim_that_is_not_there(f):
     for dim in (3, -4):
