@@ -108,8 +108,9 @@ def min(x: Tensor, dim: Any = None, keepdim: bool = False, **numpy_spelling: Any
 def _extreme(
     name: str, over_all: Any, x: Tensor, dim: int | None, keepdim: bool, spelling: dict[str, Any]
 ) -> Any:
+    of_all = dim is None and spelling.get("axis") is None
     how = reduction(name, x, dim, keepdim, spelling)
-    if dim is None and len(how["dim"]) == x.ndim:
+    if of_all:
         return over_all(x, **how)
     if len(how["dim"]) != 1:
         raise ValueError(f"{name}: takes one dim, got {how['dim']}; amax and amin take several")

@@ -95,6 +95,15 @@ REFUSED: dict[str, tuple[Callable[[], object], type[Exception]]] = {
         lambda: nn.Embedding.from_pretrained(mg.ones(3)), ValueError),
     "instance_norm: without use_input_stats": (
         lambda: nn.functional.instance_norm(mg.ones(1, 1, 2), use_input_stats=False), ValueError),
+    "instance_norm: without use_input_stats it needs": (
+        lambda: nn.functional.instance_norm(mg.ones(1, 1, 2), mg.ones(1), use_input_stats=False),
+        ValueError),
+    "trunc_normal_: [-2.0, 2.0] is out of reach of mean 11.0": (
+        lambda: nn.init.trunc_normal_(mg.empty(3), 11.0), ValueError),
+    "trunc_normal_: [-2.0, 2.0] is out of reach of mean -11.0": (
+        lambda: nn.init.trunc_normal_(mg.empty(3), -11.0), ValueError),
+    "trunc_normal_: [2.0, 2.0] is out of reach of mean 2.0": (
+        lambda: nn.init.trunc_normal_(mg.empty(3), 2.0, 1.0, 2.0, 2.0), ValueError),
     "spectral_norm: needs an iteration": (
         lambda: nn.utils.spectral_norm(nn.Linear(2, 2), n_power_iterations=0), ValueError),
     "BatchNorm1d: eps must be a number": (lambda: nn.BatchNorm1d(2, eps="1"), TypeError),

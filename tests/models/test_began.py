@@ -179,3 +179,11 @@ def test_what_is_refused():
     for shape in ((1, 12, 12), (1, 8, 16), (8, 8)):
         with pytest.raises(ValueError, match="BEGANGenerator: images must be"):
             BEGANGenerator(NOISE, shape)
+
+
+def test_the_balance_that_is_told_is_that_of_its_step():
+    gan = game()
+    first = gan.train_step(images())["k"]
+    told = first.item()
+    gan.balance.fill_(0.75)
+    assert first.item() == told != 0.75

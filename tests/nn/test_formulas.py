@@ -188,3 +188,28 @@ def test_normalized_rows_and_cosines():
     np.testing.assert_allclose(F.cosine_similarity(x.t(), y.t(), 0).numpy(), cosines)
     small = F.cosine_similarity(x, y, eps=100.0).numpy()
     np.testing.assert_allclose(small, (x.numpy() * y.numpy()).sum(1) / 1e4)
+
+
+# ---- nothing to lose -----------------------------------------------------------------------------
+
+NO_ROWS, NO_CLASSES = mg.zeros(0, 3), mg.zeros(0, dtype=mg.int64)
+LOSSES = {
+    "mse_loss": (NO_ROWS, NO_ROWS),
+    "l1_loss": (NO_ROWS, NO_ROWS),
+    "smooth_l1_loss": (NO_ROWS, NO_ROWS),
+    "huber_loss": (NO_ROWS, NO_ROWS),
+    "binary_cross_entropy": (NO_ROWS, NO_ROWS),
+    "binary_cross_entropy_with_logits": (NO_ROWS, NO_ROWS),
+    "kl_div": (NO_ROWS, NO_ROWS),
+    "gaussian_nll_loss": (NO_ROWS, NO_ROWS, NO_ROWS),
+    "cross_entropy": (NO_ROWS, NO_CLASSES),
+    "nll_loss": (NO_ROWS, NO_CLASSES),
+}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_of_no_rows_the_sum_is_0_and_there_is_no_mean(name):
+    loss, operands = getattr(F, name), LOSSES[name]
+    assert loss(*operands, reduction="none").shape == operands[1].shape
+    assert loss(*operands, reduction="sum").item() == 0
+    assert math.isnan(loss(*operands, reduction="mean").item())

@@ -198,6 +198,14 @@ ALONG = {
 }
 
 
+def test_places_that_change_afterwards_do_not_move_a_gradient():
+    x, places = mg.ones(2, 2, requires_grad=True), mg.tensor([[0], [1]])
+    y = mg.gather(x, 1, places)
+    places.zero_()
+    y.sum().backward()
+    assert x.grad.tolist() == [[1, 0], [0, 1]]
+
+
 @pytest.mark.parametrize("name", ALONG)
 @given(data=st.data())
 @at_most(3)

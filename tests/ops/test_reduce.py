@@ -160,6 +160,16 @@ def test_numpys_axis_is_dim(f, axis):
     np.testing.assert_array_equal(f(X, axis=axis), f(X, axis))
 
 
+@pytest.mark.parametrize("f", [mg.max, mg.min])
+@pytest.mark.parametrize("x", [X, X[0], X[0, 0]])
+def test_an_extreme_along_numpys_axis_has_its_place_beside_it(f, x):
+    values, places = f(mg.tensor(x), axis=0)
+    for found, wanted in zip((values, places), f(mg.tensor(x), 0), strict=True):
+        np.testing.assert_array_equal(found.numpy(), wanted.numpy())
+    assert f(mg.tensor(x)).shape == ()
+    assert f(mg.tensor(x), axis=None).shape == ()
+
+
 @pytest.mark.parametrize("f", [*EVERY, mg.softmax, mg.log_softmax, mg.max, mg.argmax])
 def test_a_dim_that_is_not_there(f):
     for dim in (3, -4):

@@ -36,6 +36,17 @@ def training(cls, options):
     return net, opt, schedule, train
 
 
+def test_a_step_may_be_a_tensor_as_in_pytorch():
+    p = nn.Parameter(mg.ones(2, 3))
+    adam = optim.Adam([p])
+    p.grad = mg.ones(2, 3)
+    adam.step()
+    state = adam.state_dict()
+    state["state"][0]["step"] = mg.tensor(4.0)
+    adam.load_state_dict(state)
+    assert adam.state_dict()["state"][0]["step"] == 4
+
+
 def everything(net, opt):
     state = [x.array.tobytes() for x in net.state_dict().values()]
     for values in opt.state_dict()["state"].values():

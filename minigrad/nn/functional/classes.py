@@ -114,7 +114,7 @@ def _weighted(
     if ignored is None:
         return loss, None
     if weight is None:
-        return ops.where(ignored, 0.0, loss), (~ignored).to(dtype=loss.dtype)
+        return ops.where(ignored, 0.0, loss), ~ignored
     _of_classes(name, weight, log_p)
     counts = ops.where(ignored, 0.0, weight[target])
     return ops.where(ignored, 0.0, loss * weight[target]), counts
