@@ -57,6 +57,12 @@ REFUSED: dict[str, tuple[Callable[[], object], type[Exception]]] = {
         lambda: nn.functional.pad(X, (1, 2, 3), "reflect"), ValueError),
     "pad: needs pairs for at most 2 axes, got [1, 1, 1, 1, 1, 1]": (
         lambda: nn.functional.pad(X, (1,) * 6, "circular"), ValueError),
+    "reshape: [2, 3] (6 elements) does not fit into [4, -1]": (
+        lambda: mg.reshape(X, 4, -1), ValueError),
+    "reshape: [2, 3] (6 elements) does not fit into [-1, -1]": (
+        lambda: mg.reshape(X, -1, -1), ValueError),
+    "reshape: [2, 3] (6 elements) does not fit into [-2, 3]": (
+        lambda: mg.reshape(X, -2, 3), ValueError),
     "einsum: 'j' in 'ij,jk' is both 3 and 2": (lambda: mg.einsum("ij,jk", X, X), ValueError),
     "index: uint8 may mean a mask or places": (
         lambda: X[mg.tensor([0, 1], dtype=mg.uint8)], IndexError),
@@ -71,10 +77,20 @@ REFUSED: dict[str, tuple[Callable[[], object], type[Exception]]] = {
     "gather: index must be a tensor of integers, got [[0]]": (
         lambda: mg.gather(X, 0, [[0]]), TypeError),
     # ---- layers ----
+    "GRU: expected states (1, N, 4), got [1, 4]": (
+        lambda: nn.GRU(3, 4)(mg.ones(5, 2, 3), mg.ones(1, 4)), ValueError),
+    "GRU: expected states (1, 4), got [1, 2, 4]": (
+        lambda: nn.GRU(3, 4)(mg.ones(5, 3), mg.ones(1, 2, 4)), ValueError),
+    "GRU: expected states (1, N, 4), got []": (
+        lambda: nn.GRU(3, 4)(mg.ones(5, 2, 3), mg.ones(())), ValueError),
     "batch_norm: running_var has shape [2], expected [3]": (
         lambda: nn.functional.batch_norm(X, mg.zeros(3), mg.ones(2)), ValueError),
     "batch_norm: input is float32 and running_var float64": (
         lambda: nn.functional.batch_norm(X, mg.zeros(3), mg.ones(3, dtype=mg.float64)), TypeError),
+    "interpolate: mode 'nearest' does not fit an input [1, 1, 2, 2, 2]": (
+        lambda: nn.functional.interpolate(mg.ones(1, 1, 2, 2, 2), 2), ValueError),
+    "interpolate: mode 'nearest' does not fit an input [1, 2]": (
+        lambda: nn.functional.interpolate(mg.ones(1, 2), 2), ValueError),
     "interpolate: from [0] to [2] there is nothing to resize": (
         lambda: nn.functional.interpolate(mg.ones(1, 1, 0), 2), ValueError),
     "interpolate: from [3, 0] to [2, 2] there is nothing to resize": (

@@ -164,6 +164,18 @@ def test_logistic_regression_is_at_the_minimum(penalty):
         assert least < objective(away, x, y, penalty) < least + 1e-4
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_no_slope_is_above_the_tolerance_at_the_end(seed):
+    rng = np.random.default_rng(seed)
+    x, y = rng.standard_normal((60, 2)), np.eye(6)[np.maximum(rng.integers(-20, 6, size=60), 0)]
+    weights = logistic_regression(x, y, 0.1, 1e-2)
+    x = np.c_[x, np.ones(len(x))]
+    e = np.exp(x @ weights)
+    slopes = x.T @ (e / e.sum(1, keepdims=True) - y) / len(x)
+    slopes[:-1] += 0.1 * weights[:-1]
+    assert np.abs(slopes).max() <= 1e-2
+
+
 def test_logistic_regression_of_two_classes_is_known():
     """With a feature that says nothing, the logits are the logarithms of the shares."""
     x, y = np.zeros((4, 1)), np.eye(2)[[0, 0, 0, 1]]

@@ -1,6 +1,7 @@
 """The numbers at the head of a module that results hang on: those that docs/ were measured with."""
 
 import ast
+import dataclasses
 import importlib
 import inspect
 import pkgutil
@@ -77,6 +78,13 @@ TABLE = dict(line.split(" = ") for line in lines(CONSTANTS))
 PIECES = {"AT_ONCE", "BLOCK", "BEYOND", "CHUNK", "PART", "PIECES", "ROWS", "TESTED_AT_ONCE", "TINY"}
 
 
+MODULES = [
+    importlib.import_module(at.name)
+    for place in (minigrad.data, models)
+    for at in pkgutil.walk_packages(place.__path__, f"{place.__name__}.")
+]
+
+
 def assigned(module: ModuleType) -> Iterator[str]:
     """The constants that are of a module itself, and not imported."""
     for statement in ast.parse(inspect.getsource(module)).body:
@@ -105,10 +113,19 @@ def test_constants(name):
 def test_no_constant_is_forgotten():
     found = {
         f"{module.__name__}.{name}"
-        for place in (minigrad.data, models)
-        for at in pkgutil.walk_packages(place.__path__, f"{place.__name__}.")
-        for module in [importlib.import_module(at.name)]
+        for module in MODULES
         for name in assigned(module)
         if name not in PIECES and is_number(getattr(module, name))
     }
     assert found == TABLE.keys()
+
+
+def test_what_is_known_of_data_and_rules_of_games_cannot_be_changed():
+    found = {
+        thing
+        for module in MODULES
+        for thing in vars(module).values()
+        if inspect.isclass(thing) and dataclasses.is_dataclass(thing)
+    }
+    assert len(found) > 4
+    assert not [thing for thing in found if not thing.__dataclass_params__.frozen]

@@ -213,3 +213,13 @@ def test_of_no_rows_the_sum_is_0_and_there_is_no_mean(name):
     assert loss(*operands, reduction="none").shape == operands[1].shape
     assert loss(*operands, reduction="sum").item() == 0
     assert math.isnan(loss(*operands, reduction="mean").item())
+
+
+def test_running_statistics_count_if_there_are_both():
+    x, one = double(4, 3), mg.ones(3, dtype=mg.float64)
+    wanted = F.batch_norm(x, None, None, training=True).numpy()
+    for training in (True, False):
+        for statistics in ((one, None), (None, one)):
+            found = F.batch_norm(x, *statistics, training=training).numpy()
+            np.testing.assert_array_equal(found, wanted)
+    assert one.tolist() == [1, 1, 1]

@@ -230,8 +230,9 @@ def test_in_place_means_it(f):
 def test_embedding_and_activations_say_what_does_not_fit():
     with pytest.raises(ValueError, match=r"embedding: weight must be \(V, D\)"):
         F.embedding(mg.tensor([0]), mg.ones(2, 2, 2))
-    with pytest.raises(ValueError, match="max_norm, scale_grad_by_freq and sparse are not there"):
-        nn.Embedding(3, 2, sparse=True)
+    for option in ({"sparse": True}, {"scale_grad_by_freq": True}, {"max_norm": 1.0}):
+        with pytest.raises(ValueError, match="max_norm, scale_grad_by_freq and sparse are not"):
+            nn.Embedding(3, 2, **option)
     table = nn.Embedding.from_pretrained(mg.ones(3, 2))
     assert not table.weight.requires_grad and table.num_embeddings == 3
     with pytest.raises(ValueError, match="gelu: approximate must be"):
