@@ -82,7 +82,7 @@ class _Cell(Recurrent):
         self.input_size = input_size
         self.hidden_size = hidden_size
         self.bias = bias
-        place = {"device": device, "dtype": dtype or creation.float32}
+        place = {"device": device, "dtype": dtype}
         self._make("", input_size, hidden_size, bias, place)
         self.reset_parameters()
 

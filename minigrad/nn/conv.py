@@ -62,7 +62,7 @@ class _Conv(Module):
         self.dilation = self._several("dilation", dilation, 1)
         self.padding_mode = padding_mode
         first, second = sizes if self.transposed else sizes[::-1]
-        place: Any = {"dtype": dtype or creation.float32, "device": device}
+        place: Any = {"dtype": dtype, "device": device}
         memory = creation.empty(first, *self.kernel_size, second // groups, **place)
         self.weight = Parameter(memory.permute(0, self.dims + 1, *range(1, self.dims + 1)))
         self.bias = Parameter(creation.empty(self.out_channels, **place)) if bias else None

@@ -50,9 +50,7 @@ class Embedding(Module):
                 )
             self.weight = Parameter(_weight, requires_grad=not _freeze)
             return
-        made = creation.empty(
-            num_embeddings, embedding_dim, dtype=dtype or creation.float32, device=device
-        )
+        made = creation.empty(num_embeddings, embedding_dim, dtype=dtype, device=device)
         self.weight = Parameter(made, requires_grad=not _freeze)
         self.reset_parameters()
 

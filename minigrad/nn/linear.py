@@ -37,7 +37,7 @@ class Linear(Module):
     ) -> None:
         whole_number("Linear", "in_features", in_features)
         whole_number("Linear", "out_features", out_features)
-        place: Any = {"device": device, "dtype": dtype or creation.float32}
+        place: Any = {"device": device, "dtype": dtype}
         self.in_features = in_features
         self.out_features = out_features
         self.weight = Parameter(creation.empty(out_features, in_features, **place))

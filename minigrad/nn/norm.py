@@ -44,9 +44,7 @@ class _Tracking(Module):
         self.momentum = momentum
         self.affine = affine
         self.track_running_stats = track_running_stats
-        filled = partial(
-            creation.full, num_features, dtype=dtype or creation.float32, device=device
-        )
+        filled = partial(creation.full, num_features, dtype=dtype, device=device)
         self.weight = Parameter(filled(1.0)) if affine else None
         self.bias = Parameter(filled(0.0)) if affine and bias else None
         self.running_mean: Tensor | None = None
@@ -212,9 +210,7 @@ class LayerNorm(Module):
         self.normalized_shape = shape
         self.eps = eps
         self.elementwise_affine = elementwise_affine
-        filled = partial(
-            creation.full, self.normalized_shape, dtype=dtype or creation.float32, device=device
-        )
+        filled = partial(creation.full, self.normalized_shape, dtype=dtype, device=device)
         self.weight = Parameter(filled(1.0)) if elementwise_affine else None
         self.bias = Parameter(filled(0.0)) if elementwise_affine and bias else None
 
@@ -257,9 +253,7 @@ class GroupNorm(Module):
         self.num_channels = num_channels
         self.eps = eps
         self.affine = affine
-        filled = partial(
-            creation.full, num_channels, dtype=dtype or creation.float32, device=device
-        )
+        filled = partial(creation.full, num_channels, dtype=dtype, device=device)
         self.weight = Parameter(filled(1.0)) if affine else None
         self.bias = Parameter(filled(0.0)) if affine and bias else None
 

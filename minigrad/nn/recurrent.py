@@ -44,7 +44,7 @@ class _Sequence(Recurrent):
         self.batch_first = batch_first
         self.dropout = dropout
         self.bidirectional = bidirectional
-        place = {"device": device, "dtype": dtype or creation.float32}
+        place = {"device": device, "dtype": dtype}
         ends = self._ends()
         for layer in range(num_layers):
             inputs = hidden_size * len(ends) if layer else input_size

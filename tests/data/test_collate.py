@@ -277,6 +277,14 @@ def test_subsets_have_fast_batches_of_fast_data_sets() -> None:
     assert images.dtype == np.float32 and images.shape == (2, 1, 1, 1)
 
 
+@pytest.mark.parametrize("drop_last", [False, True])
+def test_there_are_as_many_batches_as_are_told(drop_last: bool) -> None:
+    for n in range(7):
+        for size in (1, 2, 3):
+            batches = BatchSampler(SequentialSampler(range(n)), size, drop_last)
+            assert len(batches) == len(list(batches))
+
+
 def test_random_split() -> None:
     data = TensorDataset(np.arange(10))
     parts = random_split(data, [7, 3])

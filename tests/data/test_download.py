@@ -172,6 +172,21 @@ def test_a_mirror_that_sends_a_byte_now_and_then_is_given_up(server, tmp_path, m
     assert names(tmp_path) == []
 
 
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(31.9, "wrong SHA-256"), (32.1, "too slow: 65,536 bytes in 32 seconds")]
+)
+def test_what_has_come_may_have_taken_its_time(seconds, said, monkeypatch):
+    """30 seconds, and one more for each 32 KiB."""
+
+    class Response(io.BytesIO):
+        headers: ClassVar = {}
+
+    clock = iter((0.0, seconds))
+    monkeypatch.setattr(download, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    with pytest.raises(ValueError, match=said):
+        download._copy(Response(bytes(1 << 16)), io.BytesIO(), "a", "other")
+
+
 def test_a_mirror_that_sends_too_much_is_given_up(server, tmp_path, monkeypatch):
     monkeypatch.setattr(download, "MOST", 100_000)
     server.files = {"/x": BODY}

@@ -1,10 +1,12 @@
 """The drawn faces: each factor drives its part of the picture."""
 
+import itertools
+
 import numpy as np
 import pytest
 
 from minigrad.data import faces, load
-from minigrad.data.canvas import ellipse
+from minigrad.data.canvas import Canvas, ellipse
 
 
 @pytest.fixture
@@ -18,6 +20,23 @@ def draw():
         return faces.render(base | {"size": np.ones(32)} | chosen).astype(int)
 
     return render
+
+
+def test_a_label_is_of_the_gender_and_the_smile():
+    factors = {"gender": np.array([0.0, 0, 1, 1]), "smile": np.array([-0.1, 0.1, 0.0, 0.1])}
+    assert faces.labels(factors).tolist() == [0, 1, 2, 3]
+
+
+def test_a_part_is_drawn_on_rows_enough(draw, monkeypatch):
+    """Each is drawn on a few rows only: on all of them nothing more is seen."""
+    extremes = [
+        {"smile": smile, "pose": pose, "glasses": glasses, "gender": gender, "hair": hair}
+        for smile, pose, glasses, gender, hair in itertools.product((-1, 1), (-1, 1), *[(0, 1)] * 3)
+    ]
+    few = [draw(**each) for each in extremes]
+    monkeypatch.setattr(Canvas, "span", lambda canvas, first, last: slice(None))
+    for each, images in zip(extremes, few, strict=True):
+        np.testing.assert_array_equal(draw(**each), images)
 
 
 @pytest.mark.slow

@@ -49,6 +49,16 @@ def test_edges_do_not_see_which_side_is_the_bright_one():
     np.testing.assert_array_equal(pairs.edges(x), pairs.edges(255 - x))
 
 
+def test_ink_is_laid_on_by_the_grey_level():
+    grey = np.stack([np.full((1, 1, 3), (0, 51, 255), np.uint8)] * 2)
+    bare, fifth, full = pairs.coloured(grey).astype(float).transpose(3, 0, 1, 2)
+    np.testing.assert_allclose(fifth, bare + (full - bare) / 5, atol=1)
+    seed = 306
+    paper, ink = np.random.default_rng(seed).random((2, 3), np.float32)
+    np.testing.assert_array_equal(bare[0, :, 0], np.rint(255 * (0.7 + 0.3 * paper)))
+    np.testing.assert_array_equal(full[0, :, 0], np.rint(255 * 0.5 * ink))
+
+
 def test_paper_and_ink_have_colours_of_their_own():
     grey = np.zeros((200, 1, 2, 10), np.uint8)
     grey[:, :, 0] = 255  # ink above, paper below

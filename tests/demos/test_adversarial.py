@@ -2,6 +2,7 @@
 
 import json
 from argparse import ArgumentParser, Namespace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -136,6 +137,13 @@ def test_enlarged_images(size, times):
     np.testing.assert_array_equal(found[:, :, middle, middle], whole)
     assert found.sum(dtype=int) == whole.sum(dtype=int)
     assert enlarged(data, None) is data
+
+
+def test_a_margin_is_around_the_middle():
+    data = replace(dataset(1, 1), images=np.ones((1, 1, 4, 3), np.uint8))
+    found = enlarged(data, 7).images[0, 0]
+    assert np.flatnonzero(found.any(1)).tolist() == [1, 2, 3, 4]
+    assert np.flatnonzero(found.any(0)).tolist() == [2, 3, 4]
 
 
 def test_images_are_not_made_smaller():

@@ -14,6 +14,7 @@ from demos.common.run import CommandError, Run
 from demos.common.training import Means, Stopped, Trainer, random_numbers
 from minigrad import nn, optim
 from minigrad.data import DataLoader, TensorDataset
+from tests.defaults import check
 
 
 class Killed(BaseException):
@@ -389,3 +390,7 @@ def test_a_run_can_be_resumed_from_its_first_moment(tmp_path, straight):
     assert Run(tmp_path, resume=True).checkpoint["args"] == {"a": 1}
     Game(tmp_path, resume=True).fit()
     assert contents(tmp_path) == straight
+
+
+def test_what_a_trainer_does_unless_it_is_told():
+    check(Trainer, {"seed": 0, "device": "cpu", "checkpoint_every": 500, "eager": False})

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+import minigrad.nn.functional as F
 from minigrad import door, nn, ops, optim
+from minigrad.door import names
 from tests.garbage import arguments, fault, functions
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of NumPy, about what it is made to compute
@@ -106,3 +108,16 @@ def test_errors_of_a_users_own_function_stay_what_they_are():
 def test_what_was_taken_in_silence(call, message):
     with pytest.raises((TypeError, ValueError), match=f"^{message}"):
         call(mg.ones(2, requires_grad=True))
+
+
+@pytest.mark.parametrize("name", [n for n in F.__all__ if inspect.isfunction(getattr(F, n))])
+def test_a_function_of_layers_names_itself(name: str) -> None:
+    function = getattr(F, name)
+    needed = [
+        each
+        for each in inspect.signature(function).parameters.values()
+        if each.default is each.empty and each.kind is each.POSITIONAL_OR_KEYWORD
+    ]
+    with pytest.raises((TypeError, ValueError)) as error:
+        function(*[None] * len(needed))
+    assert names(error.value, function.__name__)

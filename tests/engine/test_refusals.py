@@ -7,11 +7,18 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad import data, nn
+from minigrad import data, nn, optim
 from minigrad.data import BatchSampler, RandomSampler, TensorDataset, WeightedRandomSampler
+from minigrad.optim import lr_scheduler
 from tests.leaves import leaf
 
 X = mg.arange(6.0).reshape(2, 3)
+
+
+def sgd() -> optim.SGD:
+    return optim.SGD([leaf(1.0)], 0.1, momentum=0.9)
+
+
 ONE = mg.tensor([0])
 REFUSED: dict[str, tuple[Callable[[], object], type[Exception]]] = {
     # ---- ops ----
@@ -63,6 +70,11 @@ REFUSED: dict[str, tuple[Callable[[], object], type[Exception]]] = {
         lambda: mg.reshape(X, -1, -1), ValueError),
     "reshape: [2, 3] (6 elements) does not fit into [-2, 3]": (
         lambda: mg.reshape(X, -2, 3), ValueError),
+    "masked_select: mask must be a tensor of bools": (lambda: mg.masked_select(X, X), TypeError),
+    "repeat: [2, -1] are not numbers of times for [2, 3]": (
+        lambda: X.repeat(2, -1), ValueError),
+    "repeat: [2] are not numbers of times for [2, 3]": (lambda: X.repeat(2), ValueError),
+    "narrow: 2 places from 2 on are not within 3": (lambda: mg.narrow(X, 1, 2, 2), IndexError),
     "einsum: 'j' in 'ij,jk' is both 3 and 2": (lambda: mg.einsum("ij,jk", X, X), ValueError),
     "index: uint8 may mean a mask or places": (
         lambda: X[mg.tensor([0, 1], dtype=mg.uint8)], IndexError),
@@ -77,6 +89,18 @@ REFUSED: dict[str, tuple[Callable[[], object], type[Exception]]] = {
     "gather: index must be a tensor of integers, got [[0]]": (
         lambda: mg.gather(X, 0, [[0]]), TypeError),
     # ---- layers ----
+    "classes must be integers, use target.long()": (
+        lambda: nn.functional.mse_loss(mg.ones(2, 3, 4), mg.ones(2, 4)), ValueError),
+    "max_pool2d: padding (1, 2) is more than half of the kernel_size (4, 2)": (
+        lambda: nn.functional.max_pool2d(mg.ones(1, 8, 8), (4, 2), padding=(1, 2)), ValueError),
+    "max_pool2d: padding (2, 1) is more than half of the kernel_size (2, 4)": (
+        lambda: nn.functional.max_pool2d(mg.ones(1, 8, 8), (2, 4), padding=(2, 1)), ValueError),
+    "OneCycleLR: needs total_steps, or epochs and steps_per_epoch": (
+        lambda: lr_scheduler.OneCycleLR(sgd(), 0.1, epochs=2), ValueError),
+    "OneCycleLR: needs total_steps, or epochs and": (
+        lambda: lr_scheduler.OneCycleLR(sgd(), 0.1, steps_per_epoch=2), ValueError),
+    "BatchSampler: sampler must give numbers of samples, got 3": (
+        lambda: BatchSampler(3, 2, False), TypeError),
     "GRU: expected states (1, N, 4), got [1, 4]": (
         lambda: nn.GRU(3, 4)(mg.ones(5, 2, 3), mg.ones(1, 4)), ValueError),
     "GRU: expected states (1, 4), got [1, 2, 4]": (

@@ -41,6 +41,17 @@ def test_codes_that_are_the_factors():
     assert gaps == pytest.approx([1, 1, 1], abs=0.01)
 
 
+@pytest.mark.parametrize("bins", [2, 5])
+def test_what_there_is_to_explain_is_adjusted_for_the_bins(bins):
+    """1 - (1 - R^2) (n - 1) / (n - bins), of a regression on which bin a factor is in."""
+    rng = np.random.default_rng(0)
+    factor, codes = np.arange(40) % bins, rng.standard_normal((40, 3))
+    means = np.stack([codes[factor == b].mean(0) for b in range(bins)])[factor]
+    r2 = 1 - np.square(codes - means).sum(0) / np.square(codes - codes.mean(0)).sum(0)
+    wanted = 1 - (1 - r2) * 39 / (40 - bins)
+    np.testing.assert_allclose(explained_variance(codes, [factor])[0], wanted)
+
+
 def test_half_noise_is_half_explained():
     rng, factors = planted()
     noisy = factors[1] + rng.normal(0, 1, N)

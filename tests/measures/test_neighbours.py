@@ -22,6 +22,13 @@ def test_nearest_is_brute_force(n, m, d, block):
     np.testing.assert_allclose(found.distance, distances.min(1), rtol=1e-12)
 
 
+@pytest.mark.parametrize("block", [1, 2, 5])
+def test_of_equals_the_first_is_the_nearest(block, monkeypatch):
+    monkeypatch.setattr(neighbours, "BLOCK", block)
+    train = np.array([[5.0], [1.0], [1.0], [5.0], [1.0]])
+    assert nearest(np.array([[1.0], [6.0]]), train).row.tolist() == [1, 0]
+
+
 def test_nearest_takes_images_and_bytes():
     images = np.random.default_rng(0).integers(0, 256, (20, 3, 4, 4), dtype=np.uint8)
     found = nearest(images[[7, 2]], images)

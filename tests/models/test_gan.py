@@ -141,6 +141,13 @@ def test_frozen_lets_go_and_keeps_what_was_frozen_before():
     assert all(p.requires_grad for p in others)
 
 
+def test_noise_is_normal_as_the_generator_has_numbers():
+    z = game().draw_noise(4_000)
+    assert z.shape == (4_000, NOISE) and z.dtype == mg.float32
+    values = np.sort(z.numpy().ravel())
+    np.testing.assert_allclose(np.quantile(values, [0.16, 0.5, 0.84]), [-1, 0, 1], atol=0.06)
+
+
 def test_no_step_waits_for_the_device(monkeypatch):
     def fetch(self, array):
         raise AssertionError("a training step fetched numbers from the device")

@@ -107,6 +107,16 @@ def test_the_weights_of_both_parts_reach_the_generator():
     np.testing.assert_allclose(slopes["less"], slopes["l1"] / 2 + slopes["gan"], rtol=1e-4)
 
 
+def test_l1_weighs_by_its_factor():
+    model, (x, y) = small(adversarial=0.0, l1=7.0, dropout=0.0), pairs()
+    parameters = [*model.generator.parameters()]
+    model.g_optimizer = optim.SGD(parameters, 0.0)
+    model.generator_step(model.generator(x), y, x)
+    wanted = mg.grad(7 * (model.generator(x) - y).abs().mean(), parameters)
+    for parameter, slope in zip(parameters, wanted, strict=True):
+        np.testing.assert_allclose(parameter.grad.numpy(), slope.numpy(), 1e-3, 1e-6)
+
+
 def test_no_step_waits_for_the_device(monkeypatch):
     def fetch(self, array):
         raise AssertionError("a training step fetched numbers from the device")

@@ -223,3 +223,11 @@ def test_running_statistics_count_if_there_are_both():
             found = F.batch_norm(x, *statistics, training=training).numpy()
             np.testing.assert_array_equal(found, wanted)
     assert one.tolist() == [1, 1, 1]
+
+
+def test_a_divergence_is_over_the_batchs_size():
+    log_p, q = F.log_softmax(double(2, 5), 1), F.softmax(double(2, 5), 1)
+    wanted = (q.numpy() * (np.log(q.numpy()) - log_p.numpy())).sum() / 2
+    assert F.kl_div(log_p, q, reduction="batchmean").item() == pytest.approx(wanted)
+    one = F.kl_div(log_p[0, 0], q[0, 0], reduction="batchmean").item()
+    assert one == pytest.approx(F.kl_div(log_p[0, 0], q[0, 0], reduction="sum").item())

@@ -266,3 +266,37 @@ def test_padding_is_in_pairs(mode):
     for pad in ([1], [1, 1, 1], [1] * 10):
         with pytest.raises(ValueError, match=r"pad: .*pairs"):
             F.pad(x, pad, mode)
+
+
+# ---- what has few pixels -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["bilinear", "bicubic"])
+def test_one_pixel_that_is_left_is_that_of_the_corner(mode):
+    x = image(1, 1, 3, 4)
+    for size, wanted in (((1, 1), x[..., :1, :1]), ((1, 4), x[..., :1, :]), ((3, 1), x[..., :1])):
+        found = F.interpolate(x, size, mode=mode, align_corners=True)
+        np.testing.assert_allclose(found.numpy(), wanted.numpy(), atol=1e-6)
+
+
+@pytest.mark.parametrize("lead", [(), (2,), (2, 3), (2, 3, 1)])
+def test_channels_become_pixels_whatever_is_before_them(lead):
+    x = mg.randn(*lead, 8, 2, 3)
+    flat = x.reshape(-1, 8, 2, 3)
+    wanted = flat.numpy().reshape(-1, 2, 2, 2, 2, 3).transpose(0, 1, 4, 2, 5, 3)
+    shuffled = F.pixel_shuffle(x, 2)
+    assert shuffled.shape == (*lead, 2, 4, 6)
+    np.testing.assert_array_equal(shuffled.numpy().ravel(), wanted.ravel())
+    np.testing.assert_array_equal(F.pixel_unshuffle(shuffled, 2).numpy(), x.numpy())
+
+
+@pytest.mark.parametrize("mode", ["reflect", "replicate", "circular"])
+@pytest.mark.parametrize(("kernel", "dilation"), [((2, 3), 1), ((3, 2), (2, 1)), ((1, 4), 1)])
+def test_a_padding_mode_and_same(mode, kernel, dilation):
+    conv = nn.Conv2d(1, 1, kernel, padding="same", dilation=dilation, padding_mode=mode)
+    total = [d * (k - 1) for d, k in zip(conv.dilation, kernel, strict=True)]
+    (top, bottom), (left, right) = ((n // 2, n - n // 2) for n in total)
+    x = mg.randn(1, 1, 6, 5)
+    around = F.pad(x, (left, right, top, bottom), mode)
+    wanted = F.conv2d(around, conv.weight, conv.bias, dilation=dilation)
+    np.testing.assert_allclose(conv(x).numpy(force=True), wanted.numpy(force=True), atol=1e-6)

@@ -340,3 +340,9 @@ def test_a_tolerance_is_not_negative():
     for tolerances in ((-1e-5, 1), (1, -1e-8)):
         with pytest.raises(ValueError, match="tolerances must be >= 0"):
             mg.isclose(x, x, *tolerances)
+
+
+@pytest.mark.parametrize("f", [mg.floor, mg.ceil, mg.trunc, mg.round, mg.sign])
+def test_steps_are_flat(f):
+    x = mg.tensor([-1.7, 0.2, 2.6], requires_grad=True)
+    assert mg.grad(f(x).sum(), x)[0].tolist() == [0, 0, 0]

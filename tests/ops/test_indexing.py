@@ -163,3 +163,13 @@ def test_gather_errors():
     for place in (2, -1):
         with pytest.raises(IndexError, match=r"gather: index must be in 0 \.\.\. 1, got"):
             mg.gather(x, 0, mg.tensor([[[place]]]))
+
+
+def test_a_number_that_is_a_tensor_is_a_number():
+    x = mg.arange(6.0).reshape(2, 3)
+    for one in (mg.tensor(1), np.array(1), np.int64(1)):
+        row = x[one]
+        assert row.shape == (3,) and np.shares_memory(row.array, x.array)
+    for yes in (mg.tensor(True), np.array(True)):
+        assert x[yes].shape == (1, 2, 3)
+    assert x[mg.tensor(False)].shape == (0, 2, 3)

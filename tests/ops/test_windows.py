@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import minigrad as mg
+import minigrad.nn.functional as F
 from minigrad.ops.activation import elu, hardtanh
 from minigrad.ops.normalize import normalize
 from minigrad.ops.resize import blend, take
@@ -144,3 +145,14 @@ def test_elu_at_its_ends_with_numpys_errors_raising(value):
         out.sum().backward()
     assert out.item() == (value if value > 0 else -1 if value else 0)
     assert np.isfinite(x.grad.item())
+
+
+def test_a_window_of_more_than_256_pixels():
+    """Places of taps are bytes only where there are no more."""
+    x = mg.zeros(1, 1, 20, 19)
+    x[0, 0, 16, 17] = 1.0  # of the first window tap 16 * 18 + 17
+    x.requires_grad = True
+    F.max_pool2d(x, 18, 1).sum().backward()
+    wanted = np.zeros((20, 19))
+    wanted[16, 17] = 6  # it is in all windows
+    np.testing.assert_array_equal(x.grad.numpy()[0, 0], wanted)

@@ -42,7 +42,7 @@ def in_place(name: str, x: Tensor, out: Tensor, inplace: bool) -> Tensor:
     if not inplace:
         return out
     check_tensor(name, "input", x)
-    if x.requires_grad and x.is_leaf and out.requires_grad:
+    if x.is_leaf and out.requires_grad:
         raise RuntimeError(
             f"{name}: a leaf that requires a gradient cannot be changed in place; leave "
             "inplace=True out"

@@ -150,7 +150,7 @@ def _sources(n: int, m: int, scale: float, corners: bool) -> list[float]:
 
 def _linear(n: int, sources: list[float]) -> list[Tap]:
     """Two neighbours, in proportion to the distance from them; the edges go on."""
-    sources = [min(max(at, 0.0), n - 1.0) for at in sources]
+    sources = [max(at, 0.0) for at in sources]
     low = [int(at) for at in sources]
     share = [at - i for at, i in zip(sources, low, strict=True)]
     high = [min(i + 1, n - 1) for i in low]
