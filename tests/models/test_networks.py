@@ -155,18 +155,31 @@ def losses_of(model: Any, inputs: list[mg.Tensor]) -> list[float]:
     return [value.item() for value in found.values()]
 
 
+def every_output(model: Any, inputs: list[mg.Tensor]) -> list[mg.Tensor]:
+    """What a step, and whatever else a model has, make."""
+    game = isinstance(model, Model)
+    found = [*(model.train_step if game else model.losses)(*inputs).values()]
+    if not type(model).__name__.startswith(("Pixel", "Gated")):  # pixel by pixel: seconds
+        found += [model.reconstruct(inputs[0])] if hasattr(model, "reconstruct") else []
+        found += [model.sample(2)] if hasattr(model, "sample") else []
+        found += [model.iwae(inputs[0], 2)] if hasattr(model, "iwae") else []
+    return found
+
+
 @pytest.mark.parametrize("line", lines(MODELS))
 def test_a_model_of_doubles_makes_nothing_else(line):
     made, given, *_ = line.split(" | ")
-    model = made_by(made)
-    if isinstance(model, Model):
-        return
-    x = mg.rand(3, *eval(given, NAMES)[0], dtype=mg.float64)
-    outputs = [*model.double().losses(x).values()]
-    outputs += [model.reconstruct(x)] if hasattr(model, "reconstruct") else []
-    if hasattr(model, "sample") and not made.startswith("pixel"):  # pixel by pixel: seconds
-        outputs.append(model.sample(2))
-    assert {value.dtype for value in outputs} == {mg.float64}
+    model, inputs = made_by(made), [mg.rand(3, *shape) for shape in eval(given, NAMES)]
+    if not isinstance(model, Model):
+        outputs = every_output(model.double(), [x.double() for x in inputs])
+        assert {value.dtype for value in outputs} == {mg.float64}
+
+
+@pytest.mark.parametrize("line", lines(MODELS))
+def test_all_that_a_model_makes_is_where_it_is(line, gpu):
+    made, given, *_ = line.split(" | ")
+    model, inputs = made_by(made).to(gpu), [mg.rand(3, *shape) for shape in eval(given, NAMES)]
+    assert {value.device for value in every_output(model, [x.to(gpu) for x in inputs])} == {gpu}
 
 
 @pytest.mark.parametrize("line", lines(RATES))

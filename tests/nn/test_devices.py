@@ -47,6 +47,16 @@ def test_layers(gpu, make, shape, training):
         close(a, b)
 
 
+@pytest.mark.parametrize(("make", "shape"), LAYERS.values(), ids=LAYERS)
+def test_a_layer_that_is_made_on_a_device_is_there(gpu, make, shape):
+    try:
+        layer = make(device=gpu)
+    except TypeError:  # it has nothing to be anywhere
+        return
+    assert all(x.device is gpu for x in layer.state_dict().values())
+    assert layer(mg.randn(*shape, device=gpu)).device is gpu
+
+
 def test_kernels_stay_channels_last(gpu):
     conv = nn.Conv2d(3, 4, 2).to(gpu)
     made = nn.Conv2d(3, 4, 2, device=gpu)
