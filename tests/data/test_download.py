@@ -398,23 +398,3 @@ def test_a_file_of_a_length_that_is_not_told(monkeypatch):
     with pytest.raises(ValueError, match=r"wrong SHA-256: got .* \(3 bytes\), expected other"):
         download._copy(Response(b"abc"), io.BytesIO(), "a", "other")
     assert told == [0]
-
-
-def test_the_names_of_the_classes():
-    names = {name: source.classes for name, source in SOURCES.items()}
-    assert names.pop("mnist") == tuple("0123456789")
-    assert names.pop("binarized-mnist") == ("unlabelled",)
-    assert {name: (len(found), found[3]) for name, found in names.items()} == {
-        "fashion-mnist": (10, "Dress"),
-        "cifar-10": (10, "cat"),
-    }
-
-
-def test_how_many_images_are_published():
-    sizes = {name: tuple(source.sizes.values()) for name, source in SOURCES.items()}
-    assert sizes == {
-        "mnist": (60_000, 10_000),
-        "fashion-mnist": (60_000, 10_000),
-        "cifar-10": (50_000, 10_000),
-        "binarized-mnist": (50_000, 10_000, 10_000),
-    }

@@ -198,29 +198,6 @@ ALONG = {
 }
 
 
-@pytest.mark.parametrize("dim", [0, 1, 2, -1])
-def test_a_part_of_any_axis(dim):
-    x = np.arange(24.0).reshape(2, 3, 4)
-    found = mg.narrow(mg.tensor(x), dim, 1, 1).numpy()
-    np.testing.assert_array_equal(found, np.take(x, [1], dim))
-
-
-@pytest.mark.parametrize(("left", "right"), [((2, 1), (3, 4)), ((2, 3), (1, 4)), ((1, 1), (3, 4))])
-def test_einsum_repeats_an_axis_of_one(left, right):
-    x, y = np.random.default_rng(0).random(left), np.random.default_rng(1).random(right)
-    for equation in ("ij,jk->ik", "ij,jk->ijk", "ij,jk->", "ij,jk->kj"):
-        found = mg.einsum(equation, mg.tensor(x), mg.tensor(y)).numpy()
-        np.testing.assert_allclose(found, np.einsum(equation, x, y))
-
-
-def test_places_that_change_afterwards_do_not_move_a_gradient():
-    x, places = mg.ones(2, 2, requires_grad=True), mg.tensor([[0], [1]])
-    y = mg.gather(x, 1, places)
-    places.zero_()
-    y.sum().backward()
-    assert x.grad.tolist() == [[1, 0], [0, 1]]
-
-
 @pytest.mark.parametrize("name", ALONG)
 @given(data=st.data())
 @at_most(3)

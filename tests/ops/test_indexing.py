@@ -173,3 +173,18 @@ def test_a_number_that_is_a_tensor_is_a_number():
     for yes in (mg.tensor(True), np.array(True)):
         assert x[yes].shape == (1, 2, 3)
     assert x[mg.tensor(False)].shape == (0, 2, 3)
+
+
+@pytest.mark.parametrize("dim", [0, 1, 2, -1])
+def test_a_part_of_any_axis(dim):
+    x = np.arange(24.0).reshape(2, 3, 4)
+    found = mg.narrow(mg.tensor(x), dim, 1, 1).numpy()
+    np.testing.assert_array_equal(found, np.take(x, [1], dim))
+
+
+def test_places_that_change_afterwards_do_not_move_a_gradient():
+    x, places = mg.ones(2, 2, requires_grad=True), mg.tensor([[0], [1]])
+    y = mg.gather(x, 1, places)
+    places.zero_()
+    y.sum().backward()
+    assert x.grad.tolist() == [[1, 0], [0, 1]]
