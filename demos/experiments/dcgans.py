@@ -25,7 +25,8 @@ Array = NDArray[Any]
 class DCGANRecipe(Recipe):
     """How a DCGAN is made and trained.
 
-    With `falling` the rate goes down towards 0 by equal steps in the second half of the epochs.
+    The discriminator's features end at `end` x `end` places, if not at as many as the generator's
+    start with. With `falling` the rate goes down towards 0 by equal steps in the second half of the epochs.
 
     NOTE: the paper's rate 2e-4 is for 64 channels and more. With 24, the Fréchet distance after two
     epochs of MNIST is 106 at 2e-4, and 31 at 6e-4.
@@ -40,14 +41,16 @@ class DCGANRecipe(Recipe):
     noise: int = 64
     width: int = 24
     start: int = 4
+    end: int | None = None
     ema: float = 0.999
     falling: bool = True
 
 
-# NOTE: on MNIST this brings the Fréchet distance from 9.4 to 7.1 in the same time: smaller batches,
-# so twice as many steps, at a lower rate. An image that begins at 7x7, a layer less, ends at
-# 50 whatever the width and the rate.
-MNIST: dict[str, Any] = {"epochs": 11, "batch": 32, "lr": 4e-4, "ema": 0.9995, "noise": 32}
+# NOTE: it is the last layer more of the discriminator, which sees digits as a whole, that brings the
+# Fréchet distance from 7 to 3. Small batches at a lower rate are worth two: twice as many steps.
+MNIST: dict[str, Any] = {
+    "epochs": 8, "batch": 32, "lr": 4e-4, "ema": 0.9995, "noise": 32, "end": 2,
+}  # fmt: skip
 
 
 def build(
@@ -56,10 +59,10 @@ def build(
     """An untrained DCGAN of images (C, H, W), conditional if there are classes; `undone` are the
     options of both networks that undo a guideline, and `leak`, which is the discriminator's."""
     leak = {"leak": undone.pop("leak")} if "leak" in undone else {}
-    options = {"start": recipe.start, **undone}
+    end = recipe.end or recipe.start
     networks = (
-        DCGANGenerator(recipe.noise, shape, recipe.width, classes, **options),
-        DCGANDiscriminator(shape, recipe.width, classes, **options, **leak),
+        DCGANGenerator(recipe.noise, shape, recipe.width, classes, start=recipe.start, **undone),
+        DCGANDiscriminator(shape, recipe.width, classes, start=end, **undone, **leak),
     )
     optimizers = (optim.Adam(net.parameters(), recipe.lr, (0.5, 0.999)) for net in networks)
     return GAN(*networks, *optimizers, noise=recipe.noise, ema=recipe.ema)

@@ -74,7 +74,7 @@ def test_shapes_and_range(size, colours, options):
 
 @pytest.mark.parametrize(
     ("size", "start", "channels"),
-    [(28, 4, [16, 8, 4]), (28, 7, [8, 4]), (32, 4, [16, 8, 4]), (64, 4, [32, 16, 8, 4])],
+    [(28, 2, [32, 16, 8, 4]), (28, 4, [16, 8, 4]), (28, 7, [8, 4]), (32, 4, [16, 8, 4]), (64, 4, [32, 16, 8, 4])],
 )
 def test_channels_halve_where_the_image_doubles(size, start, channels):
     generator, discriminator = networks(size, start=start)
@@ -98,12 +98,27 @@ def test_other_sizes_are_refused(kind, shape):
 @pytest.mark.parametrize("kind", [DCGANGenerator, DCGANDiscriminator])
 def test_an_image_begins_at_a_size_on_its_way(kind):
     noise = [NOISE] if kind is DCGANGenerator else []
-    with pytest.raises(ValueError, match=rf"{kind.__name__}: start must be one of \(4, 7, 14\)"):
+    with pytest.raises(ValueError, match=rf"{kind.__name__}: start must be one of \(2, 4, 7, 14\)"):
         kind(*noise, (1, 28, 28), start=5)
 
 
+@pytest.mark.parametrize(
+    ("size", "start", "seen"),
+    [(28, 4, 18), (28, 2, 27), (32, 4, 22), (32, 2, 31), (64, 4, 46), (64, 2, 63)],
+)
+def test_how_much_of_a_row_a_place_sees(size, start, seen):
+    """The place in the middle, by the gradient of one of its features."""
+    _, discriminator = networks(size, start=start, batch_norm=False)
+    x = mg.zeros(1, 1, size, size, requires_grad=True)
+    for parameter in discriminator.features.parameters():
+        nn.init.constant_(parameter, 0.1)
+    h = discriminator.features[:-1](x)
+    h[0, 0, start // 2, start // 2].backward()
+    assert (x.grad.numpy()[0, 0].any(axis=0)).sum() == seen
+
+
 @pytest.mark.parametrize("strided", [True, False])
-@pytest.mark.parametrize("start", [4, 7, 14])
+@pytest.mark.parametrize("start", [2, 4, 7, 14])
 def test_every_step_of_the_way_has_its_size(start, strided):
     generator, discriminator = networks(28, start=start, strided=strided)
     shapes = []
@@ -122,7 +137,8 @@ def test_every_step_of_the_way_has_its_size(start, strided):
 @pytest.mark.parametrize("size", SIZES)
 def test_the_guidelines_hold(size):
     generator, discriminator = networks(size)
-    doublings = len(SIZES[size]) - 1
+    sizes = SIZES[size][1:]  # from 4x4 on
+    doublings = len(sizes) - 1
     up = ["ConvTranspose2d", "BatchNorm2d", "ReLU"]
     assert kinds(generator.layers) == ["Unflatten", *up * doublings, "ConvTranspose2d", "Tanh"]
     assert kinds(discriminator.features) == [
@@ -135,7 +151,7 @@ def test_the_guidelines_hold(size):
     down = [m for m in discriminator.features if isinstance(m, nn.Conv2d)]
     assert all(m.stride == (2, 2) for m in down)
     # Of 4 taps, so that each pixel meets as many; 7 is half of 14, but 4 is not half of 7.
-    taps = [3 if (a, b) == (4, 7) else 4 for a, b in pairwise(SIZES[size])]
+    taps = [3 if (a, b) == (4, 7) else 4 for a, b in pairwise(sizes)]
     ups = [m.kernel_size for m in generator.layers if isinstance(m, nn.ConvTranspose2d)]
     assert ups == [(4, 4), *((n, n) for n in taps)]
     assert [m.kernel_size for m in down] == [(n, n) for n in reversed(taps)]
