@@ -36,6 +36,14 @@ def parser() -> ArgumentParser:
         help="channels next to the image; twice as many where it is half as large, and so on "
         "(default: %(default)s)",
     )
+    add(
+        "--end",
+        type=int,
+        choices=(2, 4),
+        default=4,
+        help="the discriminator's last features are of N x N places; of 2x2 each sees the whole "
+        "image (default: %(default)s)",
+    )
     add("--conditional", action="store_true", help="give both networks the labels of the images")
     add(
         "--size",
@@ -62,7 +70,9 @@ def build(args: Namespace, shape: tuple[int, ...], classes: int) -> GAN:
     batch_norm = not (args.r1 or args.gp)
     try:
         generator = DCGANGenerator(args.noise, shape, args.width, classes)
-        discriminator = DCGANDiscriminator(shape, args.width, classes, batch_norm=batch_norm)
+        discriminator = DCGANDiscriminator(
+            shape, args.width, classes, start=args.end, batch_norm=batch_norm
+        )
     except ValueError as error:
         raise CommandError(f"{error}; --size makes them so") from error
     return game(args, generator.to(args.device), discriminator.to(args.device), beta2=0.999)

@@ -74,7 +74,13 @@ def test_shapes_and_range(size, colours, options):
 
 @pytest.mark.parametrize(
     ("size", "start", "channels"),
-    [(28, 2, [32, 16, 8, 4]), (28, 4, [16, 8, 4]), (28, 7, [8, 4]), (32, 4, [16, 8, 4]), (64, 4, [32, 16, 8, 4])],
+    [
+        (28, 2, [32, 16, 8, 4]),
+        (28, 4, [16, 8, 4]),
+        (28, 7, [8, 4]),
+        (32, 4, [16, 8, 4]),
+        (64, 4, [32, 16, 8, 4]),
+    ],
 )
 def test_channels_halve_where_the_image_doubles(size, start, channels):
     generator, discriminator = networks(size, start=start)
