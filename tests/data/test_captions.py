@@ -173,3 +173,18 @@ def test_what_has_no_captions():
         captions.captioned(load("faces", limit=0), wrong="none")
     with pytest.raises(ValueError, match=r"glyphs/train .* has no factor background, gender"):
         captions.captioned(load("glyphs", limit=1))
+
+
+@pytest.mark.parametrize(
+    ("how", "right", "wrong"),
+    [
+        ({"wrong": "changed"}, 103_268_024, 102_941_451),
+        ({"wrong": "another's"}, 102_994_977, 103_082_188),
+        ({"share": 0.3, "seed": 1, "times": 2}, 19_389_949, 19_485_745),
+    ],
+)
+def test_captions_are_the_same_as_ever(how, right, wrong):
+    """Sums of the words' numbers, each by its place."""
+    found = captions.captioned(load("faces", limit=300), **how)
+    for words, expected in ((found.right, right), (found.wrong, wrong)):
+        assert (words.ravel() * (np.arange(words.size) % 1009)).sum() == expected

@@ -1,6 +1,5 @@
 """What each measure gives of the same drawn data: numbers in docs/ are of these measures."""
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -32,6 +31,7 @@ from models.vae import mlp_vae
 from tests.defaults import lines
 from tests.measures.test_arguments import LABELS, MEASURES, OTHERS, ROWS, X
 from tests.models.games import game as some_game
+from tests.values import close, told
 
 RNG = np.random.default_rng
 
@@ -218,28 +218,6 @@ factors.by_factor: 0.0052184 0.0078121 0.0034933 0.010362 0.011216 0.033204
 """
 
 
-def parts(value: Any) -> list[Any]:
-    """The numbers and arrays of a result."""
-    if isinstance(value, mg.Tensor):
-        return [value.numpy(force=True)]
-    if dataclasses.is_dataclass(value):
-        value = vars(value)
-    if isinstance(value, dict | tuple | list):
-        each = value.values() if isinstance(value, dict) else value
-        return [found for one in each for found in parts(one)]
-    return [] if isinstance(value, str | type(None)) else [np.asarray(value, float)]
-
-
-def told(result: Any) -> str:
-    """Of each number or array the mean without signs, and the sum by places, of which an order
-    that is another shows."""
-    found = []
-    for array in parts(result):
-        flat = array.ravel()
-        found += [np.abs(flat).mean(), (flat * np.arange(1, len(flat) + 1)).mean()][: len(flat)]
-    return " ".join(f"{number:.5g}" for number in found)
-
-
 def measured(name: str) -> Any:
     mg.manual_seed(0)
     if name in MORE:
@@ -251,9 +229,7 @@ def measured(name: str) -> Any:
 @pytest.mark.parametrize("line", lines(VALUES))
 def test_a_measure_gives_what_it_gave(line):
     name, expected = line.split(": ")
-    found = [float(number) for number in told(measured(name)).split()]
-    wanted = [float(number) for number in expected.split()]
-    assert found == pytest.approx(wanted, rel=1e-3, abs=1e-6)
+    close(told(measured(name)), expected)
 
 
 def test_no_measure_is_forgotten():
