@@ -52,6 +52,8 @@ def test_a_grid_holds_every_q():
     step = math.sqrt(narrow.area)
     assert 0.99 * 0.075 < step < 0.075
     assert side % 2 == 1  # so that every other place is a grid with the same ends
+    below = grid_of(np.array([[-7.0, 0]]), np.array([[0.5, 0.5]]), 101)
+    assert below.z.max() == 10 and below.z.min() == -10
     wide = grid_of(np.zeros((1, 2)), np.full((1, 2), 0.9), 101)
     assert len(wide.z) == 101**2 and wide.z.max() == 6
     assert len(grid_of(np.zeros((1, 2)), np.full((1, 2), 0.9)).z) == 401**2
