@@ -66,6 +66,27 @@ def test_sums_over_some_axes(order, n):
         np.testing.assert_allclose(sums.long_sum(x, axes), x.sum(axes), atol=1e-12)
 
 
+# ---- the device of no blocks: what others are compared with --------------------------------------
+
+
+@pytest.mark.parametrize("axes", [(0,), (1,), (0, 2), (0, 1, 2)])
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_sums_means_and_variances_in_numpy(axes, keepdims):
+    class Plain(Device):
+        xp = np
+        asarray = generator = to_numpy = None
+
+    plain = object.__new__(Plain)
+    x = RNG.standard_normal((4, 3, 5))
+    how = {"axis": axes, "keepdims": keepdims}
+    np.testing.assert_allclose(plain._sum(x, axes, keepdims), x.sum(**how))
+    np.testing.assert_allclose(plain.mean(x, axes, keepdims), x.mean(**how))
+    np.testing.assert_allclose(plain.variance(x, axes, keepdims), x.var(**how))
+    np.testing.assert_allclose(plain.variance(x, axes, keepdims, 1), x.var(**how, ddof=1))
+    halves = np.full((300, 2), 300, np.float16)  # whose sum is beyond what float16 has
+    assert plain.mean(halves, (0,)).tolist() == [300, 300]
+
+
 # ---- batch norm ----------------------------------------------------------------------------------
 
 SIZES = [(1, 1), (5, 3), (23, 2), (40, 1), (37, 12), (9, 11)]
@@ -85,6 +106,15 @@ def test_moments_of_columns(rows, width, far):
     mean, variance = columns.statistics(x)
     np.testing.assert_allclose(mean, x.mean(0), rtol=1e-13, atol=1e-13)
     np.testing.assert_allclose(variance, x.var(0), rtol=1e-9, atol=1e-13)
+
+
+@pytest.mark.parametrize("width", [1, 3])
+def test_moments_of_float32_far_from_0(width):
+    """Whose mean is rounded by 1/32: its square counts."""
+    x = (RNG.standard_normal((40, width)) + 1e6).astype(np.float32)
+    mean, variance = columns.statistics(x)
+    np.testing.assert_allclose(mean, x.mean(0, dtype=np.float64), rtol=1e-10)
+    np.testing.assert_allclose(variance, x.var(0, dtype=np.float64), rtol=1e-6)
 
 
 @SHAPES

@@ -366,6 +366,7 @@ def test_no_network_is_one_error_that_says_what_is_wanted_where(
     for mirror in mirrors:
         assert text.count(f"\n  {mirror}") == 1
     assert text.count("Connection refused") == 2
+    assert "\nDownloading them failed:\n" in text
     assert text.endswith("'glyphs' and 'faces' are drawn and need no files.")
 
 

@@ -1,5 +1,6 @@
-"""What is known of the published data sets."""
+"""What is known of the published data sets, and of those that are drawn."""
 
+from minigrad.data.drawn import SPECS
 from minigrad.data.sources import SOURCES
 
 
@@ -20,4 +21,11 @@ def test_how_many_images_are_published():
         "fashion-mnist": (60_000, 10_000),
         "cifar-10": (50_000, 10_000),
         "binarized-mnist": (50_000, 10_000, 10_000),
+    }
+
+
+def test_how_many_images_are_drawn():
+    assert {name: spec.sizes for name, spec in SPECS.items()} == {
+        "glyphs": {"train": 40_000, "test": 10_000},
+        "faces": {"train": 20_000, "test": 4_000},
     }

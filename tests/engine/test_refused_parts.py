@@ -166,6 +166,14 @@ F.mse_loss(X, X.double()) |
     TypeError: mse_loss: input is float32 and target float64; use .to(dtype) on one o
 F.mse_loss(X, X, reduction="max") |
     ValueError: mse_loss: reduction must be 'mean', 'sum' or 'none', got 'max'
+F.mse_loss(X, X, weight=X[0]) |
+    ValueError: mse_loss: weight [3] does not fit input [2, 3]
+F.l1_loss(X, X, weight=X[0]) |
+    ValueError: l1_loss: weight [3] does not fit input [2, 3]
+F.huber_loss(X, X, weight=X[0]) |
+    ValueError: huber_loss: weight [3] does not fit input [2, 3]
+F.huber_loss(X, X, "sum", weight=X[0]) |
+    ValueError: huber_loss: weight [3] does not fit input [2, 3]
 F.dropout(X, 1.1) | ValueError: dropout: p must be from 0 to 1, got 1.1
 F.dropout(X, -0.1) | ValueError: dropout: p must be from 0 to 1, got -0.1
 nn.BatchNorm1d(3)(ones(2, 2)) |
@@ -183,6 +191,10 @@ nn.GRUCell(3, 2)(ones(1, 3), ones(2, 2)) |
 nn.Conv2d(1, 1, 3, padding="around") |
     ValueError: Conv2d: padding must be an int or a pair of ints, 'same' or 'valid', g
 nn.Conv2d(1, 1, 3, 2, padding="same") | ValueError: Conv2d: padding='same' needs stride 1, got 2
+F.conv2d(ones(1, 1, 3, 3), ones(1, 1, 2, 2), stride=(1, 2), padding="same") |
+    ValueError: conv2d: padding='same' needs stride 1, got (1, 2)
+F.conv2d(ones(1, 1, 3, 3), ones(1, 1, 2, 2), stride=(2, 1), padding="same") |
+    ValueError: conv2d: padding='same' needs stride 1, got (2, 1)
 nn.Conv2d(1, 1, 3, (1, 2), padding="same") |
     ValueError: Conv2d: padding='same' needs stride 1, got (1, 2)
 nn.Conv2d(3, 2, 1, groups=2) |

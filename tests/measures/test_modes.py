@@ -45,6 +45,8 @@ def test_the_ring_has_eight_modes_in_eight_places():
 def test_the_grid_has_every_pair_of_even_numbers_up_to_four():
     expected = {(x, y) for x in (-4, -2, 0, 2, 4) for y in (-4, -2, 0, 2, 4)}
     assert {tuple(mode) for mode in grid().modes} == expected
+    expected = {(x, y) for x in (-1.5, -0.5, 0.5, 1.5) for y in (-1.5, -0.5, 0.5, 1.5)}
+    assert {tuple(mode) for mode in grid(4, 1.0).modes} == expected
 
 
 @pytest.mark.parametrize(("mixture", "std"), [(ring(), 0.01), (grid(), 0.05)])

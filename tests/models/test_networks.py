@@ -135,6 +135,7 @@ def test_a_network_is_what_it_was(line):
         else [2 * mg.rand(2, *shape) - 1 for shape in eval(given, NAMES)]
     )
     assert learned(network) == int(numbers)
+    assert not [name for name in network.state_dict() if name.endswith("mask")]
     assert sizes(network(*inputs)) == pytest.approx(float(mean), rel=1e-3)
 
 

@@ -272,9 +272,14 @@ def test_padding_is_in_pairs(mode):
 
 
 @pytest.mark.parametrize("mode", ["bilinear", "bicubic"])
-def test_one_pixel_that_is_left_is_that_of_the_corner(mode):
+def test_one_pixel_or_two_that_are_left_are_those_of_the_corners(mode):
     x = image(1, 1, 3, 4)
-    for size, wanted in (((1, 1), x[..., :1, :1]), ((1, 4), x[..., :1, :]), ((3, 1), x[..., :1])):
+    for size, wanted in (
+        ((1, 1), x[..., :1, :1]),
+        ((1, 4), x[..., :1, :]),
+        ((3, 1), x[..., :1]),
+        ((2, 2), x[..., ::2, ::3]),
+    ):
         found = F.interpolate(x, size, mode=mode, align_corners=True)
         np.testing.assert_allclose(found.numpy(), wanted.numpy(), atol=1e-6)
 

@@ -139,6 +139,17 @@ def test_length_and_direction_are_learned_apart():
     assert utils.weight_norm(nn.Linear(3, 2), dim=None).weight_g.shape == ()
 
 
+@pytest.mark.parametrize("dim", [0, 1, 2, 3])
+def test_a_length_is_over_all_axes_but_one(dim):
+    layer = nn.Conv2d(2, 3, (1, 4))
+    before = layer.weight.numpy(force=True)
+    others = tuple(d for d in range(4) if d != dim)
+    normed = utils.weight_norm(layer, dim=dim)
+    lengths = np.sqrt(np.square(before).sum(others, keepdims=True))
+    np.testing.assert_allclose(normed.weight_g.numpy(force=True), lengths, rtol=1e-6)
+    np.testing.assert_allclose(normed.weight.numpy(force=True), before, rtol=1e-5)
+
+
 # ---- hooks ---------------------------------------------------------------------------------------
 
 

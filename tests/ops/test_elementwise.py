@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import minigrad as mg
+import minigrad.nn.functional as F
 from tests.checks import beside, check_op
 from tests.strategies import (
     arrays,
@@ -263,6 +264,12 @@ def test_shapes_that_do_not_broadcast_are_named():
         (lambda x: mg.clip(x, min=-1, max=1), -1.0, 1),
         (lambda x: mg.clip(x, min=-1, max=1), 1.5, 0),
         (lambda x: mg.clip(x, min=-1, max=1), -1.5, 0),
+        (lambda x: F.hardtanh(x, -1, 2), 2.0, 0),
+        (lambda x: F.hardtanh(x, -1, 2), -1.0, 0),
+        (lambda x: F.relu6(x), 6.0, 0),
+        (lambda x: F.relu6(x), 0.0, 0),
+        (lambda x: F.elu(x, 0.5), 0.0, 0.5),
+        (lambda x: F.leaky_relu(x, 0.25), 0.0, 0.25),
         (lambda x: mg.maximum(x, x.detach()), 2.0, 0.5),
         (lambda x: mg.minimum(x, x.detach()), 2.0, 0.5),
         (lambda x: mg.maximum(x.detach(), x), 2.0, 0.5),

@@ -100,6 +100,6 @@ def test_linear_of_shapes_that_do_not_fit(weight, bias, message):
 @pytest.mark.parametrize(("left", "right"), [((2, 1), (3, 4)), ((2, 3), (1, 4)), ((1, 1), (3, 4))])
 def test_einsum_repeats_an_axis_of_one(left, right):
     x, y = np.random.default_rng(0).random(left), np.random.default_rng(1).random(right)
-    for equation in ("ij,jk->ik", "ij,jk->ijk", "ij,jk->", "ij,jk->kj"):
+    for equation in ("ij,jk->ik", "ij,jk->ijk", "ij,jk->", "ij,jk->kj", "ba,ac->cb", "cb,ba->ca"):
         found = mg.einsum(equation, mg.tensor(x), mg.tensor(y)).numpy()
         np.testing.assert_allclose(found, np.einsum(equation, x, y))

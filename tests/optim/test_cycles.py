@@ -162,6 +162,15 @@ def test_joined_schedules_and_their_states(make, formula, stop):
         schedule.step()
 
 
+def test_a_schedule_may_end_before_it_begins():
+    opt = two_groups()
+    parts = [lr_scheduler.ConstantLR(opt, 0.5, 9), lr_scheduler.ExponentialLR(opt, 0.5)]
+    schedule = lr_scheduler.SequentialLR(opt, parts, [0])
+    for t in range(3):
+        assert rates(opt) == schedule.get_last_lr() == [0.5 * 0.5**t, 2.0 * 0.5**t]
+        schedule.step()
+
+
 def test_joined_schedules_within_each_other():
     opt = two_groups()
     inner = one_after_the_other(opt)
