@@ -85,7 +85,7 @@ class AutoencoderDiscriminator(nn.Module):
 
     def __init__(self, shape: Shape, code: int = 32, width: int = 16) -> None:
         super().__init__()
-        sizes = way("AutoencoderDiscriminator", shape)[::-1]
+        sizes = way("AutoencoderDiscriminator", shape)
         channels = [width * (i + 1) for i in range(len(sizes))]
         layers: list[nn.Module] = [nn.Conv2d(shape[0], width, 3, 1, 1), nn.ELU()]
         for a, b in pairwise(channels):

@@ -74,6 +74,10 @@ def sites(node: ast.AST) -> Iterator[ast.AST]:
     """The nodes of code that computes: no annotations, messages, docstrings or imports for them."""
     if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
         return
+    if isinstance(node, ast.Call) and ast.unparse(node.func) in ("TypeVar", "NewType"):
+        return
+    if isinstance(node, ast.Raise) and ast.unparse(node) == "raise NotImplementedError":
+        return  # of what subclasses define
     if isinstance(node, ast.expr | ast.stmt):
         yield node
     for child in computed(node):
@@ -90,7 +94,7 @@ def computed(node: ast.AST) -> Iterator[ast.AST]:
         return  # __all__, __slots__
     if isinstance(node, ast.AnnAssign) and "TypeAlias" in ast.unparse(node.annotation):
         return
-    if isinstance(node, ast.Call) and ast.unparse(node.func) in ("TypeVar", "cast", "NewType"):
+    if isinstance(node, ast.Call) and ast.unparse(node.func) == "cast":
         return
     if isinstance(node, ast.keyword) and node.arg == "strict":
         return  # zip's

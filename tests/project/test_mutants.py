@@ -46,6 +46,7 @@ def test_changes(source, results):
 def test_what_is_there_for_people_and_checkers_stays_as_it_is():
     source = '''"""Words."""
 from a import b
+T = TypeVar("T", bound=b)
 if TYPE_CHECKING:
     x = 1
 __all__ = ["y"]
@@ -53,6 +54,8 @@ Shape: TypeAlias = tuple[int, ...] | None
 def f(a: Literal[1, 2] = "b") -> Literal[3]:
     """1 + 1."""
     raise ValueError(f"{a + 1}" + g(2))
+def g(a):
+    raise NotImplementedError
 '''
     assert changed(source) == {source.replace('raise ValueError(f"{a + 1}" + g(2))', "pass")}
 

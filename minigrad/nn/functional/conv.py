@@ -21,7 +21,7 @@ def _same(
         return x, 0
     if padding != "same":
         raise ValueError(f"{name}: padding must be numbers, 'same' or 'valid', got {padding!r}")
-    if stride != 1 and any(s != 1 for s in (stride if isinstance(stride, tuple) else (stride,))):
+    if any(s != 1 for s in (stride if isinstance(stride, tuple) else (stride,))):
         raise ValueError(f"{name}: padding='same' needs stride 1, got {stride}")
     steps = dilation if isinstance(dilation, tuple) else (dilation,) * 2
     total = [d * (k - 1) for d, k in zip(steps, weight.shape[2:], strict=True)]
