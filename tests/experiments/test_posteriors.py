@@ -7,7 +7,7 @@ import pytest
 
 import minigrad as mg
 from demos.common.kept import Setting
-from demos.common.run import CommandError
+from demos.common.run import CommandError, read_table
 from demos.experiments import energies, posterior_time, posteriors, total_correlation
 from models.measures.energies import ENERGIES, log_density, log_z
 
@@ -65,10 +65,10 @@ def test_the_gap_of_each_posterior(tmp_path):
         "points": 61,
         "epochs": 1,
         "more": 1,
-        "fitting": 30,
+        "fitting": 15,
         "limit": 100,
     }
-    found = posteriors.run(Setting(0, tmp_path), **sizes)
+    found = posteriors.run(Setting(0, tmp_path, longer=2), **sizes)
     tables = found.numbers["nats, mean of the images"]
     assert all(set(posteriors.POSTERIORS) == set(rows) for rows in tables.values())
     every = [row for rows in tables.values() for row in rows.values()]
@@ -77,6 +77,8 @@ def test_the_gap_of_each_posterior(tmp_path):
     for row in every:
         assert row["gap"] > -4 * row["its standard error"]
         assert row["gap"] == pytest.approx(row["log p"] - row["ELBO"])
+    epochs = [len(read_table(path)) for path in sorted(tmp_path.glob("*/metrics.csv"))]
+    assert epochs == 4 * [2] + [1]  # the encoders', and the decoder's, which is not lengthened
     exact = found.control["the Gaussian's ELBO without samples"]
     general, alone = tables.values()
     assert all(alone[name]["gap"] < general[name]["gap"] for name in posteriors.POSTERIORS)
