@@ -64,6 +64,14 @@ def test_a_penalty_goes_without_batch_normalization_in_the_discriminator():
             assert ("BatchNorm2d" in names) == expected
 
 
+def test_the_discriminator_alone_may_end_at_another_size():
+    shape = (1, 28, 28)
+    program = dcgan.build(dcgan.parser().parse_args(["--end", "2"]), shape, 0)
+    recipe, usual = (dcgans.build(shape, 0, dcgans.DCGANRecipe(end=end)) for end in (2, None))
+    assert repr(program.discriminator) == repr(recipe.discriminator) != repr(usual.discriminator)
+    assert repr(program.generator) == repr(recipe.generator) == repr(usual.generator)
+
+
 def test_the_usual_program_is_the_experiments_recipe():
     args, recipe = dcgan.parser().parse_args([]), dcgans.DCGANRecipe()
     assert args.batch_size == recipe.batch
