@@ -110,7 +110,7 @@ def draw(
     rows = {"lines": in_colour(x[:SHOWN])}
     for name, some in runs.items():
         for i, found in enumerate(some):
-            rows[f"{name}, {i}"] = found["pictures"]
+            rows[f"{name}, {i}".replace(", D", ",\nD")] = found["pictures"]
     strips(left, {**rows, "true faces": y[:SHOWN]}, "faces of lines: each seed", scale=2)
     titles = ("L1: less is better", "Fréchet distance", "sharpness: data 1", "backgrounds: data 1")
     for axes, measure, title in zip(others, MEASURES, titles):
