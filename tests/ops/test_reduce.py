@@ -310,3 +310,9 @@ def test_softmaxes_are_accurate_without_a_floating_point_error(line, dtype):
         scale = abs(line).max()
         np.testing.assert_allclose(y.detach().numpy(), value.astype(float), 4 * eps, atol=tiny)
         np.testing.assert_allclose(g.numpy(), slopes.astype(float), 0, atol=8 * eps * max(scale, 1))
+
+
+def test_of_integers_a_logarithm_is_float32():
+    found = mg.logsumexp(mg.tensor([1, 2, 3]))
+    assert found.dtype == mg.float32
+    assert found.item() == pytest.approx(math.log(sum(map(math.exp, (1, 2, 3)))), rel=1e-6)
