@@ -188,3 +188,14 @@ def test_places_that_change_afterwards_do_not_move_a_gradient():
     places.zero_()
     y.sum().backward()
     assert x.grad.tolist() == [[1, 0], [0, 1]]
+
+
+def test_a_number_beside_places_takes_its_axis_away_first():
+    """As in PyTorch, and unlike NumPy, where the places' axis comes to the front."""
+    x = np.arange(24.0).reshape(2, 3, 4)
+    for key in ((1, slice(None), [0, 3]), (slice(None), 2, [0, 3, 1]), ([1, 0], slice(None), 2)):
+        places = tuple(mg.tensor(k) if isinstance(k, list) else k for k in key)
+        whole = tuple(slice(k, k + 1) if isinstance(k, int) else k for k in key)
+        axis = next(i for i, k in enumerate(key) if isinstance(k, int))
+        wanted = x[whole].squeeze(axis)
+        np.testing.assert_array_equal(mg.tensor(x)[places].numpy(), wanted)
