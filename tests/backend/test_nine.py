@@ -46,6 +46,7 @@ def case(stride, padding, size, over, channels, seed):
 SURE = [
     example(case((3, 2), (0, 0), (3, 5), (2, 1), (2, 2, 3), 0)),
     example(case((2, 3), (1, 2), (5, 4), (1, 2), (1, 3, 2), 1)),
+    example(case((3, 2), (1, 0), (4, 5), (2, 1), (2, 1, 2), 2)),
 ]
 
 

@@ -40,6 +40,13 @@ def test_what_is_not_asked_for():
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("argv", [("--objective", "more"), ("--k", "0"), ("--r1", "-1")])
+def test_no_other_rules_are_taken(argv, capsys):
+    with pytest.raises(SystemExit):
+        parsed(*argv)
+    assert argv[0] in capsys.readouterr().err
+
+
 def test_every_rule_reaches_the_game():
     gan = played(parsed("--k", "3", "--r1", "2", "--ema", "0.75", "--beta1", "0.125"))
     assert (gan.k, gan.noise, gan.objective.r1) == (3, 3, 2)

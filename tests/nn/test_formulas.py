@@ -231,3 +231,9 @@ def test_a_divergence_is_over_the_batchs_size():
     assert F.kl_div(log_p, q, reduction="batchmean").item() == pytest.approx(wanted)
     one = F.kl_div(log_p[0, 0], q[0, 0], reduction="batchmean").item()
     assert one == pytest.approx(F.kl_div(log_p[0, 0], q[0, 0], reduction="sum").item())
+
+
+def test_one_tap_with_a_margin_cut_off():
+    x, w = double(2, 3, 5, 4), double(3, 2, 1, 1)
+    wanted = np.einsum("nchw,cd->ndhw", x.numpy()[:, :, 1:-1], w.numpy()[:, :, 0, 0])
+    np.testing.assert_allclose(F.conv_transpose2d(x, w, padding=(1, 0)).numpy(), wanted)
