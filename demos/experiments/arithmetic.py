@@ -32,7 +32,7 @@ CLAIM = (
     "arithmetic on averaged latents changes a smile, or glasses, and leaves the rest of the face"
 )
 SAMPLES = 10_000
-# NOTE: with the usual recipe, of 24 channels, 45 % are smiling men, and 65 % after 24 epochs.
+# NOTE: of three trainings with one seed, by sums in another order, 48, 69 and 88 % are smiling men.
 RECIPE = {"epochs": 10, "batch": 32, "width": 32, "lr": 2e-4, "falling": False}
 SHOWN = 16  # trials in the picture
 
