@@ -47,6 +47,12 @@ def test_layers(gpu, make, shape, training):
         close(a, b)
 
 
+def test_a_gradient_comes_back_to_where_its_leaf_is(gpu):
+    x = mg.randn(3, requires_grad=True)
+    (x.to(gpu) * 2).sum().backward()
+    assert x.grad.device is x.device and x.grad.tolist() == [2, 2, 2]
+
+
 @pytest.mark.parametrize(("make", "shape"), LAYERS.values(), ids=LAYERS)
 def test_a_layer_that_is_made_on_a_device_is_there(gpu, make, shape):
     try:
