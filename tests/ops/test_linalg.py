@@ -103,3 +103,10 @@ def test_einsum_repeats_an_axis_of_one(left, right):
     for equation in ("ij,jk->ik", "ij,jk->ijk", "ij,jk->", "ij,jk->kj", "ba,ac->cb", "cb,ba->ca"):
         found = mg.einsum(equation, mg.tensor(x), mg.tensor(y)).numpy()
         np.testing.assert_allclose(found, np.einsum(equation, x, y))
+
+
+@pytest.mark.parametrize("equation", ["ij,kj->ik", "ij,kj->kij", "ij,kj->"])
+def test_einsum_repeats_an_axis_of_one_that_lies_otherwise(equation):
+    x, y = np.random.default_rng(0).random((2, 1)), np.random.default_rng(1).random((3, 4))
+    found = mg.einsum(equation, mg.tensor(x), mg.tensor(y)).numpy()
+    np.testing.assert_allclose(found, np.einsum(equation, x, y))
