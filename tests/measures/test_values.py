@@ -53,9 +53,10 @@ def of_images(measure: Callable[..., Any], *settings: Any) -> Any:
     return measure(*vae(), *settings)
 
 
-def drawn_factors() -> dict[str, Any]:
-    rng = RNG(2)
-    return {name: rng.uniform(*ends, 6) for name, ends in faces.RANGES.items()}
+def drawn(n: int, seed: int) -> dict[str, Any]:
+    """The factors of n faces."""
+    rng = RNG(seed)
+    return {name: rng.uniform(*ends, n) for name, ends in faces.RANGES.items()}
 
 
 def reader() -> Reader:
@@ -69,15 +70,10 @@ def grey(z: np.ndarray) -> np.ndarray:
 
 
 def solution() -> list[Any]:
-    read = lambda x: drawn(len(x))
+    read = lambda x: drawn(len(x), len(x))
     pool = equations.sampled(5000, 5, grey, read, RNG(0))
     found = equations.solve(equations.EQUATIONS["smiling man"], pool, grey, read, RNG(1), 9, 2)
     return [(way.numbers(), way.images[:, 0, 0, 0]) for way in found.ways.values()]
-
-
-def drawn(n: int) -> dict[str, Any]:
-    rng = RNG(n)
-    return {name: rng.uniform(*ends, n) for name, ends in faces.RANGES.items()}
 
 
 T_ = np.linspace(-4, 4, 81)
@@ -112,9 +108,9 @@ MORE: dict[str, Callable[[], Any]] = {
     "exact.seen_from_the_middle": lambda: exact.seen_from_the_middle(MADE((1, 3, 3), (20,))),
     "faces.read": lambda: faces.read(reader(), RNG(0).random((3, 3, 32, 32), np.float32)),
     "faces.features": lambda: faces.features(reader(), RNG(0).random((3, 3, 32, 32), np.float32)),
-    "faces.scaled": lambda: faces.scaled(drawn_factors()),
-    "faces.redrawn": lambda: faces.redrawn(drawn_factors()),
-    "faces.strangeness": lambda: faces.strangeness(faces.redrawn(drawn_factors()), drawn(6)),
+    "faces.scaled": lambda: faces.scaled(drawn(6, 2)),
+    "faces.redrawn": lambda: faces.redrawn(drawn(6, 2)),
+    "faces.strangeness": lambda: faces.strangeness(faces.redrawn(drawn(6, 2)), drawn(6, 6)),
     "game.against_best": lambda: game.against_best(T_, *NORMALS, T_),
     "game.gradients": lambda: game.gradients(some_game(), mg.randn(5, 3)),
     "game.slope": lambda: [game.slope(name, 0.3) for name in ("minimax", "non-saturating")],

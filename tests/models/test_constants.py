@@ -63,6 +63,7 @@ models.measures.judge.NOISE = 0.1
 models.measures.linear.FOLDS = 5
 models.measures.linear.PENALTIES = (1e-4, 1e-3, 1e-2)
 models.measures.linear.STEPS = 20_000
+models.measures.mmd.PART = 2000
 models.measures.modes.SAMPLES = 2_500
 models.measures.paths.KNOWN = 10_000
 models.measures.paths.POINTS = 33
@@ -75,7 +76,7 @@ models.measures.translations.CORNER = 4
 """
 TABLE = dict(line.split(" = ") for line in lines(CONSTANTS))
 # How many are taken at once, or where rounding is met: another number changes last digits at most.
-PIECES = {"AT_ONCE", "BLOCK", "BEYOND", "CHUNK", "PART", "PIECES", "ROWS", "TESTED_AT_ONCE", "TINY"}
+PIECES = {"AT_ONCE", "BLOCK", "BEYOND", "CHUNK", "PIECES", "ROWS", "TESTED_AT_ONCE", "TINY"}
 
 
 MODULES = [

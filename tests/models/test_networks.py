@@ -25,6 +25,9 @@ NAMES = {
 # The network; the shape of what it is given; its numbers; the mean of what it makes, without signs.
 NETWORKS = """
 made.MADE() | [GREY] | 1569784 | 0.04202
+pixelcnn.PixelCNN() | [GREY] | 15137 | 0.1653
+pixelcnn.GatedPixelCNN() | [GREY] | 29921 | 0.1119
+pixelrnn.PixelRNN() | [GREY] | 17697 | 0.2031
 pixelcnn.PixelCNN(GREY, 16) | [GREY] | 4113 | 0.0944
 pixelcnn.GatedPixelCNN(GREY, 8) | [GREY] | 7857 | 0.1667
 pixelrnn.PixelRNN(TINY, 8) | [TINY] | 1353 | 0.1553
@@ -32,6 +35,8 @@ gan.MLPGenerator(5, [16, 8], TINY) | [(5,)] | 808 | 0.205
 gan.MLPDiscriminator(TINY, [16, 8]) | [TINY] | 1185 | 0.03704
 dcgan.DCGANGenerator(100, GREY) | [(100,)] | 837505 | 0.1673
 dcgan.DCGANDiscriminator(GREY) | [GREY] | 431937 | 0.5501
+dcgan.DCGANGenerator(100, COLOUR) | [(100,)] | 1068931 | 0.1547
+dcgan.DCGANDiscriminator(COLOUR) | [COLOUR] | 663361 | 0.8798
 dcgan.DCGANGenerator(20, COLOUR, 16, strided=False) | [(20,)] | 44179 | 0.1061
 dcgan.DCGANDiscriminator(COLOUR, 16, strided=False) | [COLOUR] | 24705 | 0.1577
 dcgan.DCGANGenerator(20, COLOUR, 8, start=8, batch_norm=False, hidden=12) | [(20,)] | 14999 |
