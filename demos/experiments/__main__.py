@@ -25,6 +25,7 @@ from typing import NamedTuple
 from demos.common import cli
 from demos.common.kept import Setting
 from demos.common.run import CommandError, one_writer
+from demos.common.training import Stopped
 from demos.experiments import tables
 from demos.experiments.finding import Experiment, command_of, perform
 from minigrad import data
@@ -120,6 +121,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except cli.ERRORS as error:
         return cli.told(parser(), error)
+    except Stopped as stopped:
+        print(f"{stopped}; the same command goes on from there", file=sys.stderr)
+        return 128 + stopped.signum
     except KeyboardInterrupt:
         print("\nstopped; the same command goes on from the parts that it kept", file=sys.stderr)
         return 130

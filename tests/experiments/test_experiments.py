@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import signal
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from demos.common.kept import Setting
 from demos.common.run import CommandError, Run
 from demos.common.seeds import mean_and_spread
 from demos.common.store import measured, write_json
+from demos.common.training import Stopped
 from demos.experiments import __main__ as everything
 from demos.experiments import k_steps, tables
 from demos.experiments.finding import Finding
@@ -196,6 +198,16 @@ def test_ctrl_c_says_how_to_go_on(there_are, tmp_path, capsys):
     there_are(one=stopped)
     assert everything.main(["one", "--out", str(tmp_path)]) == 130
     assert "same command goes on" in capsys.readouterr().err
+
+
+def test_a_training_that_a_signal_stopped_is_told_in_a_line(there_are, tmp_path, capsys):
+    def stopped(setting):
+        raise Stopped("stopped in epoch 2; everything is saved", signal.SIGTERM)
+
+    there_are(one=stopped)
+    assert everything.main(["one", "--out", str(tmp_path)]) == 128 + signal.SIGTERM
+    said = "stopped in epoch 2; everything is saved; the same command goes on from there\n"
+    assert capsys.readouterr().err == said
 
 
 def test_what_is_done_is_not_done_again(two, tmp_path, capsys):
